@@ -1,0 +1,102 @@
+//! What can be wrong with a call, as one type.
+//!
+//! The input of a kernel comes from peers and from disks, so no function here
+//! panics on it: each checks all lengths and indexes before it writes.
+
+use std::fmt;
+
+/// Why a call was refused. Nothing has been written when one is returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KernelError {
+    /// A buffer has another length than the call needs.
+    Length { buffer: &'static str, expected: usize, actual: usize },
+    /// A packed buffer is not a whole number of units.
+    Partial { buffer: &'static str, unit: usize, actual: usize },
+    /// The end of this frame lies before the end of the frame before it.
+    FrameEndDescends { frame: usize },
+    /// The last frame does not end where the frames do.
+    FramesNotCovered { covered: usize, actual: usize },
+    /// A tag names a row that is not there.
+    RowOutOfRange { tag: usize, row: usize, rows: usize },
+    /// A sign that is neither 1 nor -1.
+    UnknownSign { sign: i32 },
+    /// Removing this tag would take the count of its row below zero.
+    CountBelowZero { tag: usize, row: usize },
+    /// The indexes of a list of rows do not ascend strictly at this position.
+    IndexNotAscending { list: &'static str, position: usize },
+    /// An index above 2^53 - 1, the largest integer that a JavaScript number holds exactly.
+    IndexTooLarge { list: &'static str, position: usize },
+    /// A tree deeper than [`crate::MERKLE_DEPTH_MAX`].
+    DepthTooLarge { depth: u32, depth_max: u32 },
+}
+
+impl KernelError {
+    /// Whether the caller broke the contract of the call (a `TypeError` in JavaScript).
+    /// Otherwise the call was well formed and the stored rows contradict it (a `RangeError`).
+    pub fn is_misuse(&self) -> bool {
+        !matches!(self, Self::CountBelowZero { .. })
+    }
+}
+
+impl fmt::Display for KernelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Length { buffer, expected, actual } => {
+                write!(f, "{buffer} has length {actual}: expected {expected}")
+            }
+            Self::Partial { buffer, unit, actual } => {
+                write!(f, "{buffer} has length {actual}: expected a multiple of {unit}")
+            }
+            Self::FrameEndDescends { frame } => {
+                write!(f, "ends[{frame}] is less than the end before it")
+            }
+            Self::FramesNotCovered { covered, actual } => {
+                write!(f, "the last of ends is {covered}: expected the length of frames, {actual}")
+            }
+            Self::RowOutOfRange { tag, row, rows } => {
+                write!(f, "rowOf[{tag}] is {row}: there are {rows} rows")
+            }
+            Self::UnknownSign { sign } => write!(f, "sign is {sign}: expected 1 or -1"),
+            Self::CountBelowZero { tag, row } => write!(
+                f,
+                "removing tag {tag} takes the count of row {row} below zero: \
+                 more tags were removed from the row than were added"
+            ),
+            Self::IndexNotAscending { list, position } => write!(
+                f,
+                "{list}: the index at position {position} does not ascend: \
+                 sort the rows by index, each index once"
+            ),
+            Self::IndexTooLarge { list, position } => {
+                write!(f, "{list}: the index at position {position} is above 2^53 - 1")
+            }
+            Self::DepthTooLarge { depth, depth_max } => {
+                write!(f, "depth is {depth}: the largest is {depth_max}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for KernelError {}
+
+/// Fails unless `buffer` has exactly `expected` elements.
+pub(crate) fn check_length(buffer: &'static str, actual: usize, expected: usize) -> Result<(), KernelError> {
+    if actual == expected { Ok(()) } else { Err(KernelError::Length { buffer, expected, actual }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_count_below_zero_is_not_misuse() {
+        assert!(!KernelError::CountBelowZero { tag: 0, row: 0 }.is_misuse());
+        assert!(KernelError::UnknownSign { sign: 0 }.is_misuse());
+    }
+
+    #[test]
+    fn a_message_names_the_buffer_and_both_lengths() {
+        let error = check_length("tagsOut", 15, 16).unwrap_err();
+        assert_eq!(error.to_string(), "tagsOut has length 15: expected 16");
+    }
+}

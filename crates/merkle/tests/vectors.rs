@@ -1,0 +1,220 @@
+//! The vectors that every kernel must pass, made from the oracle in TypeScript
+//! by scripts/make-vectors.mjs. A vector that names an error must be refused
+//! and leave the output as it was.
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use mendlog_merkle::{
+    KernelError, Sign, TAG_BYTES, add_tags, derive_key, diff_rows, merkle_tree, sum_rows, tags,
+};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// What fills an output before a call.
+const UNTOUCHED: u8 = 0xa5;
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Bytes {
+    Hex(String),
+    /// So many bytes, byte i being i mod 251.
+    Pattern {
+        pattern: usize,
+    },
+}
+
+impl Bytes {
+    fn get(&self) -> Vec<u8> {
+        match self {
+            Self::Hex(text) => unhex(text),
+            Self::Pattern { pattern } => (0..*pattern).map(|i| (i % 251) as u8).collect(),
+        }
+    }
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    assert!(text.len().is_multiple_of(2), "half a byte in {text}");
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read<T: DeserializeOwned>(call: &str) -> Vec<T> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(format!("{call}.json"));
+    let vectors: Vec<T> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert!(!vectors.is_empty());
+    vectors
+}
+
+/// Whether the vector was to succeed, having checked that the call did what it says.
+fn succeeded<T: Debug>(name: &str, result: &Result<T, KernelError>, error: Option<&str>) -> bool {
+    match (result, error) {
+        (Ok(_), None) => true,
+        (Err(refused), Some(expected)) => {
+            let class = if refused.is_misuse() { "TypeError" } else { "RangeError" };
+            assert_eq!(class, expected, "{name}: {refused}");
+            false
+        }
+        _ => panic!("{name}: got {result:?}, expected error {error:?}"),
+    }
+}
+
+fn assert_untouched(name: &str, output: &[u8]) {
+    assert!(output.iter().all(|&byte| byte == UNTOUCHED), "{name}: written before it was refused");
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DeriveKey {
+    name: String,
+    context: String,
+    material: Bytes,
+    key: String,
+}
+
+#[test]
+fn derive_key_vectors() {
+    for vector in read::<DeriveKey>("deriveKey") {
+        let key = derive_key(&vector.context, &vector.material.get());
+        assert_eq!(hex(&key), vector.key, "{}", vector.name);
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Tags {
+    name: String,
+    key: Bytes,
+    frames: Vec<Bytes>,
+    ends: Vec<u32>,
+    tags_out_length: usize,
+    tags_out: Option<String>,
+    error: Option<String>,
+}
+
+#[test]
+fn tags_vectors() {
+    for vector in read::<Tags>("tags") {
+        let frames: Vec<u8> = vector.frames.iter().flat_map(Bytes::get).collect();
+        let mut out = vec![UNTOUCHED; vector.tags_out_length];
+        let result = tags(&vector.key.get(), &frames, &vector.ends, &mut out);
+        if succeeded(&vector.name, &result, vector.error.as_deref()) {
+            assert_eq!(Some(hex(&out)), vector.tags_out, "{}", vector.name);
+        } else {
+            assert_untouched(&vector.name, &out);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AddTags {
+    name: String,
+    rows: Bytes,
+    row_of: Vec<u32>,
+    tags: Bytes,
+    sign: i32,
+    rows_out: Option<String>,
+    error: Option<String>,
+}
+
+#[test]
+fn add_tags_vectors() {
+    for vector in read::<AddTags>("addTags") {
+        let before = vector.rows.get();
+        let mut rows = before.clone();
+        let result = Sign::try_from(vector.sign)
+            .and_then(|sign| add_tags(&mut rows, &vector.row_of, &vector.tags.get(), sign));
+        if succeeded(&vector.name, &result, vector.error.as_deref()) {
+            assert_eq!(Some(hex(&rows)), vector.rows_out, "{}", vector.name);
+        } else {
+            assert_eq!(rows, before, "{}: written before it was refused", vector.name);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SumRows {
+    name: String,
+    rows: Bytes,
+    row_out_length: usize,
+    row_out: Option<String>,
+    error: Option<String>,
+}
+
+#[test]
+fn sum_rows_vectors() {
+    for vector in read::<SumRows>("sumRows") {
+        let mut out = vec![UNTOUCHED; vector.row_out_length];
+        let result = sum_rows(&vector.rows.get(), &mut out);
+        if succeeded(&vector.name, &result, vector.error.as_deref()) {
+            assert_eq!(Some(hex(&out)), vector.row_out, "{}", vector.name);
+        } else {
+            assert_untouched(&vector.name, &out);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct DiffRows {
+    name: String,
+    left: Bytes,
+    right: Bytes,
+    capacity: usize,
+    indexes: Option<Vec<f64>>,
+    error: Option<String>,
+}
+
+#[test]
+fn diff_rows_vectors() {
+    const UNTOUCHED_INDEX: f64 = -1.0;
+    for vector in read::<DiffRows>("diffRows") {
+        let mut out = vec![UNTOUCHED_INDEX; vector.capacity];
+        let result = diff_rows(&vector.left.get(), &vector.right.get(), &mut out);
+        let found = result.unwrap_or(0);
+        if succeeded(&vector.name, &result, vector.error.as_deref()) {
+            assert_eq!(Some(out[..found].to_vec()), vector.indexes, "{}", vector.name);
+        }
+        assert!(out[found..].iter().all(|&index| index == UNTOUCHED_INDEX), "{}", vector.name);
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MerkleTree {
+    name: String,
+    key: Bytes,
+    leaf_rows: Bytes,
+    depth: u32,
+    nodes_out_length: usize,
+    root: Option<String>,
+    nodes: Option<String>,
+    /// The tag of all nodes, in place of the nodes of a large tree.
+    nodes_tag: Option<String>,
+    error: Option<String>,
+}
+
+#[test]
+fn merkle_tree_vectors() {
+    for vector in read::<MerkleTree>("merkleTree") {
+        let key = vector.key.get();
+        let mut out = vec![UNTOUCHED; vector.nodes_out_length];
+        let result = merkle_tree(&key, &vector.leaf_rows.get(), vector.depth, &mut out);
+        if succeeded(&vector.name, &result, vector.error.as_deref()) {
+            let mut tag = [0; TAG_BYTES];
+            tags(&key, &out, &[u32::try_from(out.len()).unwrap()], &mut tag).unwrap();
+            assert_eq!(Some(hex(&out[..32])), vector.root, "{}", vector.name);
+            assert_eq!(Some(hex(&tag)), vector.nodes_tag, "{}", vector.name);
+            if let Some(nodes) = vector.nodes {
+                assert_eq!(hex(&out), nodes, "{}", vector.name);
+            }
+        } else {
+            assert_untouched(&vector.name, &out);
+        }
+    }
+}

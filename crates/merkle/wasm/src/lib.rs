@@ -1,0 +1,64 @@
+//! The hashing core as a WebAssembly module.
+//!
+//! Each function here only hands slices over and turns a typed error into the
+//! JavaScript error that the `DigestKernel` contract names. wasm-bindgen copies
+//! the slices into linear memory and the mutable ones back, also when the call
+//! throws: hence an error must leave the buffers as they were.
+
+use mendlog_merkle::{KernelError, Sign};
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+
+#[wasm_bindgen]
+extern "C" {
+    type TypeError;
+    #[wasm_bindgen(constructor)]
+    fn new(message: &str) -> TypeError;
+
+    type RangeError;
+    #[wasm_bindgen(constructor)]
+    fn new(message: &str) -> RangeError;
+}
+
+fn to_js(error: KernelError) -> JsValue {
+    let message = error.to_string();
+    if error.is_misuse() { TypeError::new(&message).into() } else { RangeError::new(&message).into() }
+}
+
+#[wasm_bindgen(js_name = deriveKey)]
+pub fn derive_key(context: &str, material: &[u8]) -> Vec<u8> {
+    mendlog_merkle::derive_key(context, material).to_vec()
+}
+
+#[wasm_bindgen]
+pub fn tags(key: &[u8], frames: &[u8], ends: &[u32], tags_out: &mut [u8]) -> Result<(), JsValue> {
+    mendlog_merkle::tags(key, frames, ends, tags_out).map_err(to_js)
+}
+
+#[wasm_bindgen(js_name = addTags)]
+pub fn add_tags(rows: &mut [u8], row_of: &[u32], tags: &[u8], sign: i32) -> Result<(), JsValue> {
+    let sign = Sign::try_from(sign).map_err(to_js)?;
+    mendlog_merkle::add_tags(rows, row_of, tags, sign).map_err(to_js)
+}
+
+#[wasm_bindgen(js_name = sumRows)]
+pub fn sum_rows(rows: &[u8], row_out: &mut [u8]) -> Result<(), JsValue> {
+    mendlog_merkle::sum_rows(rows, row_out).map_err(to_js)
+}
+
+#[wasm_bindgen(js_name = diffRows)]
+pub fn diff_rows(left: &[u8], right: &[u8], indexes_out: &mut [f64]) -> Result<usize, JsValue> {
+    mendlog_merkle::diff_rows(left, right, indexes_out).map_err(to_js)
+}
+
+#[wasm_bindgen(js_name = merkleTree)]
+pub fn merkle_tree(key: &[u8], leaf_rows: &[u8], depth: u32, nodes_out: &mut [u8]) -> Result<(), JsValue> {
+    mendlog_merkle::merkle_tree(key, leaf_rows, depth, nodes_out).map_err(to_js)
+}
+
+/// Bytes of linear memory, which can grow and never shrinks: for tests and metrics.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen(js_name = memoryBytes)]
+pub fn memory_bytes() -> usize {
+    const PAGE_BYTES: usize = 65_536;
+    core::arch::wasm32::memory_size(0) * PAGE_BYTES
+}

@@ -1,0 +1,71 @@
+/**
+ * The digest kernel: the port between Mendlog and its hashing core.
+ *
+ * Every call takes a batch and writes into a buffer of the caller, so that a
+ * kernel compiled from Rust crosses the language boundary once a batch and
+ * allocates nothing. Three kernels implement it: the native addon, the WASM
+ * module and the oracle in TypeScript; all pass the same vectors.
+ *
+ *   frame --tags()--> tag (16 bytes) --addTags()--> row of its segment (24 bytes)
+ *
+ * A row is two wrapping 64-bit sums of tag lanes and a 64-bit count, all
+ * little-endian. Addition makes the digest of any range the sum of its rows.
+ */
+
+/** Bytes of a tag: the first 16 bytes of the keyed BLAKE3 hash of a frame. */
+export const TAG_BYTES = 16;
+
+/** Bytes of a digest row: lane 0 sum, lane 1 sum, count; each u64, little-endian. */
+export const ROW_BYTES = 24;
+
+/** Bytes of an indexed row: the row's index as u64, little-endian, then the row. */
+export const INDEXED_ROW_BYTES = 8 + ROW_BYTES;
+
+/** Bytes of a key and of a Merkle tree node. */
+export const KEY_BYTES = 32;
+
+/** Which implementation answers. */
+export type KernelKind = 'native' | 'wasm' | 'oracle';
+
+/**
+ * Misuse (a buffer of the wrong length, an index out of range) is a
+ * `TypeError`, thrown before anything is written.
+ */
+export interface DigestKernel {
+  readonly kind: KernelKind;
+
+  /** BLAKE3 `derive_key`: 32 bytes from a context string and key material. */
+  deriveKey(context: string, material: Uint8Array): Uint8Array;
+
+  /**
+   * Tags of frames that lie back to back in `frames`.
+   * `ends[i]` is the offset where frame i ends; ascending, the last equals `frames.length`.
+   * Writes `ends.length` tags of 16 bytes to `tagsOut`.
+   */
+  tags(key: Uint8Array, frames: Uint8Array, ends: Uint32Array, tagsOut: Uint8Array): void;
+
+  /**
+   * Adds (`sign` 1) or removes (`sign` -1) tags: tag i goes to row `rowOf[i]` of the packed
+   * `rows` (24 bytes each), which is updated in place.
+   * A count that would fall below zero throws a RangeError before anything is written.
+   */
+  addTags(rows: Uint8Array, rowOf: Uint32Array, tags: Uint8Array, sign: 1 | -1): void;
+
+  /** The sum of packed rows (24 bytes each) in `rowOut` (24 bytes). */
+  sumRows(rows: Uint8Array, rowOut: Uint8Array): void;
+
+  /**
+   * Compares two lists of indexed rows (32 bytes each, indexes strictly ascending, at most 2^53 - 1).
+   * A row absent from one side counts as an empty row. Writes the indexes whose rows
+   * differ to `indexesOut`, ascending, and returns how many there are; where the
+   * buffer is too short it is filled and the number found so far returned is its length.
+   */
+  diffRows(left: Uint8Array, right: Uint8Array, indexesOut: Float64Array): number;
+
+  /**
+   * The binary Merkle tree over 2^depth leaf rows (24 bytes each, packed).
+   * Writes 2^(depth+1) - 1 nodes of 32 bytes to `nodesOut` in breadth-first order, the root first.
+   * Leaf: keyed BLAKE3 of 0x00 and the row. Inner node: keyed BLAKE3 of 0x01, left, right.
+   */
+  merkleTree(key: Uint8Array, leafRows: Uint8Array, depth: number, nodesOut: Uint8Array): void;
+}

@@ -1,0 +1,187 @@
+/**
+ * The oracle: a digest kernel to read and to test the others against.
+ *
+ * It says what each call means in the fewest words, with bigints for the
+ * 64-bit sums, and is slow. The vectors of `crates/merkle/vectors` are made from
+ * it, and the Rust kernels must answer as it does, down to the refusals. BLAKE3
+ * comes from outside, so that the core needs no library.
+ */
+
+import { type DigestKernel, INDEXED_ROW_BYTES, KEY_BYTES, ROW_BYTES, TAG_BYTES } from './kernel.js';
+
+/** The deepest Merkle tree that a kernel builds: 2^20 leaves, whose nodes take 64 MiB. */
+export const MERKLE_DEPTH_MAX = 20;
+
+/** The two keyed modes of BLAKE3, with outputs of 32 bytes. */
+export interface OracleBlake3 {
+  deriveKey(context: string, material: Uint8Array): Uint8Array;
+  keyedHash(key: Uint8Array, bytes: Uint8Array): Uint8Array;
+}
+
+const INDEX_MAX = BigInt(Number.MAX_SAFE_INTEGER);
+const EMPTY_ROW = new Uint8Array(ROW_BYTES);
+const LEAF_DOMAIN = Uint8Array.of(0x00);
+const INNER_DOMAIN = Uint8Array.of(0x01);
+
+export function createOracleKernel(blake3: OracleBlake3): DigestKernel {
+  return {
+    kind: 'oracle',
+
+    deriveKey: (context, material) => blake3.deriveKey(context, material),
+
+    tags(key, frames, ends, tagsOut) {
+      checkLength('key', key.length, KEY_BYTES);
+      checkEnds(frames, ends);
+      checkLength('tagsOut', tagsOut.length, ends.length * TAG_BYTES);
+      let start = 0;
+      for (const [i, end] of ends.entries()) {
+        const hash = blake3.keyedHash(key, frames.subarray(start, end));
+        tagsOut.set(hash.subarray(0, TAG_BYTES), i * TAG_BYTES);
+        start = end;
+      }
+    },
+
+    addTags(rows, rowOf, tags, sign) {
+      checkPacked('rows', rows.length, ROW_BYTES);
+      checkLength('tags', tags.length, rowOf.length * TAG_BYTES);
+      if (sign !== 1 && sign !== -1) throw new TypeError(`sign is ${String(sign)}: expected 1 or -1`);
+      // The sums are made on a copy: a refusal leaves the rows as they were.
+      const changed = rows.slice();
+      for (const [i, row] of rowOf.entries()) {
+        if (row >= rows.length / ROW_BYTES)
+          throw new TypeError(`rowOf[${i}] is ${row}: there is no such row`);
+      }
+      for (const [i, row] of rowOf.entries()) {
+        const tag = tags.subarray(i * TAG_BYTES, (i + 1) * TAG_BYTES);
+        const target = changed.subarray(row * ROW_BYTES, (row + 1) * ROW_BYTES);
+        const [lane0, lane1, count] = readRow(target);
+        if (sign === -1 && count === 0n) {
+          throw new RangeError(`removing tag ${i} takes the count of row ${row} below zero`);
+        }
+        const factor = BigInt(sign);
+        writeRow(target, [
+          lane0 + factor * readU64(tag, 0),
+          lane1 + factor * readU64(tag, 8),
+          count + factor,
+        ]);
+      }
+      rows.set(changed);
+    },
+
+    sumRows(rows, rowOut) {
+      checkPacked('rows', rows.length, ROW_BYTES);
+      checkLength('rowOut', rowOut.length, ROW_BYTES);
+      const sum: Row = [0n, 0n, 0n];
+      for (const row of unitsOf(rows, ROW_BYTES)) {
+        const [lane0, lane1, count] = readRow(row);
+        sum[0] += lane0;
+        sum[1] += lane1;
+        sum[2] += count;
+      }
+      writeRow(rowOut, sum);
+    },
+
+    diffRows(left, right, indexesOut) {
+      const leftRows = readIndexedRows('left', left);
+      const rightRows = readIndexedRows('right', right);
+      const indexes = [...new Set([...leftRows.keys(), ...rightRows.keys()])].sort((a, b) => a - b);
+      const differing = indexes.filter(
+        (index) => !equalBytes(leftRows.get(index) ?? EMPTY_ROW, rightRows.get(index) ?? EMPTY_ROW),
+      );
+      const found = differing.slice(0, indexesOut.length);
+      indexesOut.set(found);
+      return found.length;
+    },
+
+    merkleTree(key, leafRows, depth, nodesOut) {
+      checkLength('key', key.length, KEY_BYTES);
+      if (!Number.isInteger(depth) || depth < 0 || depth > MERKLE_DEPTH_MAX) {
+        throw new TypeError(`depth is ${depth}: expected an integer from 0 to ${MERKLE_DEPTH_MAX}`);
+      }
+      checkLength('leafRows', leafRows.length, 2 ** depth * ROW_BYTES);
+      checkLength('nodesOut', nodesOut.length, (2 ** (depth + 1) - 1) * KEY_BYTES);
+      // From the leaves up; the last level is the root.
+      let level = unitsOf(leafRows, ROW_BYTES).map((row) => blake3.keyedHash(key, concat(LEAF_DOMAIN, row)));
+      let end = nodesOut.length;
+      for (;;) {
+        const nodes = concat(...level);
+        end -= nodes.length;
+        nodesOut.set(nodes, end);
+        if (end === 0) return;
+        level = unitsOf(nodes, 2 * KEY_BYTES).map((pair) =>
+          blake3.keyedHash(key, concat(INNER_DOMAIN, pair)),
+        );
+      }
+    },
+  };
+}
+
+/** Lane 0 sum, lane 1 sum, count. */
+type Row = [bigint, bigint, bigint];
+
+function readU64(bytes: Uint8Array, at: number): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(at, true);
+}
+
+function readRow(bytes: Uint8Array): Row {
+  return [readU64(bytes, 0), readU64(bytes, 8), readU64(bytes, 16)];
+}
+
+function writeRow(bytes: Uint8Array, row: Row): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // setBigUint64 keeps the low 64 bits: this is where the sums wrap.
+  for (const [i, value] of row.entries()) view.setBigUint64(i * 8, value, true);
+}
+
+function readIndexedRows(list: string, bytes: Uint8Array): Map<number, Uint8Array> {
+  checkPacked(list, bytes.length, INDEXED_ROW_BYTES);
+  const rows = new Map<number, Uint8Array>();
+  let previous = -1n;
+  for (const [position, unit] of unitsOf(bytes, INDEXED_ROW_BYTES).entries()) {
+    const index = readU64(unit, 0);
+    if (index > INDEX_MAX)
+      throw new TypeError(`${list}: the index at position ${position} is above 2^53 - 1`);
+    if (index <= previous) throw new TypeError(`${list}: the index at position ${position} does not ascend`);
+    rows.set(Number(index), unit.subarray(8));
+    previous = index;
+  }
+  return rows;
+}
+
+function checkEnds(frames: Uint8Array, ends: Uint32Array): void {
+  let covered = 0;
+  for (const [i, end] of ends.entries()) {
+    if (end < covered) throw new TypeError(`ends[${i}] is less than the end before it`);
+    covered = end;
+  }
+  if (covered !== frames.length) {
+    throw new TypeError(`the last of ends is ${covered}: expected the length of frames, ${frames.length}`);
+  }
+}
+
+function checkLength(buffer: string, actual: number, expected: number): void {
+  if (actual !== expected) throw new TypeError(`${buffer} has length ${actual}: expected ${expected}`);
+}
+
+function checkPacked(buffer: string, actual: number, unit: number): void {
+  if (actual % unit !== 0)
+    throw new TypeError(`${buffer} has length ${actual}: expected a multiple of ${unit}`);
+}
+
+function unitsOf(bytes: Uint8Array, unit: number): Uint8Array[] {
+  return Array.from({ length: bytes.length / unit }, (_, i) => bytes.subarray(i * unit, (i + 1) * unit));
+}
+
+function concat(...parts: Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let end = 0;
+  for (const part of parts) {
+    whole.set(part, end);
+    end += part.length;
+  }
+  return whole;
+}
+
+function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, i) => byte === right[i]);
+}

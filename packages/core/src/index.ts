@@ -1,0 +1,108 @@
+export {
+  JOB_POLICY,
+  JOB_PRIORITIES,
+  JOB_REASONS,
+  JOB_STATUSES,
+  type Job,
+  type JobFindings,
+  type JobProgress,
+  type JobReason,
+  type JobStatus,
+  jobAfterRestart,
+  jobCancelled,
+  jobCompleted,
+  jobFailed,
+  jobStarted,
+  newJob,
+  nextJob,
+} from './anti-entropy/job.js';
+export { AntiEntropySession, type SessionOutcome, type SessionStep } from './anti-entropy/session.js';
+export { answersNeeded, CONSISTENCY_LEVELS, type ConsistencyLevel, majorityOf } from './consistency.js';
+export {
+  type DigestKernel,
+  INDEXED_ROW_BYTES,
+  KEY_BYTES,
+  type KernelKind,
+  ROW_BYTES,
+  TAG_BYTES,
+} from './digest/kernel.js';
+export {
+  allRows,
+  childRanges,
+  DIGEST_LAYOUT,
+  type IndexRange,
+  rowIndexOf,
+  rowSpan,
+  segmentCounters,
+} from './digest/layout.js';
+export { createOracleKernel } from './digest/oracle.js';
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorShape,
+  isErrorCode,
+  MendlogError,
+  toMendlogError,
+} from './errors.js';
+export {
+  decideHint,
+  HINT_POLICY_DEFAULT,
+  type HintDecision,
+  type HintPolicy,
+  type HintState,
+  hintAfterFailure,
+} from './hints/hint-policy.js';
+export { LIMITS } from './limits.js';
+export { checkPartitionName, PARTITION_NAME_PATTERN } from './partition-name.js';
+export { type PreferenceList, preferenceList } from './placement.js';
+export type {
+  ApplyResult,
+  HintBatch,
+  Page,
+  PartitionSummary,
+  Store,
+  StoredHintBatch,
+} from './ports/store.js';
+export {
+  compareTags,
+  LISTING_ENTRY_BYTES,
+  type Listing,
+  type ListingEntry,
+  listingEntries,
+  type VersionRange,
+} from './protocol/listing.js';
+export {
+  decodePacked,
+  encodePacked,
+  itemAt,
+  itemsOf,
+  type PackedGroup,
+  packItems,
+} from './protocol/packed.js';
+export { mergeListings, type RangeReadAnswer } from './quorum/range-read.js';
+export { type ReplicaAnswer, WriteQuorum, type WriteVerdict } from './quorum/write-quorum.js';
+export {
+  decodeFrame,
+  encodeFrame,
+  FRAME_BYTES_MAX,
+  FRAME_HEADER_BYTES,
+  frameVersion,
+  type LogRecord,
+  writeFrame,
+} from './record.js';
+export {
+  compareVersions,
+  formatVersion,
+  ORIGIN_HIGHEST,
+  ORIGIN_LOWEST,
+  originFromBits,
+  parseRecordId,
+  type RecordId,
+  readVersion,
+  VERSION_BYTES,
+  VERSION_HIGHEST,
+  VERSION_LOWEST,
+  type Version,
+  writeVersion,
+} from './version.js';

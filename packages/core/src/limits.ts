@@ -1,0 +1,42 @@
+/**
+ * The bounds of the protocol: what a node accepts from anyone, at most.
+ * Each is checked where bytes enter, and reaching it is an error with a code.
+ */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const LIMITS = {
+  /** Bytes of one value. */
+  valueBytesMax: MIB,
+  /** Characters of a partition's name; ASCII, so bytes too. */
+  partitionNameMax: 200,
+  /** Records of one request or one page. */
+  batchRecordsMax: 4096,
+  /** Groups (one partition each) of one request. */
+  batchGroupsMax: 4096,
+  /** Bytes at which a sender closes a batch; one larger value may still make it longer. */
+  batchBytesTarget: 256 * KIB,
+  /** Bytes of one message on a connection. */
+  messageBytesMax: 8 * MIB,
+  /** Bytes of one REST or JSON body: a value in base64 and its envelope. */
+  jsonBodyBytesMax: 2 * MIB,
+  /** Bytes waiting in a node's or a client's write queue. */
+  writeQueueBytesMax: 64 * MIB,
+  /** Requests without an answer on one connection. */
+  connectionRequestsMax: 4096,
+  /** Bytes sent and not yet answered on one connection. */
+  connectionBytesMax: 64 * MIB,
+  /** Group commits of one coordinator that are under way together. */
+  groupCommitsMax: 4,
+  /** Ranges of one read. */
+  rangesMax: 1024,
+  /** Digest rows of one message. */
+  rowsMax: 65_536,
+  /** Differing segments that one round of a session resolves. */
+  sessionSegmentsMax: 4096,
+  /** Rounds of compare and transfer before a session ends and leaves the rest to the next. */
+  sessionRoundsMax: 4,
+  /** How far ahead of what a replica has seen a counter may be. */
+  counterJumpMax: 2 ** 40,
+} as const;

@@ -1,0 +1,80 @@
+/**
+ * The storage port: what replication needs of a replica's disk.
+ *
+ * Reads are synchronous and see only what is flushed. Writes return when they are flushed: what a
+ * promise of this port acknowledges survives a power cut.
+ */
+import type { Job } from '../anti-entropy/job.js';
+import type { IndexRange } from '../digest/layout.js';
+import type { HintState } from '../hints/hint-policy.js';
+import type { Listing, VersionRange } from '../protocol/listing.js';
+import type { PackedGroup } from '../protocol/packed.js';
+import type { RecordId, Version } from '../version.js';
+
+export interface PartitionSummary {
+  readonly partition: string;
+  readonly records: number;
+  /** The highest counter that this replica has stored; 0 before the first. */
+  readonly head: number;
+  /** The sum of all rows, 24 bytes. */
+  readonly root: Uint8Array;
+}
+
+/** Records that one target has not acknowledged: versions back to back, 16 bytes each, per partition. */
+export interface HintBatch extends HintState {
+  readonly target: string;
+  readonly groups: readonly { readonly partition: string; readonly versions: Uint8Array }[];
+}
+
+export interface StoredHintBatch extends HintBatch {
+  /** Ascending in the order of writing; unique per store. */
+  readonly sequence: number;
+}
+
+export interface ApplyResult {
+  /** Records that were not there before. */
+  readonly added: number;
+}
+
+export interface Page {
+  readonly frames: readonly Uint8Array[];
+  readonly truncated: boolean;
+}
+
+export interface Store {
+  /** Random, made with the data folder, kept for its life. */
+  readonly storeId: string;
+
+  /**
+   * Stores frames and hints in one transaction. A record that is already there is left as it is; of
+   * two different records of one version the one with the higher tag stays, on every replica alike.
+   * Rejects with MALFORMED, DISK_FULL or CLOSED, and has then stored nothing.
+   */
+  apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult>;
+
+  head(partition: string): number;
+  partitions(): PartitionSummary[];
+  summary(partition: string): PartitionSummary | undefined;
+
+  /** All records with this id: several where a bare counter is ambiguous. Frames are copies. */
+  read(partition: string, id: RecordId): Uint8Array[];
+  /** Frames of these versions, in their order, as far as they are there, until `bytesMax` is passed. */
+  readVersions(partition: string, versions: readonly Version[], bytesMax: number): Uint8Array[];
+  /** Frames of a range, ascending, at least one where there is one, until `bytesMax` is passed. */
+  readRange(partition: string, range: VersionRange, bytesMax: number): Page;
+  list(partition: string, range: VersionRange): Listing;
+  /** Indexed rows of the ranges, ascending. Throws TOO_LARGE above LIMITS.rowsMax rows. */
+  rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array;
+
+  /** The oldest hint batches of a target, or of all, after a sequence number. */
+  hints(options: { target?: string; after?: number; limit: number }): StoredHintBatch[];
+  putHint(hint: StoredHintBatch): Promise<void>;
+  deleteHints(hints: readonly StoredHintBatch[]): Promise<void>;
+
+  /** All jobs that are kept, in no order. */
+  jobs(): Job[];
+  putJob(job: Job): Promise<void>;
+  deleteJobs(ids: readonly string[]): Promise<void>;
+
+  close(): Promise<void>;
+}

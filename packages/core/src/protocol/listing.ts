@@ -1,0 +1,68 @@
+/**
+ * Listings: which records a replica holds in a range, as versions and tags without values.
+ *
+ *   per record 32 bytes: version (16, big-endian) | tag (16); ascending by version
+ *
+ * Replicas compare listings to find exactly what one of them lacks: a quorum read, read repair and
+ * anti-entropy all end here. A listing that stops at its limit says so; beyond its last version it
+ * proves nothing.
+ */
+import { TAG_BYTES } from '../digest/kernel.js';
+import { MendlogError } from '../errors.js';
+import { compareVersions, readVersion, VERSION_BYTES, type Version } from '../version.js';
+
+export const LISTING_ENTRY_BYTES = VERSION_BYTES + TAG_BYTES;
+
+/** Records of one partition from `from` to `to`, both included, at most `limit` of them. */
+export interface VersionRange {
+  readonly from: Version;
+  readonly to: Version;
+  readonly limit: number;
+}
+
+export interface Listing {
+  /** Entries back to back. */
+  readonly entries: Uint8Array;
+  /** More records of the range follow the last entry. */
+  readonly truncated: boolean;
+}
+
+export interface ListingEntry {
+  readonly version: Version;
+  readonly tag: Uint8Array;
+}
+
+/** Throws MALFORMED where entries are cut, out of order or repeated. */
+export function listingEntries(listing: Listing): ListingEntry[] {
+  const { entries } = listing;
+  if (entries.length % LISTING_ENTRY_BYTES !== 0)
+    throw new MendlogError('MALFORMED', 'a listing ends inside an entry');
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
+  const result: ListingEntry[] = [];
+  let previous: Version | undefined;
+  for (let at = 0; at < entries.length; at += LISTING_ENTRY_BYTES) {
+    const version = readVersion(view, at);
+    if (previous !== undefined && compareVersions(previous, version) >= 0) {
+      throw new MendlogError('MALFORMED', 'a listing is not in ascending order');
+    }
+    previous = version;
+    result.push({ version, tag: entries.subarray(at + VERSION_BYTES, at + LISTING_ENTRY_BYTES) });
+  }
+  if (listing.truncated && previous === undefined) {
+    throw new MendlogError('MALFORMED', 'a truncated listing has at least one entry');
+  }
+  return result;
+}
+
+export function sameTag(a: Uint8Array, b: Uint8Array): boolean {
+  return compareTags(a, b) === 0;
+}
+
+/** Byte order of tags: breaks the tie, everywhere alike, should two records ever share a version. */
+export function compareTags(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 0; i < TAG_BYTES; i++) {
+    const difference = (a[i] as number) - (b[i] as number);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

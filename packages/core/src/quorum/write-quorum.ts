@@ -1,0 +1,60 @@
+/**
+ * The write accumulator: one write, its replicas' answers, and what they amount to.
+ *
+ * Pure: events in, state out. An acknowledgement means that the replica has flushed the record.
+ * Once decided the verdict stays; later answers still tell which replicas need a hint.
+ *
+ *   waiting --acks = needed--> acknowledged
+ *           --so many failed that needed is out of reach, or time is up--> unknown
+ *
+ * There is no "failed": a write that was sent may surface later, so short of its level its
+ * outcome is unknown. A write that cannot reach its level is refused before it is sent.
+ */
+
+export type WriteVerdict = 'waiting' | 'acknowledged' | 'unknown';
+export type ReplicaAnswer = 'pending' | 'acknowledged' | 'failed';
+
+export class WriteQuorum {
+  readonly needed: number;
+  readonly #answers = new Map<string, ReplicaAnswer>();
+  #acks = 0;
+  #pending: number;
+  #verdict: WriteVerdict = 'waiting';
+
+  /** `replicas` are those the write was sent to. */
+  constructor(replicas: readonly string[], needed: number) {
+    this.needed = needed;
+    this.#pending = replicas.length;
+    for (const replica of replicas) this.#answers.set(replica, 'pending');
+    this.#decide();
+  }
+
+  get verdict(): WriteVerdict {
+    return this.#verdict;
+  }
+
+  get acks(): number {
+    return this.#acks;
+  }
+
+  /** The first answer of a replica counts; a stranger's and a second one are ignored. */
+  answer(replica: string, answer: 'acknowledged' | 'failed'): WriteVerdict {
+    if (this.#answers.get(replica) !== 'pending') return this.#verdict;
+    this.#answers.set(replica, answer);
+    this.#pending--;
+    if (answer === 'acknowledged') this.#acks++;
+    this.#decide();
+    return this.#verdict;
+  }
+
+  timeUp(): WriteVerdict {
+    if (this.#verdict === 'waiting') this.#verdict = 'unknown';
+    return this.#verdict;
+  }
+
+  #decide(): void {
+    if (this.#verdict !== 'waiting') return;
+    if (this.#acks >= this.needed) this.#verdict = 'acknowledged';
+    else if (this.#acks + this.#pending < this.needed) this.#verdict = 'unknown';
+  }
+}

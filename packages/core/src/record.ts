@@ -1,0 +1,67 @@
+/**
+ * Records and their canonical encoding, the frame.
+ *
+ *   0      1      2            10          18         26
+ *   +------+------+------------+-----------+----------+----------...
+ *   |format| flags| counter u64| origin u64| timeMs   | value
+ *   +------+------+------------+-----------+----------+----------...
+ *
+ * Numbers are big-endian. One record has exactly one frame: replicas hash frames, so two
+ * encodings of one record would look like a divergence for ever. The flags are all zero in
+ * format 1; a decoder refuses what it does not know instead of dropping it.
+ */
+import { MendlogError } from './errors.js';
+import { LIMITS } from './limits.js';
+import { readCounter, readVersion, VERSION_BYTES, type Version, writeVersion } from './version.js';
+
+export interface LogRecord {
+  readonly version: Version;
+  /** Wall clock of the coordinator, milliseconds since 1970. Never used to order records. */
+  readonly timeMs: number;
+  readonly value: Uint8Array;
+}
+
+export const FRAME_FORMAT = 1;
+export const FRAME_HEADER_BYTES = 2 + VERSION_BYTES + 8;
+export const FRAME_BYTES_MAX = FRAME_HEADER_BYTES + LIMITS.valueBytesMax;
+const VERSION_OFFSET = 2;
+const TIME_OFFSET = VERSION_OFFSET + VERSION_BYTES;
+const UINT32 = 2 ** 32;
+
+/** Writes the frame at `offset` and returns where it ends. The caller provides the room. */
+export function writeFrame(out: Uint8Array, offset: number, record: LogRecord): number {
+  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+  out[offset] = FRAME_FORMAT;
+  out[offset + 1] = 0;
+  writeVersion(view, offset + VERSION_OFFSET, record.version);
+  view.setUint32(offset + TIME_OFFSET, Math.floor(record.timeMs / UINT32));
+  view.setUint32(offset + TIME_OFFSET + 4, record.timeMs % UINT32);
+  out.set(record.value, offset + FRAME_HEADER_BYTES);
+  return offset + FRAME_HEADER_BYTES + record.value.length;
+}
+
+export function encodeFrame(record: LogRecord): Uint8Array {
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + record.value.length);
+  writeFrame(frame, 0, record);
+  return frame;
+}
+
+/** Checks a frame and reads its version. Throws MALFORMED. */
+export function frameVersion(frame: Uint8Array): Version {
+  if (frame.length < FRAME_HEADER_BYTES)
+    throw new MendlogError('MALFORMED', 'a frame is shorter than its header');
+  if (frame.length > FRAME_BYTES_MAX)
+    throw new MendlogError('MALFORMED', 'a frame is longer than any record');
+  if (frame[0] !== FRAME_FORMAT) throw new MendlogError('MALFORMED', `unknown frame format ${frame[0]}`);
+  if (frame[1] !== 0) throw new MendlogError('MALFORMED', `unknown frame flags ${frame[1]}`);
+  const version = readVersion(new DataView(frame.buffer, frame.byteOffset, frame.byteLength), VERSION_OFFSET);
+  if (version.counter === 0) throw new MendlogError('MALFORMED', 'a record has a counter of at least 1');
+  return version;
+}
+
+/** The record of a frame; its value is a view on the frame's bytes. Throws MALFORMED. */
+export function decodeFrame(frame: Uint8Array): LogRecord {
+  const version = frameVersion(frame);
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  return { version, timeMs: readCounter(view, TIME_OFFSET), value: frame.subarray(FRAME_HEADER_BYTES) };
+}

@@ -1,0 +1,2 @@
+export { partitionKey, partitionTreeKey, TAG_KEY_CONTEXT, TREE_KEY_CONTEXT } from './keys.js';
+export { type LoadKernelOptions, loadKernel } from './load-kernel.js';

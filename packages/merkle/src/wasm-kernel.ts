@@ -1,0 +1,56 @@
+/**
+ * The digest kernel in WebAssembly: crates/merkle, built by scripts/build-wasm.sh.
+ *
+ * The built module checks every buffer itself. What is checked here is only
+ * what it could not see: WebAssembly truncates numbers to 32 bits as it takes
+ * them. The generated glue is CommonJS and loads the module as it is required,
+ * so it is required at the first use and not at import.
+ */
+
+import { createRequire } from 'node:module';
+import { type DigestKernel, MendlogError } from '@mendlog/core';
+
+type WasmModule = typeof import('../wasm/kernel.cjs');
+
+const GLUE = '../wasm/kernel.cjs';
+
+let loaded: DigestKernel | undefined;
+
+/** Throws a MendlogError `KERNEL_UNAVAILABLE` where the module cannot be loaded. */
+export function loadWasmKernel(): DigestKernel {
+  loaded ??= createWasmKernel(requireModule());
+  return loaded;
+}
+
+/** Bytes of the module's linear memory, which grows to its largest batch and never shrinks. */
+export function wasmMemoryBytes(): number {
+  return requireModule().memoryBytes();
+}
+
+function requireModule(): WasmModule {
+  try {
+    return createRequire(import.meta.url)(GLUE);
+  } catch (cause) {
+    throw new MendlogError(
+      'KERNEL_UNAVAILABLE',
+      'the WASM digest kernel does not load: it needs WebAssembly with SIMD and the wasm folder of ' +
+        '@mendlog/merkle beside its code (a bundler must leave the package external)',
+      { cause },
+    );
+  }
+}
+
+function createWasmKernel(wasm: WasmModule): DigestKernel {
+  return {
+    kind: 'wasm',
+    deriveKey: wasm.deriveKey,
+    tags: wasm.tags,
+    addTags: wasm.addTags,
+    sumRows: wasm.sumRows,
+    diffRows: wasm.diffRows,
+    merkleTree(key, leafRows, depth, nodesOut) {
+      if (depth !== depth >>> 0) throw new TypeError(`depth is ${depth}: expected a small natural number`);
+      wasm.merkleTree(key, leafRows, depth, nodesOut);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+// What holds for the built module only: where it comes from, how it loads, what memory it keeps.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { loadKernel } from '../src/index.js';
+import { wasmMemoryBytes } from '../src/wasm-kernel.js';
+
+const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+test('wasm build: the module was built from these sources (else run scripts/build-wasm.sh)', () => {
+  const sources = execFileSync(process.execPath, [file('../../../scripts/wasm-sources.mjs')], {
+    encoding: 'utf8',
+  });
+  expect(readFileSync(file('../wasm/SOURCES.sha256'), 'utf8').replaceAll('\r\n', '\n')).toBe(sources);
+});
+
+test('wasm build: the module names no path of the machine that built it', () => {
+  const module = readFileSync(file('../wasm/kernel_bg.wasm'), 'latin1');
+  expect(module.match(/\/(?:home|root|Users|tmp)\/|\.cargo|[A-Z]:\\/)).toBeNull();
+});
+
+test('loader: WASM by default, one instance', () => {
+  expect(loadKernel().kind).toBe('wasm');
+  expect(loadKernel({ kind: 'wasm' })).toBe(loadKernel());
+});
+
+test('loader: a kernel that is not built is KERNEL_UNAVAILABLE (kind=native)', () => {
+  expect(() => loadKernel({ kind: 'native' })).toThrow(
+    expect.objectContaining({ code: 'KERNEL_UNAVAILABLE' }),
+  );
+});
+
+test('wasm memory: flat while batches go through (records=1000000, batch=1000)', () => {
+  const kernel = loadKernel({ kind: 'wasm' });
+  const batchRecords = 1_000;
+  const frameBytes = 256;
+  const rowsCount = 4;
+  const frames = Uint8Array.from({ length: batchRecords * frameBytes }, (_, i) => i % 251);
+  const ends = Uint32Array.from({ length: batchRecords }, (_, i) => (i + 1) * frameBytes);
+  const rowOf = Uint32Array.from({ length: batchRecords }, (_, i) => i % rowsCount);
+  const key = new Uint8Array(32);
+  const tags = new Uint8Array(batchRecords * 16);
+  const rows = new Uint8Array(rowsCount * 24);
+
+  const batch = () => {
+    kernel.tags(key, frames, ends, tags);
+    kernel.addTags(rows, rowOf, tags, 1);
+  };
+  batch();
+  const memoryBytes = wasmMemoryBytes();
+  for (let i = 1; i < 1_000; i += 1) batch();
+
+  expect(wasmMemoryBytes()).toBe(memoryBytes);
+  expect(new DataView(rows.buffer).getBigUint64(16, true)).toBe(250_000n);
+});
+
+test('wasm memory: a refused call keeps none of it (calls=10000)', () => {
+  const kernel = loadKernel({ kind: 'wasm' });
+  const frames = new Uint8Array(65_536);
+  const refused = () => kernel.tags(new Uint8Array(32), frames, Uint32Array.of(1), new Uint8Array(16));
+  expect(refused).toThrow(TypeError);
+  const memoryBytes = wasmMemoryBytes();
+  let refusals = 0;
+  for (let i = 0; i < 10_000; i += 1) {
+    try {
+      refused();
+    } catch {
+      refusals += 1;
+    }
+  }
+  expect(refusals).toBe(10_000);
+  expect(wasmMemoryBytes()).toBe(memoryBytes);
+});

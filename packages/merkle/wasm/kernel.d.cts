@@ -1,0 +1,19 @@
+/* tslint:disable */
+/* eslint-disable */
+
+export function addTags(rows: Uint8Array, row_of: Uint32Array | number[], tags: Uint8Array | number[], sign: number): void;
+
+export function deriveKey(context: string, material: Uint8Array | number[]): Uint8Array;
+
+export function diffRows(left: Uint8Array | number[], right: Uint8Array | number[], indexes_out: Float64Array): number;
+
+/**
+ * Bytes of linear memory, which can grow and never shrinks: for tests and metrics.
+ */
+export function memoryBytes(): number;
+
+export function merkleTree(key: Uint8Array | number[], leaf_rows: Uint8Array | number[], depth: number, nodes_out: Uint8Array): void;
+
+export function sumRows(rows: Uint8Array | number[], row_out: Uint8Array): void;
+
+export function tags(key: Uint8Array | number[], frames: Uint8Array | number[], ends: Uint32Array | number[], tags_out: Uint8Array): void;

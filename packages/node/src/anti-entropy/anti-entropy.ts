@@ -1,0 +1,250 @@
+/**
+ * The anti-entropy coordinator of a node: keeps jobs, runs one at a time, and answers for them.
+ *
+ * A job compares one partition between this node and each live peer that holds it. Peers are visited
+ * again while a visit changed anything, so that what one peer lacked and another held reaches all.
+ * Jobs are stored before they run and survive a restart.
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  type DigestKernel,
+  type Job,
+  type JobProgress,
+  type JobReason,
+  jobAfterRestart,
+  jobCompleted,
+  jobFailed,
+  jobStarted,
+  MendlogError,
+  newJob,
+  nextJob,
+  type Store,
+  toMendlogError,
+} from '@mendlog/core';
+import type { Jobs, JobsQuery, Preview, Trigger } from '../api/service.js';
+import type { Log } from '../log.js';
+import type { Peers } from '../membership/peers.js';
+import type { Placement } from '../membership/placement.js';
+import { runSession, type SessionReport } from './run-session.js';
+
+export interface AntiEntropyOptions {
+  readonly store: Store;
+  readonly kernel: DigestKernel;
+  readonly peers: Peers;
+  readonly placement: Placement;
+  readonly log: Log;
+}
+
+const FINISHED_JOBS_KEPT_MAX = 1000;
+const PENDING_JOBS_MAX = 10_000;
+const VISITS_MAX = 3;
+const TICK_MS = 500;
+
+export class AntiEntropy {
+  readonly #options: AntiEntropyOptions;
+  readonly #jobs = new Map<string, Job>();
+  readonly #timer: NodeJS.Timeout;
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: AntiEntropyOptions) {
+    this.#options = options;
+    for (const job of options.store.jobs()) this.#jobs.set(job.id, jobAfterRestart(job));
+    this.#timer = setInterval(() => this.#pump(), TICK_MS);
+  }
+
+  /** Queues a job for each partition asked for of which this node is the first live primary. */
+  async trigger(request: Trigger): Promise<string[]> {
+    const partitions =
+      request.partitionId === undefined
+        ? this.#ownPartitions()
+        : [request.partitionId].filter((name) => this.#leads(name));
+    const ids: string[] = [];
+    for (const partition of partitions) {
+      ids.push(await this.queue(partition, 'manual', { nodes: request.nodes, priority: request.priority }));
+    }
+    return ids;
+  }
+
+  /** A partition that already waits with the same reason is not queued twice. */
+  async queue(
+    partition: string,
+    reason: JobReason,
+    options: { nodes?: string[] | undefined; priority?: number | undefined } = {},
+  ): Promise<string> {
+    const waiting = [...this.#jobs.values()].filter(({ status }) => status === 'PENDING');
+    const same = waiting.find(
+      (job) => job.partition === partition && job.reason === reason && options.nodes === undefined,
+    );
+    if (same !== undefined) return same.id;
+    if (waiting.length >= PENDING_JOBS_MAX)
+      throw new MendlogError('OVERLOADED', 'too many anti-entropy jobs are waiting');
+    const self = this.#options.peers.self;
+    const others = this.#options.placement.primaries(partition).filter((nodeId) => nodeId !== self);
+    const nodes = [self, ...others.filter((nodeId) => options.nodes?.includes(nodeId) ?? true)];
+    const job = newJob(
+      { id: randomUUID(), partition, nodes, reason, priority: options.priority },
+      Date.now(),
+    );
+    await this.#save(job);
+    this.#pump();
+    return job.id;
+  }
+
+  list(query: JobsQuery): Jobs {
+    const newestFirst = [...this.#jobs.values()].sort((a, b) => orderKey(b).localeCompare(orderKey(a)));
+    const matching = newestFirst.filter(
+      (job) =>
+        (query.status === undefined || job.status === query.status) &&
+        (query.cursor === undefined || orderKey(job) < query.cursor),
+    );
+    const jobs = matching.slice(0, query.limit);
+    const last = jobs.at(-1);
+    const next = last !== undefined && matching.length > jobs.length ? orderKey(last) : undefined;
+    return { jobs: jobs.map((job) => this.#toJson(job)), ...(next === undefined ? {} : { next }) };
+  }
+
+  /** What sessions between this node and each live peer would move, without moving it. */
+  async preview(partition: string | undefined): Promise<Preview> {
+    const { peers, placement, store } = this.#options;
+    const partitions =
+      partition === undefined ? store.partitions().map((summary) => summary.partition) : [partition];
+    const pairs: Preview['pairs'] = [];
+    for (const name of partitions) {
+      for (const peerId of placement.primaries(name)) {
+        if (peerId === peers.self || !peers.isAlive(peerId)) continue;
+        const report = await this.#session(name, peerId, true);
+        pairs.push({
+          partitionId: name,
+          node: peers.self,
+          peer: peerId,
+          missingOnNode: report.missingHere,
+          missingOnPeer: report.missingThere,
+        });
+      }
+    }
+    return { pairs };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  /** The first live primary runs a partition's jobs. */
+  #leads(partition: string): boolean {
+    const { peers, placement } = this.#options;
+    return placement.primaries(partition).find((nodeId) => peers.isAlive(nodeId)) === peers.self;
+  }
+
+  #ownPartitions(): string[] {
+    return this.#options.store
+      .partitions()
+      .map((summary) => summary.partition)
+      .filter((partition) => this.#leads(partition));
+  }
+
+  #pump(): void {
+    if (this.#closed || this.#running !== undefined) return;
+    const job = nextJob(this.#jobs.values(), Date.now());
+    if (job === undefined) return;
+    this.#running = this.#run(job)
+      .catch((error: unknown) =>
+        this.#options.log.warn('an anti-entropy job could not be recorded', { job: job.id, error }),
+      )
+      .finally(() => {
+        this.#running = undefined;
+        this.#pump();
+      });
+  }
+
+  async #run(waiting: Job): Promise<void> {
+    const job = jobStarted(waiting, Date.now());
+    await this.#save(job);
+    try {
+      const progress = await this.#reconcile(job);
+      await this.#save(jobCompleted(job, progress, Date.now()));
+    } catch (thrown) {
+      const { message } = toMendlogError(thrown);
+      this.#options.log.warn('an anti-entropy job failed', {
+        job: job.id,
+        partition: job.partition,
+        error: message,
+      });
+      await this.#save(jobFailed(job, { error: message, jitter: Math.random() }, Date.now()));
+    }
+    await this.#forgetOldest();
+  }
+
+  async #reconcile(job: Job): Promise<JobProgress> {
+    const total = { recordsCompared: 0, recordsRepaired: 0, bytesSent: 0, bytesReceived: 0 };
+    for (let visit = 0; visit < VISITS_MAX; visit++) {
+      let moved = 0;
+      for (const peerId of job.nodes.slice(1)) {
+        const report = await this.#session(job.partition, peerId, false);
+        moved += report.missingHere + report.missingThere;
+        total.recordsCompared += report.recordsCompared;
+        total.bytesSent += report.bytesSent;
+        total.bytesReceived += report.bytesReceived;
+      }
+      total.recordsRepaired += moved;
+      if (moved === 0) break;
+    }
+    return total;
+  }
+
+  async #session(partition: string, peerId: string, preview: boolean): Promise<SessionReport> {
+    const { kernel, peers, store } = this.#options;
+    return await runSession({ kernel, store, peer: peers.connectionTo(peerId) }, partition, { preview });
+  }
+
+  async #save(job: Job): Promise<void> {
+    await this.#options.store.putJob(job);
+    this.#jobs.set(job.id, job);
+  }
+
+  async #forgetOldest(): Promise<void> {
+    const finished = [...this.#jobs.values()].filter(({ finishedAtMs }) => finishedAtMs !== undefined);
+    if (finished.length <= FINISHED_JOBS_KEPT_MAX) return;
+    finished.sort((a, b) => orderKey(a).localeCompare(orderKey(b)));
+    const ids = finished.slice(0, finished.length - FINISHED_JOBS_KEPT_MAX).map(({ id }) => id);
+    await this.#options.store.deleteJobs(ids);
+    for (const id of ids) this.#jobs.delete(id);
+  }
+
+  #toJson(job: Job): Jobs['jobs'][number] {
+    return {
+      id: job.id,
+      partitionId: job.partition,
+      nodes: [...job.nodes],
+      reason: job.reason,
+      priority: job.priority,
+      status: job.status,
+      attempts: job.attempts,
+      createdAt: new Date(job.createdAtMs).toISOString(),
+      startedAt: isoOrNull(job.startedAtMs),
+      finishedAt: isoOrNull(job.finishedAtMs),
+      recordsCompared: job.recordsCompared,
+      recordsRepaired: job.recordsRepaired,
+      bytesSent: job.bytesSent,
+      bytesReceived: job.bytesReceived,
+      error: job.error ?? null,
+      waitingFor: this.#waitingFor(job),
+    };
+  }
+
+  #waitingFor(job: Job): string | null {
+    if (job.status !== 'PENDING') return null;
+    if (job.notBeforeMs > Date.now()) return `the next attempt at ${new Date(job.notBeforeMs).toISOString()}`;
+    return this.#running === undefined ? 'its turn' : 'the job that is running';
+  }
+}
+
+function orderKey(job: Job): string {
+  return `${String(job.createdAtMs).padStart(15, '0')}-${job.id}`;
+}
+
+function isoOrNull(timeMs: number | undefined): string | null {
+  return timeMs === undefined ? null : new Date(timeMs).toISOString();
+}

@@ -1,0 +1,124 @@
+/**
+ * Performs an anti-entropy session between this replica and one peer: fetches what core's state
+ * machine asks for from both sides, hands it in, and moves the records it names.
+ */
+import {
+  AntiEntropySession,
+  type DigestKernel,
+  decodePacked,
+  encodePacked,
+  formatVersion,
+  frameVersion,
+  itemsOf,
+  LIMITS,
+  MendlogError,
+  type PackedGroup,
+  packItems,
+  ROW_BYTES,
+  type SessionOutcome,
+  type SessionStep,
+  type Store,
+  type Version,
+} from '@mendlog/core';
+import type { PeerConnection } from '../membership/peers.js';
+
+export interface SessionReport extends SessionOutcome {
+  /** Bytes of digests, listings and records; message envelopes not counted. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+export interface SessionPeers {
+  readonly kernel: DigestKernel;
+  readonly store: Store;
+  readonly peer: PeerConnection;
+}
+
+const TRANSFER_BYTES_MAX = LIMITS.messageBytesMax / 4;
+
+export async function runSession(
+  sides: SessionPeers,
+  partition: string,
+  options: { preview: boolean },
+): Promise<SessionReport> {
+  const { kernel, store } = sides;
+  const { peer } = sides.peer.call;
+  const session = new AntiEntropySession(kernel, options);
+  const bytes = { sent: 0, received: 0 };
+  let step: SessionStep = session.start();
+  for (;;) {
+    switch (step.need) {
+      case 'roots': {
+        const here = store.summary(partition)?.root ?? new Uint8Array(ROW_BYTES);
+        const { root } = await peer.root.query({ partition });
+        bytes.received += root.length;
+        step = session.roots(here, root);
+        break;
+      }
+      case 'rows': {
+        const ranges = [...step.ranges];
+        const { rows } = await peer.rows.query({ partition, level: step.level, ranges });
+        bytes.received += rows.length;
+        step = session.rows(store.rows(partition, step.level, ranges), rows);
+        break;
+      }
+      case 'listings': {
+        const here = step.ranges.map((range) => store.list(partition, range));
+        const { listings } = await peer.list.query({
+          ranges: step.ranges.map((range) => ({ partition, range })),
+        });
+        bytes.received += listings.reduce((sum, listing) => sum + listing.entries.length, 0);
+        step = session.listings(here, listings);
+        break;
+      }
+      case 'transfer': {
+        bytes.received += await pull(sides, partition, step.pull);
+        bytes.sent += await push(sides, partition, step.push);
+        step = session.transferred();
+        break;
+      }
+      case 'nothing':
+        return { ...step.outcome, bytesSent: bytes.sent, bytesReceived: bytes.received };
+    }
+  }
+}
+
+/** Brings the records here; returns their bytes. */
+async function pull(sides: SessionPeers, partition: string, versions: readonly Version[]): Promise<number> {
+  let bytes = 0;
+  let open = [...versions];
+  while (open.length > 0) {
+    const { packed } = await sides.peer.call.peer.fetch.query({ partition, versions: open });
+    const groups = decodePacked(packed);
+    const got = new Set(
+      groups.flatMap((group) => [...itemsOf(group)].map((frame) => formatVersion(frameVersion(frame)))),
+    );
+    bytes += packed.length;
+    await sides.store.apply(groups, []);
+    const rest = open.filter((version) => !got.has(formatVersion(version)));
+    // An answer may end at its byte limit; one that brings nothing asked for would repeat for ever.
+    if (rest.length === open.length)
+      throw new MendlogError('NOT_FOUND', 'the peer no longer holds what it listed');
+    open = rest;
+  }
+  return bytes;
+}
+
+/** Gives the records to the peer; returns their bytes. */
+async function push(sides: SessionPeers, partition: string, versions: readonly Version[]): Promise<number> {
+  let bytes = 0;
+  for (let at = 0; at < versions.length; ) {
+    const group = readGroup(sides.store, partition, versions.slice(at));
+    if (group.ends.length === 0)
+      throw new MendlogError('INTERNAL', 'this replica no longer holds what it listed');
+    const packed = encodePacked([group]);
+    bytes += packed.length;
+    await sides.peer.call.peer.apply.mutate({ packed });
+    at += group.ends.length;
+  }
+  return bytes;
+}
+
+export function readGroup(store: Store, partition: string, versions: readonly Version[]): PackedGroup {
+  return packItems(partition, store.readVersions(partition, versions, TRANSFER_BYTES_MAX));
+}

@@ -1,0 +1,49 @@
+/** What a caller gets to see of anything that was thrown: a code, a sentence, facts; never a stack. */
+import { type ErrorCode, type ErrorShape, MendlogError } from '@mendlog/core';
+import { TRPCError } from '@trpc/server';
+import { ZodError, z } from 'zod';
+
+type TrpcCode = TRPCError['code'];
+
+const TRPC_CODE_OF_STATUS: Readonly<Record<number, TrpcCode>> = {
+  400: 'BAD_REQUEST',
+  401: 'UNAUTHORIZED',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_SUPPORTED',
+  409: 'CONFLICT',
+  413: 'PAYLOAD_TOO_LARGE',
+  429: 'TOO_MANY_REQUESTS',
+  503: 'SERVICE_UNAVAILABLE',
+  504: 'GATEWAY_TIMEOUT',
+};
+
+const CODE_OF_TRPC_CODE: Partial<Record<TrpcCode, ErrorCode>> = {
+  PARSE_ERROR: 'BAD_REQUEST',
+  BAD_REQUEST: 'BAD_REQUEST',
+  NOT_FOUND: 'NOT_FOUND',
+  METHOD_NOT_SUPPORTED: 'METHOD_NOT_ALLOWED',
+  PAYLOAD_TOO_LARGE: 'TOO_LARGE',
+};
+
+export function trpcCodeOf(error: MendlogError): TrpcCode {
+  return TRPC_CODE_OF_STATUS[error.httpStatus] ?? 'INTERNAL_SERVER_ERROR';
+}
+
+export function errorShapeOf(thrown: unknown): ErrorShape {
+  if (thrown instanceof MendlogError) return thrown.toShape();
+  if (thrown instanceof TRPCError) return shapeOfTrpcError(thrown);
+  return { code: 'INTERNAL', message: 'an internal error; the node has logged it' };
+}
+
+function shapeOfTrpcError(error: TRPCError): ErrorShape {
+  if (error.cause instanceof MendlogError) return error.cause.toShape();
+  if (error.cause instanceof ZodError) {
+    return {
+      code: 'BAD_REQUEST',
+      message: z.prettifyError(error.cause).replaceAll('✖ ', '').replaceAll('\n', '; '),
+    };
+  }
+  const code = CODE_OF_TRPC_CODE[error.code];
+  if (code === undefined) return { code: 'INTERNAL', message: 'an internal error; the node has logged it' };
+  return { code, message: error.message };
+}

@@ -1,0 +1,189 @@
+/** The shapes of every call and answer: one place, for tRPC, REST and the OpenAPI document. */
+import { CONSISTENCY_LEVELS, JOB_REASONS, JOB_STATUSES, LIMITS, PARTITION_NAME_PATTERN } from '@mendlog/core';
+import { z } from 'zod';
+
+export const PartitionId = z
+  .string()
+  .regex(PARTITION_NAME_PATTERN, 'a partition name has 1 to 200 of the characters A-Z a-z 0-9 . _ -');
+export const Level = z.enum(CONSISTENCY_LEVELS);
+export const RecordIdText = z.string().max(40);
+const NodeId = z.string().min(1).max(100);
+const Bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, {
+  error: 'bytes are needed here: this procedure is for binary connections',
+});
+const Counter = z.int().min(0);
+const VersionText = z.string();
+
+const messageOfWrite = {
+  /** The value as text. */
+  message: z.string().optional(),
+  /** The value as bytes in base64; exactly one of the two is given. */
+  messageBase64: z.base64().optional(),
+};
+
+const messageOfRead = {
+  message: z.string().optional(),
+  /** In place of `message` where the value is not UTF-8. */
+  messageBase64: z.string().optional(),
+};
+
+export const WriteInput = z
+  .strictObject({ partitionId: PartitionId, ...messageOfWrite, consistency: Level.optional() })
+  .refine((input) => (input.message === undefined) !== (input.messageBase64 === undefined), {
+    error: 'give exactly one of message and messageBase64',
+  });
+export const WriteOutput = z.object({
+  partitionId: PartitionId,
+  id: Counter,
+  version: VersionText,
+  acks: z.int(),
+  consistency: Level,
+});
+
+export const ReadInput = z.strictObject({
+  partitionId: PartitionId,
+  id: RecordIdText,
+  consistency: Level.optional(),
+});
+export const RecordOutput = z.object({
+  id: Counter,
+  version: VersionText,
+  ...messageOfRead,
+  timeMs: z.int(),
+});
+export const ReadOutput = RecordOutput.extend({ partitionId: PartitionId, repaired: z.boolean() });
+
+export const ScanInput = z.strictObject({
+  partitionId: PartitionId,
+  /** First and last record id, both included. */
+  from: RecordIdText.optional(),
+  to: RecordIdText.optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  consistency: Level.optional(),
+});
+export const ScanOutput = z.object({
+  partitionId: PartitionId,
+  records: z.array(RecordOutput),
+  /** Where the next page begins; absent on the last one. */
+  next: VersionText.optional(),
+});
+
+const NodeStatus = z.enum(['UP', 'DOWN']);
+export const HealthOutput = z.object({
+  status: z.enum(['UP', 'DEGRADED', 'DOWN']),
+  nodes: z.array(
+    z.object({
+      id: NodeId,
+      url: z.string(),
+      status: NodeStatus,
+      partitions: z.int().optional(),
+      records: z.int().optional(),
+    }),
+  ),
+});
+export const LayoutOutput = z.object({
+  replicationFactor: z.int(),
+  nodes: z.array(z.object({ id: NodeId, url: z.string() })),
+});
+export const SummaryOutput = z.object({
+  node: NodeId,
+  /** One digest over all partitions of the node, hexadecimal. */
+  root: z.string(),
+  partitions: z.array(
+    z.object({ partitionId: PartitionId, records: z.int(), head: Counter, root: z.string() }),
+  ),
+});
+
+export const HintStatsOutput = z.object({
+  pending: z.int(),
+  byTarget: z.record(z.string(), z.int()),
+  stored: z.int(),
+  replayed: z.int(),
+  expired: z.int(),
+  dropped: z.int(),
+  failed: z.int(),
+  oldestAgeMs: z.int().nullable(),
+});
+export const HintsDropInput = z.strictObject({
+  target: NodeId.optional(),
+  /** Which share of the pending hints goes. */
+  fraction: z.number().gt(0).max(1).default(1),
+});
+export const HintsDropOutput = z.object({ dropped: z.int() });
+
+export const JobOutput = z.object({
+  id: z.string(),
+  partitionId: PartitionId,
+  nodes: z.array(NodeId),
+  reason: z.enum(JOB_REASONS),
+  priority: z.int(),
+  status: z.enum(JOB_STATUSES),
+  attempts: z.int(),
+  createdAt: z.string(),
+  startedAt: z.string().nullable(),
+  finishedAt: z.string().nullable(),
+  recordsCompared: z.int(),
+  recordsRepaired: z.int(),
+  bytesSent: z.int(),
+  bytesReceived: z.int(),
+  error: z.string().nullable(),
+  waitingFor: z.string().nullable(),
+});
+export const JobsInput = z.strictObject({
+  status: z.enum(JOB_STATUSES).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  cursor: z.string().max(200).optional(),
+});
+export const JobsOutput = z.object({ jobs: z.array(JobOutput), next: z.string().optional() });
+export const TriggerInput = z.strictObject({
+  partitionId: PartitionId.optional(),
+  nodes: z.array(NodeId).min(1).max(100).optional(),
+  priority: z.int().min(0).max(1000).optional(),
+});
+export const TriggerOutput = z.object({ jobIds: z.array(z.string()) });
+export const PreviewInput = z.strictObject({ partitionId: PartitionId.optional() });
+export const PreviewOutput = z.object({
+  /** Per pair of this node and a peer: how many records each lacks that the other holds. */
+  pairs: z.array(
+    z.object({
+      partitionId: PartitionId,
+      node: NodeId,
+      peer: NodeId,
+      missingOnNode: z.int(),
+      missingOnPeer: z.int(),
+    }),
+  ),
+});
+
+/** Binary shapes: packed groups, listings and rows as core encodes them. */
+const VersionShape = z.object({ counter: Counter, origin: z.string().length(13) });
+const RangeShape = z.object({
+  from: VersionShape,
+  to: VersionShape,
+  limit: z.int().min(1).max(LIMITS.batchRecordsMax),
+});
+const IndexRangeShape = z.object({ from: Counter, to: Counter });
+
+export const BatchAppendInput = z.object({ packed: Bytes, consistency: Level });
+export const BatchReadInput = z.object({
+  partition: PartitionId,
+  ids: z.array(RecordIdText).min(1).max(LIMITS.rangesMax),
+  consistency: Level,
+});
+export const BatchScanInput = z.object({ partition: PartitionId, range: RangeShape, consistency: Level });
+
+export const PeerHeadsInput = z.object({ partitions: z.array(PartitionId).max(LIMITS.batchGroupsMax) });
+export const PeerApplyInput = z.object({ packed: Bytes });
+export const PeerListInput = z.object({
+  ranges: z.array(z.object({ partition: PartitionId, range: RangeShape })).max(LIMITS.rangesMax),
+});
+export const PeerFetchInput = z.object({
+  partition: PartitionId,
+  versions: z.array(VersionShape).max(LIMITS.batchRecordsMax),
+});
+export const PeerRowsInput = z.object({
+  partition: PartitionId,
+  level: z.int().min(0).max(10),
+  ranges: z.array(IndexRangeShape).max(LIMITS.rowsMax),
+});
+export const PeerRootInput = z.object({ partition: PartitionId });

@@ -1,0 +1,221 @@
+/**
+ * Coordinates reads of ranges: asks R replicas which records they hold, merges the answers, fetches
+ * what this node lacks, gives asked replicas what they lack, and answers.
+ *
+ * Read repair is blocking: what the answer holds is on every asked replica, hence on a read quorum,
+ * before the caller sees it, so that no later quorum read can miss it. "Absent" is an answer like any
+ * other. A replica that fails on the way is replaced by another one, as long as there are enough.
+ */
+import {
+  answersNeeded,
+  type ConsistencyLevel,
+  decodePacked,
+  encodePacked,
+  formatVersion,
+  frameVersion,
+  itemsOf,
+  LIMITS,
+  type Listing,
+  MendlogError,
+  mergeListings,
+  packItems,
+  type RangeReadAnswer,
+  type Store,
+  type Version,
+  type VersionRange,
+} from '@mendlog/core';
+import type { ReadOutcome } from '../api/service.js';
+import type { Peers } from '../membership/peers.js';
+import type { Placement } from '../membership/placement.js';
+
+export interface ReadCoordinatorOptions {
+  readonly store: Store;
+  readonly peers: Peers;
+  readonly placement: Placement;
+  readonly readTimeoutMs: number;
+  readonly onRepair: (records: number) => void;
+}
+
+/** A page stays well below the limit of a message, whatever the values' sizes. */
+const PAGE_BYTES_MAX = LIMITS.messageBytesMax / 4;
+
+class ReplicaFailed extends Error {
+  readonly nodeId: string;
+
+  constructor(nodeId: string, cause: unknown) {
+    super(`replica ${nodeId} failed`, { cause });
+    this.nodeId = nodeId;
+  }
+}
+
+export class ReadCoordinator {
+  readonly #options: ReadCoordinatorOptions;
+
+  constructor(options: ReadCoordinatorOptions) {
+    this.#options = options;
+  }
+
+  /** One outcome for each range, in order. All ranges are of one partition. */
+  async read(
+    partition: string,
+    ranges: readonly VersionRange[],
+    level: ConsistencyLevel,
+  ): Promise<ReadOutcome[]> {
+    const primaries = this.#options.placement.primaries(partition);
+    const needed = answersNeeded(level, primaries.length);
+    const failed = new Set<string>();
+    for (;;) {
+      const replicas = this.#choose(primaries, needed, failed);
+      try {
+        return await this.#readFrom(replicas, partition, ranges);
+      } catch (error) {
+        // Each turn of the loop excludes one more replica, so it ends.
+        if (!(error instanceof ReplicaFailed)) throw error;
+        failed.add(error.nodeId);
+      }
+    }
+  }
+
+  /** This node first, since its records are at hand, then the others in order of preference. */
+  #choose(primaries: readonly string[], needed: number, failed: ReadonlySet<string>): string[] {
+    const { peers } = this.#options;
+    const usable = primaries.filter((nodeId) => peers.isAlive(nodeId) && !failed.has(nodeId));
+    if (usable.length >= needed) {
+      usable.sort((a, b) => Number(b === peers.self) - Number(a === peers.self));
+      return usable.slice(0, needed);
+    }
+    const missing = primaries.filter((nodeId) => !usable.includes(nodeId));
+    const details = { needed, missing };
+    if (failed.size > 0)
+      throw new MendlogError('READ_TIMEOUT', `${missing.join(', ')} did not answer in time`, { details });
+    throw new MendlogError(
+      'UNAVAILABLE',
+      `${needed} replicas are needed and ${missing.join(', ')} cannot be reached`,
+      { details },
+    );
+  }
+
+  async #readFrom(
+    replicas: readonly string[],
+    partition: string,
+    ranges: readonly VersionRange[],
+  ): Promise<ReadOutcome[]> {
+    const listings = await Promise.all(replicas.map((nodeId) => this.#list(nodeId, partition, ranges)));
+    const outcomes: ReadOutcome[] = [];
+    for (const [i, range] of ranges.entries()) {
+      const perReplica = new Map<string, Listing>();
+      for (const [r, nodeId] of replicas.entries()) {
+        const listing = listings[r]?.[i];
+        if (listing === undefined)
+          throw new ReplicaFailed(nodeId, new Error('an answer holds too few listings'));
+        perReplica.set(nodeId, listing);
+      }
+      outcomes.push(await this.#resolve(partition, mergeListings(perReplica, range.limit)));
+    }
+    return outcomes;
+  }
+
+  async #list(
+    nodeId: string,
+    partition: string,
+    ranges: readonly VersionRange[],
+  ): Promise<readonly Listing[]> {
+    const { peers, store } = this.#options;
+    if (nodeId === peers.self) return ranges.map((range) => store.list(partition, range));
+    return await this.#ask(nodeId, async (connection, context) => {
+      const input = { ranges: ranges.map((range) => ({ partition, range })) };
+      return (await connection.call.peer.list.query(input, { context })).listings;
+    });
+  }
+
+  async #resolve(partition: string, answer: RangeReadAnswer): Promise<ReadOutcome> {
+    const versions = answer.entries.map(({ version }) => version);
+    const frames = await this.#frames(partition, versions, answer);
+    const page: Uint8Array[] = [];
+    let bytes = 0;
+    for (const version of versions) {
+      const frame = frames.get(formatVersion(version));
+      if (frame === undefined || (page.length > 0 && bytes + frame.length > PAGE_BYTES_MAX)) break;
+      page.push(frame);
+      bytes += frame.length;
+    }
+    const repaired = await this.#repair(partition, answer, versions.slice(0, page.length), frames);
+    return {
+      frames: page,
+      truncated: answer.truncated || page.length < versions.length,
+      repaired: repaired > 0,
+    };
+  }
+
+  /** The frames of as many versions as fit a page, from here or from a replica that holds them. */
+  async #frames(
+    partition: string,
+    versions: readonly Version[],
+    answer: RangeReadAnswer,
+  ): Promise<Map<string, Uint8Array>> {
+    const { peers, store } = this.#options;
+    const frames = new Map<string, Uint8Array>();
+    const wanted = new Map<string, Version[]>();
+    for (const version of versions) {
+      const holders = answer.holders(version);
+      const holder = holders.includes(peers.self) ? peers.self : holders[0];
+      if (holder === undefined) continue;
+      const list = wanted.get(holder);
+      if (list === undefined) wanted.set(holder, [version]);
+      else list.push(version);
+    }
+    for (const [holder, held] of wanted) {
+      const found =
+        holder === peers.self
+          ? store.readVersions(partition, held, PAGE_BYTES_MAX)
+          : await this.#fetch(holder, partition, held);
+      for (const frame of found) frames.set(formatVersion(frameVersion(frame)), frame);
+    }
+    return frames;
+  }
+
+  async #fetch(nodeId: string, partition: string, versions: Version[]): Promise<Uint8Array[]> {
+    return await this.#ask(nodeId, async (connection, context) => {
+      const { packed } = await connection.call.peer.fetch.query({ partition, versions }, { context });
+      return decodePacked(packed).flatMap((group) => [...itemsOf(group)]);
+    });
+  }
+
+  /** Returns how many records were given to replicas that lacked them. */
+  async #repair(
+    partition: string,
+    answer: RangeReadAnswer,
+    shown: readonly Version[],
+    frames: ReadonlyMap<string, Uint8Array>,
+  ): Promise<number> {
+    const { peers, store, onRepair } = this.#options;
+    const shownTexts = new Set(shown.map(formatVersion));
+    let repaired = 0;
+    for (const [nodeId, lacked] of answer.missing) {
+      const texts = lacked.map(formatVersion).filter((text) => shownTexts.has(text));
+      const items = texts.flatMap((text) => frames.get(text) ?? []);
+      if (items.length === 0) continue;
+      const group = packItems(partition, items);
+      if (nodeId === peers.self) await store.apply([group], []);
+      else {
+        await this.#ask(nodeId, (connection, context) =>
+          connection.call.peer.apply.mutate({ packed: encodePacked([group]) }, { context }),
+        );
+      }
+      repaired += items.length;
+    }
+    if (repaired > 0) onRepair(repaired);
+    return repaired;
+  }
+
+  async #ask<T>(
+    nodeId: string,
+    call: (connection: ReturnType<Peers['connectionTo']>, context: { timeoutMs: number }) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await call(this.#options.peers.connectionTo(nodeId), { timeoutMs: this.#options.readTimeoutMs });
+    } catch (cause) {
+      throw new ReplicaFailed(nodeId, cause);
+    }
+  }
+}

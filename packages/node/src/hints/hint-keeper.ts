@@ -1,0 +1,233 @@
+/**
+ * Keeps the hints of this coordinator and replays them when their target is alive.
+ *
+ * A hint is a target and versions; the payload is in this node's own store. Replay goes target by
+ * target, in the order of writing, one batch at a time, and never makes hints itself. What becomes of
+ * each hint is decided by core's policy; hints that end without their record at the target are
+ * reported, so that anti-entropy brings it.
+ */
+import {
+  decideHint,
+  encodePacked,
+  type HintBatch,
+  type HintPolicy,
+  hintAfterFailure,
+  LIMITS,
+  type PackedGroup,
+  packItems,
+  readVersion,
+  type Store,
+  type StoredHintBatch,
+  toMendlogError,
+  VERSION_BYTES,
+  type Version,
+} from '@mendlog/core';
+import type { HintStats } from '../api/service.js';
+import type { Log } from '../log.js';
+import type { Peers } from '../membership/peers.js';
+
+export interface HintKeeperOptions {
+  readonly store: Store;
+  readonly peers: Peers;
+  readonly policy: HintPolicy;
+  readonly log: Log;
+  /** Partitions whose hints ended without replay, with the target that lacks records. */
+  readonly onLost: (target: string, partitions: readonly string[]) => void;
+}
+
+type Ending = 'replayed' | 'expired' | 'dropped' | 'failed';
+
+const TICK_MS = 500;
+const BATCHES_PER_READ = 16;
+
+export class HintKeeper {
+  readonly #options: HintKeeperOptions;
+  readonly #pending = new Map<string, number>();
+  readonly #counts = { stored: 0, replayed: 0, expired: 0, dropped: 0, failed: 0 };
+  readonly #replaying = new Map<string, Promise<void>>();
+  readonly #timer: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(options: HintKeeperOptions) {
+    this.#options = options;
+    this.#forEach((hint) => this.#count(hint, 1));
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    options.peers.onAlive((target) => this.#replay(target));
+  }
+
+  /** Hints that were stored together with their records. */
+  noteStored(hints: readonly HintBatch[]): void {
+    for (const hint of hints) {
+      this.#counts.stored += recordsOf(hint);
+      this.#count(hint, 1);
+    }
+  }
+
+  /** Stores a hint by itself: its target was believed alive and did not acknowledge. */
+  keep(hint: HintBatch): void {
+    this.#options.store.apply([], [hint]).then(
+      () => this.noteStored([hint]),
+      (error: unknown) => {
+        this.#options.log.warn('a hint could not be stored', { target: hint.target, error });
+        this.#options.onLost(hint.target, partitionsOf(hint));
+      },
+    );
+  }
+
+  stats(): HintStats {
+    const byTarget = Object.fromEntries([...this.#pending].filter(([, count]) => count > 0));
+    let oldestAtMs = Number.POSITIVE_INFINITY;
+    for (const target of Object.keys(byTarget)) {
+      const [oldest] = this.#options.store.hints({ target, limit: 1 });
+      if (oldest !== undefined) oldestAtMs = Math.min(oldestAtMs, oldest.createdAtMs);
+    }
+    return {
+      pending: Object.values(byTarget).reduce((sum, count) => sum + count, 0),
+      byTarget,
+      ...this.#counts,
+      oldestAgeMs: Number.isFinite(oldestAtMs) ? Math.max(0, Date.now() - oldestAtMs) : null,
+    };
+  }
+
+  /** Throws away a share of the pending hints, spread evenly. Returns how many records they stood for. */
+  async drop(target: string | undefined, fraction: number): Promise<number> {
+    let dropped = 0;
+    let owed = 0;
+    const batches: StoredHintBatch[] = [];
+    this.#forEach((hint) => {
+      if (target === undefined || hint.target === target) batches.push(hint);
+    });
+    for (const hint of batches) {
+      await this.#replaying.get(hint.target);
+      const groups = hint.groups.map(({ partition, versions }) => {
+        const kept: Uint8Array[] = [];
+        for (let at = 0; at < versions.length; at += VERSION_BYTES) {
+          owed += fraction;
+          if (owed >= 1) owed -= 1;
+          else kept.push(versions.subarray(at, at + VERSION_BYTES));
+        }
+        return { partition, versions: Buffer.concat(kept) };
+      });
+      const rest = { ...hint, groups: groups.filter(({ versions }) => versions.length > 0) };
+      if (recordsOf(rest) === recordsOf(hint)) continue;
+      if (rest.groups.length === 0) await this.#options.store.deleteHints([hint]);
+      else await this.#options.store.putHint(rest);
+      dropped += recordsOf(hint) - recordsOf(rest);
+      this.#count(hint, -1);
+      this.#count(rest, 1);
+      this.#options.onLost(hint.target, partitionsOf(hint));
+    }
+    this.#counts.dropped += dropped;
+    return dropped;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await Promise.all(this.#replaying.values());
+  }
+
+  #tick(): void {
+    for (const [target, count] of this.#pending) if (count > 0) this.#replay(target);
+  }
+
+  #replay(target: string): void {
+    if (this.#closed || this.#replaying.has(target)) return;
+    const run = this.#replayAll(target)
+      .catch((error: unknown) => this.#options.log.warn('hint replay ended early', { target, error }))
+      .finally(() => this.#replaying.delete(target));
+    this.#replaying.set(target, run);
+  }
+
+  async #replayAll(target: string): Promise<void> {
+    for (;;) {
+      if (this.#closed) return;
+      const alive = this.#options.peers.isAlive(target);
+      const hints = this.#options.store.hints({ target, limit: BATCHES_PER_READ });
+      let bytes = 0;
+      const due: StoredHintBatch[] = [];
+      for (const hint of hints) {
+        const decision = decideHint(hint, Date.now(), this.#options.policy);
+        if (decision.do === 'end') await this.#end([hint], decision.as);
+        else if (decision.do === 'wait' || !alive || bytes >= LIMITS.batchBytesTarget) break;
+        else {
+          due.push(hint);
+          bytes += this.#payloadOf([hint]).reduce((sum, group) => sum + group.bytes.length, 0);
+        }
+      }
+      if (due.length === 0) return;
+      if (!(await this.#attempt(target, due))) return;
+    }
+  }
+
+  async #attempt(target: string, hints: readonly StoredHintBatch[]): Promise<boolean> {
+    const { peers, policy, store } = this.#options;
+    try {
+      const packed = encodePacked(this.#payloadOf(hints));
+      await peers.connectionTo(target).call.peer.apply.mutate({ packed });
+      await this.#end(hints, 'replayed');
+      return true;
+    } catch (thrown) {
+      // A target that is down costs no attempt: its hints wait as they are.
+      if (!peers.isAlive(target)) return false;
+      this.#options.log.warn('a hint batch failed', { target, error: toMendlogError(thrown).message });
+      for (const hint of hints) {
+        await store.putHint({ ...hint, ...hintAfterFailure(hint, Date.now(), Math.random(), policy) });
+      }
+      return false;
+    }
+  }
+
+  /** The frames of the hints' records, as far as this node still holds them. */
+  #payloadOf(hints: readonly HintBatch[]): PackedGroup[] {
+    return hints.flatMap(({ groups }) =>
+      groups.map(({ partition, versions }) =>
+        packItems(
+          partition,
+          this.#options.store.readVersions(partition, unpackVersions(versions), LIMITS.messageBytesMax),
+        ),
+      ),
+    );
+  }
+
+  async #end(hints: readonly StoredHintBatch[], as: Ending): Promise<void> {
+    await this.#options.store.deleteHints(hints);
+    for (const hint of hints) {
+      this.#counts[as] += recordsOf(hint);
+      this.#count(hint, -1);
+      if (as !== 'replayed') this.#options.onLost(hint.target, partitionsOf(hint));
+    }
+  }
+
+  #count(hint: HintBatch, sign: 1 | -1): void {
+    this.#pending.set(hint.target, (this.#pending.get(hint.target) ?? 0) + sign * recordsOf(hint));
+  }
+
+  #forEach(visit: (hint: StoredHintBatch) => void): void {
+    for (const target of this.#options.peers.nodeIds) {
+      let after = 0;
+      for (;;) {
+        const page = this.#options.store.hints({ target, after, limit: 1000 });
+        for (const hint of page) visit(hint);
+        const last = page.at(-1);
+        if (last === undefined) break;
+        after = last.sequence;
+      }
+    }
+  }
+}
+
+function recordsOf(hint: HintBatch): number {
+  return hint.groups.reduce((sum, { versions }) => sum + versions.length / VERSION_BYTES, 0);
+}
+
+function partitionsOf(hint: HintBatch): string[] {
+  return hint.groups.map(({ partition }) => partition);
+}
+
+function unpackVersions(packed: Uint8Array): Version[] {
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
+  const versions: Version[] = [];
+  for (let at = 0; at < packed.length; at += VERSION_BYTES) versions.push(readVersion(view, at));
+  return versions;
+}

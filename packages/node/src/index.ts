@@ -1,0 +1,19 @@
+export type { AppRouter, BinaryRouter } from './api/router.js';
+export { type ApiServer, type ApiServerOptions, createApiServer } from './api/server.js';
+export type {
+  AppendOutcome,
+  Health,
+  HintStats,
+  Jobs,
+  JobsQuery,
+  Layout,
+  PeerService,
+  Preview,
+  ReadOutcome,
+  Service,
+  Summary,
+  Trigger,
+} from './api/service.js';
+export { clusterSecret, DEVELOPMENT_SECRET, peerToken } from './cluster-secret.js';
+export { type Log, silentLog } from './log.js';
+export { createNode, type MendlogNode, type NodeOptions, parseListen } from './node.js';

@@ -1,0 +1,136 @@
+/**
+ * The other nodes of the cluster: a connection to each, and whether it is alive.
+ *
+ * A peer is alive while its connection is open and a heartbeat was answered lately. A heartbeat tells
+ * who answers: a peer whose address leads to another node is never alive.
+ */
+import { MendlogError } from '@mendlog/core';
+import { Connection } from '@mendlog/transport/connection';
+import type { BinaryRouter } from '../api/router.js';
+import type { Log } from '../log.js';
+
+export interface PeersOptions {
+  readonly self: string;
+  /** URL by node id, this node's own included. */
+  readonly nodes: ReadonlyMap<string, string>;
+  readonly token: string;
+  readonly log: Log;
+  readonly heartbeatMs?: number;
+  readonly deadAfterMs?: number;
+}
+
+export type PeerConnection = Connection<BinaryRouter>;
+
+interface Peer {
+  readonly id: string;
+  readonly connection: PeerConnection;
+  lastHeardMs: number;
+  beating: boolean;
+  alive: boolean;
+}
+
+export class Peers {
+  readonly self: string;
+  readonly #options: PeersOptions;
+  readonly #peers = new Map<string, Peer>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #aliveListeners: ((nodeId: string) => void)[] = [];
+  readonly #heartbeatMs: number;
+  readonly #deadAfterMs: number;
+
+  constructor(options: PeersOptions) {
+    this.self = options.self;
+    this.#options = options;
+    this.#heartbeatMs = options.heartbeatMs ?? 250;
+    this.#deadAfterMs = options.deadAfterMs ?? 1500;
+    for (const [id, url] of options.nodes) {
+      if (id !== options.self) this.#peers.set(id, this.#connect(id, url));
+    }
+    this.#timer = setInterval(() => this.#tick(), this.#heartbeatMs);
+  }
+
+  get nodeIds(): readonly string[] {
+    return [...this.#options.nodes.keys()];
+  }
+
+  urlOf(nodeId: string): string {
+    return this.#options.nodes.get(nodeId) ?? '';
+  }
+
+  /** This node is always alive to itself. */
+  isAlive(nodeId: string): boolean {
+    return nodeId === this.self || (this.#peers.get(nodeId)?.alive ?? false);
+  }
+
+  /** The connection to a live peer. Throws UNREACHABLE for any other. */
+  connectionTo(nodeId: string): PeerConnection {
+    const peer = this.#peers.get(nodeId);
+    if (peer?.alive) return peer.connection;
+    throw new MendlogError('UNREACHABLE', `node ${nodeId} is not alive`, { details: { node: nodeId } });
+  }
+
+  /** Calls back each time a peer has become alive. */
+  onAlive(listener: (nodeId: string) => void): void {
+    this.#aliveListeners.push(listener);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const peer of this.#peers.values()) peer.connection.close();
+  }
+
+  #connect(id: string, url: string): Peer {
+    const peer: Peer = {
+      id,
+      connection: new Connection<BinaryRouter>({
+        url,
+        token: this.#options.token,
+        onOpen: () => void this.#beat(peer),
+        onClose: () => this.#setAlive(peer, false),
+      }),
+      lastHeardMs: 0,
+      beating: false,
+      alive: false,
+    };
+    return peer;
+  }
+
+  #tick(): void {
+    for (const peer of this.#peers.values()) {
+      if (!peer.connection.isOpen) continue;
+      if (peer.alive && performance.now() - peer.lastHeardMs > this.#deadAfterMs) {
+        this.#setAlive(peer, false);
+        peer.connection.reset();
+      } else {
+        void this.#beat(peer);
+      }
+    }
+  }
+
+  async #beat(peer: Peer): Promise<void> {
+    if (peer.beating) return;
+    peer.beating = true;
+    try {
+      const context = { timeoutMs: this.#deadAfterMs };
+      const { node } = await peer.connection.call.peer.heartbeat.query(undefined, { context });
+      if (node === peer.id) {
+        peer.lastHeardMs = performance.now();
+        this.#setAlive(peer, peer.connection.isOpen);
+      } else {
+        this.#options.log.warn('the address of a peer leads to another node', { peer: peer.id, found: node });
+      }
+    } catch (error) {
+      // A peer that refuses (a wrong secret) must be heard of; silence is what deadAfterMs is for.
+      this.#options.log.debug('a heartbeat was not answered', { peer: peer.id, error });
+    } finally {
+      peer.beating = false;
+    }
+  }
+
+  #setAlive(peer: Peer, alive: boolean): void {
+    if (peer.alive === alive) return;
+    peer.alive = alive;
+    this.#options.log.info(alive ? 'peer is up' : 'peer is down', { peer: peer.id });
+    if (alive) for (const listener of this.#aliveListeners) listener(peer.id);
+  }
+}

@@ -1,0 +1,418 @@
+/**
+ * The store on LMDB: one environment, one transaction a group commit.
+ *
+ *   apply(): check frames, hash tags --> [ transaction: records, digest rows, partition, hints ] --> flush
+ *
+ * Digest rows change in the transaction of their record, so digest and store never part.
+ * Two traps of lmdb-js decide the options. With overlapping sync, which is its default, readers see
+ * a transaction before it is flushed: it is off, so that what can be read survives a power cut. And
+ * an exception inside `transaction` still commits what came before it: `childTransaction` rolls back.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type ApplyResult,
+  compareTags,
+  DIGEST_LAYOUT,
+  type DigestKernel,
+  frameVersion,
+  type HintBatch,
+  INDEXED_ROW_BYTES,
+  type IndexRange,
+  itemAt,
+  type Job,
+  LIMITS,
+  LISTING_ENTRY_BYTES,
+  type Listing,
+  MendlogError,
+  ORIGIN_HIGHEST,
+  ORIGIN_LOWEST,
+  type PackedGroup,
+  type Page,
+  type PartitionSummary,
+  type RecordId,
+  ROW_BYTES,
+  rowIndexOf,
+  type Store,
+  type StoredHintBatch,
+  TAG_BYTES,
+  type Version,
+  type VersionRange,
+} from '@mendlog/core';
+import { partitionKey } from '@mendlog/merkle';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { type DataDirLock, lockDataDir } from './data-dir-lock.js';
+import {
+  frameOf,
+  keyAfterRecord,
+  RECORD_KEY_BYTES,
+  recordKey,
+  rowIndexOfKey,
+  rowKey,
+  tagOf,
+} from './keys.js';
+import { ensureMeta } from './meta.js';
+
+export interface LmdbStoreOptions {
+  readonly dataDir: string;
+  readonly nodeId: string;
+  readonly kernel: DigestKernel;
+  readonly secret: Uint8Array;
+}
+
+interface PartitionState {
+  readonly id: number;
+  readonly head: number;
+  /** Sum of all rows. */
+  readonly root: Uint8Array;
+}
+
+/** A group whose frames are checked and hashed, ready for the transaction. */
+interface PreparedGroup {
+  readonly partition: string;
+  readonly versions: readonly Version[];
+  /** Tag and frame of each record. */
+  readonly values: readonly Buffer[];
+}
+
+type HintValue = Omit<HintBatch, 'target'>;
+type HintKey = [target: string, sequence: number];
+
+export class LmdbStore implements Store {
+  readonly storeId: string;
+  readonly #env: RootDatabase;
+  readonly #lock: DataDirLock;
+  readonly #kernel: DigestKernel;
+  readonly #secret: Uint8Array;
+  readonly #records: Database<Buffer, Buffer>;
+  readonly #rows: Database<Buffer, Buffer>;
+  readonly #partitions: Database<PartitionState, string>;
+  readonly #hints: Database<HintValue, HintKey>;
+  readonly #jobs: Database<Job, string>;
+  /** What the table of partitions holds, flushed; spares a read on every call. */
+  readonly #known = new Map<string, PartitionState>();
+  readonly #tagKeys = new Map<string, Uint8Array>();
+  #nextHint = 1;
+  #closed = false;
+
+  static open(options: LmdbStoreOptions): LmdbStore {
+    mkdirSync(options.dataDir, { recursive: true });
+    const lock = lockDataDir(options.dataDir);
+    try {
+      return new LmdbStore(options, lock);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(options: LmdbStoreOptions, lock: DataDirLock) {
+    const meta = ensureMeta(options.dataDir, options.nodeId);
+    this.storeId = meta.storeId;
+    this.#lock = lock;
+    this.#kernel = options.kernel;
+    this.#secret = options.secret;
+    this.#env = open({ path: join(options.dataDir, 'store'), maxDbs: 8, overlappingSync: false });
+    this.#records = this.#env.openDB({ name: 'records', keyEncoding: 'binary', encoding: 'binary' });
+    this.#rows = this.#env.openDB({ name: 'rows', keyEncoding: 'binary', encoding: 'binary' });
+    this.#partitions = this.#env.openDB({ name: 'partitions' });
+    this.#hints = this.#env.openDB({ name: 'hints' });
+    this.#jobs = this.#env.openDB({ name: 'jobs' });
+    for (const { key, value } of this.#partitions.getRange()) this.#known.set(key, value);
+    for (const { key } of this.#hints.getRange()) this.#nextHint = Math.max(this.#nextHint, key[1] + 1);
+  }
+
+  async apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult> {
+    const prepared = groups.map((group) => this.#prepare(group));
+    const keyedHints = hints.map((hint) => ({
+      key: [hint.target, this.#nextHint++] satisfies HintKey,
+      hint,
+    }));
+    return await this.#transaction(() => {
+      let added = 0;
+      const changed = new Map<string, PartitionState>();
+      for (const group of prepared) added += this.#applyGroup(group, changed);
+      for (const { key, hint } of keyedHints) this.#hints.put(key, hintValue(hint));
+      return { changed, added };
+    }).then(({ changed, added }) => {
+      for (const [partition, state] of changed) this.#known.set(partition, state);
+      return { added };
+    });
+  }
+
+  head(partition: string): number {
+    return this.#known.get(partition)?.head ?? 0;
+  }
+
+  partitions(): PartitionSummary[] {
+    return [...this.#known].map(([partition, state]) => summaryOf(partition, state));
+  }
+
+  summary(partition: string): PartitionSummary | undefined {
+    const state = this.#known.get(partition);
+    return state === undefined ? undefined : summaryOf(partition, state);
+  }
+
+  read(partition: string, id: RecordId): Uint8Array[] {
+    const { counter, origin } = id;
+    const from = { counter, origin: origin ?? ORIGIN_LOWEST };
+    const to = { counter, origin: origin ?? ORIGIN_HIGHEST };
+    return [
+      ...this.readRange(partition, { from, to, limit: LIMITS.batchRecordsMax }, LIMITS.messageBytesMax)
+        .frames,
+    ];
+  }
+
+  readVersions(partition: string, versions: readonly Version[], bytesMax: number): Uint8Array[] {
+    const state = this.#known.get(partition);
+    if (state === undefined) return [];
+    const frames: Uint8Array[] = [];
+    let bytes = 0;
+    for (const version of versions) {
+      const value = this.#records.get(recordKey(state.id, version));
+      if (value === undefined) continue;
+      frames.push(frameOf(value));
+      bytes += value.length;
+      if (bytes >= bytesMax) break;
+    }
+    return frames;
+  }
+
+  readRange(partition: string, range: VersionRange, bytesMax: number): Page {
+    const frames: Uint8Array[] = [];
+    let bytes = 0;
+    for (const { value } of this.#entries(partition, range)) {
+      if (frames.length >= range.limit || bytes >= bytesMax) return { frames, truncated: true };
+      frames.push(frameOf(value));
+      bytes += value.length;
+    }
+    return { frames, truncated: false };
+  }
+
+  list(partition: string, range: VersionRange): Listing {
+    const parts: Buffer[] = [];
+    let listed = 0;
+    for (const { key, value } of this.#entries(partition, range)) {
+      if (listed >= range.limit) return { entries: Buffer.concat(parts), truncated: true };
+      parts.push(key.subarray(4, RECORD_KEY_BYTES), tagOf(value));
+      listed++;
+    }
+    return { entries: Buffer.concat(parts, listed * LISTING_ENTRY_BYTES), truncated: false };
+  }
+
+  rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array {
+    const state = this.#known.get(partition);
+    if (state === undefined) return new Uint8Array(0);
+    const parts: Buffer[] = [];
+    for (const range of ranges) {
+      const start = rowKey(state.id, level, range.from);
+      const end = Buffer.concat([rowKey(state.id, level, range.to), Buffer.from([0])]);
+      for (const { key, value } of this.#rows.getRange({ start, end })) {
+        const index = Buffer.allocUnsafe(INDEXED_ROW_BYTES - ROW_BYTES);
+        index.writeBigUInt64LE(rowIndexOfKey(key));
+        parts.push(index, value);
+        if (parts.length > 2 * LIMITS.rowsMax) {
+          throw new MendlogError(
+            'TOO_LARGE',
+            `more than ${LIMITS.rowsMax} digest rows; ask for a smaller range`,
+          );
+        }
+      }
+    }
+    return Buffer.concat(parts);
+  }
+
+  hints(options: { target?: string; after?: number; limit: number }): StoredHintBatch[] {
+    const { target, after = 0, limit } = options;
+    const range =
+      target === undefined
+        ? {}
+        : { start: [target, after + 1] as HintKey, end: [target, Infinity] as HintKey };
+    const found: StoredHintBatch[] = [];
+    for (const { key, value } of this.#hints.getRange({ ...range, limit })) {
+      found.push({ ...value, target: key[0], sequence: key[1] });
+    }
+    return found;
+  }
+
+  async putHint(hint: StoredHintBatch): Promise<void> {
+    await this.#transaction(() => void this.#hints.put([hint.target, hint.sequence], hintValue(hint)));
+  }
+
+  async deleteHints(hints: readonly StoredHintBatch[]): Promise<void> {
+    await this.#transaction(() => {
+      for (const hint of hints) this.#hints.remove([hint.target, hint.sequence]);
+    });
+  }
+
+  jobs(): Job[] {
+    return [...this.#jobs.getRange()].map(({ value }) => value);
+  }
+
+  async putJob(job: Job): Promise<void> {
+    await this.#transaction(() => void this.#jobs.put(job.id, job));
+  }
+
+  async deleteJobs(ids: readonly string[]): Promise<void> {
+    await this.#transaction(() => {
+      for (const id of ids) this.#jobs.remove(id);
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#env.close();
+    this.#lock.release();
+  }
+
+  async #transaction<T>(action: () => T): Promise<T> {
+    if (this.#closed) throw new MendlogError('CLOSED', 'the store is closed');
+    try {
+      return await this.#env.childTransaction(action);
+    } catch (cause) {
+      throw storeError(cause);
+    }
+  }
+
+  /** Everything that can fail for a reason of the input happens here, before the transaction. */
+  #prepare(group: PackedGroup): PreparedGroup {
+    const { partition, bytes, ends } = group;
+    const tags = new Uint8Array(ends.length * TAG_BYTES);
+    this.#kernel.tags(this.#tagKey(partition), bytes, ends, tags);
+    const counterMax = this.head(partition) + LIMITS.counterJumpMax;
+    const versions: Version[] = [];
+    const values: Buffer[] = [];
+    for (let i = 0; i < ends.length; i++) {
+      const frame = itemAt(group, i);
+      const version = frameVersion(frame);
+      if (version.counter > counterMax) {
+        throw new MendlogError(
+          'CLOCK_JUMP',
+          `counter ${version.counter} is too far ahead of ${this.head(partition)}`,
+        );
+      }
+      versions.push(version);
+      values.push(Buffer.concat([tags.subarray(i * TAG_BYTES, (i + 1) * TAG_BYTES), frame]));
+    }
+    return { partition, versions, values };
+  }
+
+  /** Inside the transaction. Returns how many records are new. */
+  #applyGroup(group: PreparedGroup, changed: Map<string, PartitionState>): number {
+    const before =
+      changed.get(group.partition) ?? this.#partitions.get(group.partition) ?? this.#newPartition();
+    const tagsIn = new TagChanges();
+    const tagsOut = new TagChanges();
+    let head = before.head;
+    let added = 0;
+    for (const [i, version] of group.versions.entries()) {
+      const key = recordKey(before.id, version);
+      const value = group.values[i] as Buffer;
+      // Above the head nothing can be there yet: the common case costs no look-up.
+      const present = version.counter > head ? undefined : this.#records.get(key);
+      if (present !== undefined) {
+        if (compareTags(tagOf(present), tagOf(value)) >= 0) continue;
+        tagsOut.add(version.counter, tagOf(present));
+      } else {
+        added++;
+      }
+      this.#records.put(key, value);
+      tagsIn.add(version.counter, tagOf(value));
+      head = Math.max(head, version.counter);
+    }
+    const root = Uint8Array.from(before.root);
+    this.#changeRows(before.id, root, tagsOut, -1);
+    this.#changeRows(before.id, root, tagsIn, 1);
+    const after = { id: before.id, head, root };
+    this.#partitions.put(group.partition, after);
+    changed.set(group.partition, after);
+    return added;
+  }
+
+  #newPartition(): PartitionState {
+    let idMax = 0;
+    for (const { value } of this.#partitions.getRange()) idMax = Math.max(idMax, value.id);
+    return { id: idMax + 1, head: 0, root: new Uint8Array(ROW_BYTES) };
+  }
+
+  #changeRows(partitionId: number, root: Uint8Array, changes: TagChanges, sign: 1 | -1): void {
+    if (changes.counters.length === 0) return;
+    const tags = changes.tags();
+    this.#kernel.addTags(root, new Uint32Array(changes.counters.length), tags, sign);
+    for (let level = 0; level < DIGEST_LAYOUT.levels; level++) {
+      const positions = new Map<number, number>();
+      const rowOf = Uint32Array.from(changes.counters, (counter) => {
+        const index = rowIndexOf(counter, level);
+        const position = positions.get(index) ?? positions.size;
+        positions.set(index, position);
+        return position;
+      });
+      const rows = new Uint8Array(positions.size * ROW_BYTES);
+      for (const [index, position] of positions) {
+        const row = this.#rows.get(rowKey(partitionId, level, index));
+        if (row !== undefined) rows.set(row, position * ROW_BYTES);
+      }
+      this.#kernel.addTags(rows, rowOf, tags, sign);
+      for (const [index, position] of positions) {
+        const row = Buffer.from(rows.subarray(position * ROW_BYTES, (position + 1) * ROW_BYTES));
+        this.#rows.put(rowKey(partitionId, level, index), row);
+      }
+    }
+  }
+
+  #entries(partition: string, range: VersionRange): Iterable<{ key: Buffer; value: Buffer }> {
+    const state = this.#known.get(partition);
+    if (state === undefined) return [];
+    // One more than asked for shows whether more follow.
+    return this.#records.getRange({
+      start: recordKey(state.id, range.from),
+      end: keyAfterRecord(state.id, range.to),
+      limit: range.limit + 1,
+    });
+  }
+
+  #tagKey(partition: string): Uint8Array {
+    let key = this.#tagKeys.get(partition);
+    if (key === undefined) {
+      key = partitionKey(this.#kernel, this.#secret, partition);
+      this.#tagKeys.set(partition, key);
+    }
+    return key;
+  }
+}
+
+/** Tags to add to or take from the digest, with the counters that say where. */
+class TagChanges {
+  readonly counters: number[] = [];
+  readonly #tags: Uint8Array[] = [];
+
+  add(counter: number, tag: Uint8Array): void {
+    this.counters.push(counter);
+    this.#tags.push(tag);
+  }
+
+  tags(): Uint8Array {
+    return Buffer.concat(this.#tags);
+  }
+}
+
+function hintValue(hint: HintBatch): HintValue {
+  const { createdAtMs, attempts, nextAttemptAtMs, groups } = hint;
+  return { createdAtMs, attempts, nextAttemptAtMs, groups };
+}
+
+function summaryOf(partition: string, state: PartitionState): PartitionSummary {
+  const count = new DataView(state.root.buffer, state.root.byteOffset).getBigUint64(ROW_BYTES - 8, true);
+  return { partition, records: Number(count), head: state.head, root: state.root };
+}
+
+/** lmdb-js reports a full disk by errno or by text alone, depending on where it was noticed. */
+function storeError(cause: unknown): unknown {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const errno = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (errno === 28 || errno === 'ENOSPC' || /no space left|MDB_MAP_FULL/i.test(text)) {
+    return new MendlogError('DISK_FULL', 'the disk is full: nothing was written', { cause });
+  }
+  return cause;
+}

@@ -1,0 +1,63 @@
+/**
+ * meta.json: what a data folder is. It is written before anything else and refuses a folder of
+ * another format or another node before anything is touched.
+ */
+import { randomUUID } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { MendlogError } from '@mendlog/core';
+import { z } from 'zod';
+
+const STORE_FORMAT = 1;
+
+const Meta = z.object({
+  format: z.int(),
+  nodeId: z.string(),
+  storeId: z.string(),
+});
+
+export type StoreMeta = z.infer<typeof Meta>;
+
+/** Reads the folder's meta, or makes it with a fresh store id. Throws FORMAT_UNKNOWN or BAD_CONFIG. */
+export function ensureMeta(dataDir: string, nodeId: string): StoreMeta {
+  const path = join(dataDir, 'meta.json');
+  if (!existsSync(path)) {
+    const meta: StoreMeta = { format: STORE_FORMAT, nodeId, storeId: randomUUID() };
+    writeDurably(path, `${JSON.stringify(meta, null, 2)}\n`);
+    return meta;
+  }
+  const meta = parse(path);
+  if (meta.format !== STORE_FORMAT) {
+    throw new MendlogError(
+      'FORMAT_UNKNOWN',
+      `${dataDir} has store format ${meta.format}, and this version of Mendlog knows format ${STORE_FORMAT}`,
+    );
+  }
+  if (meta.nodeId !== nodeId) {
+    throw new MendlogError('BAD_CONFIG', `${dataDir} belongs to node ${meta.nodeId}, not to ${nodeId}`);
+  }
+  return meta;
+}
+
+function parse(path: string): StoreMeta {
+  try {
+    return Meta.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (cause) {
+    throw new MendlogError('FORMAT_UNKNOWN', `${path} is not the description of a Mendlog data folder`, {
+      cause,
+    });
+  }
+}
+
+/** Whole or not at all, also across a power cut. */
+function writeDurably(path: string, text: string): void {
+  const temporary = `${path}.new`;
+  const file = openSync(temporary, 'w');
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Builds the WASM kernel from crates/merkle into packages/merkle/wasm, or the folder given.
+#
+# The result is checked in, so that a checkout needs no Rust. Beside the module
+# lies SOURCES.sha256, the digests of the sources that it was built from, by
+# which a test sees that a change of the crate came without a build.
+#
+# Needs scripts/wasm-toolchain.sh to have run once on this machine.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$root/scripts/wasm-env.sh"
+crate=$root/crates/merkle
+outdir=${1:-$root/packages/merkle/wasm}
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+export PATH="$PATH:$cargo_home/bin"
+
+die() {
+  printf 'build-wasm: %s\n' "$*" >&2
+  exit 1
+}
+
+find_wasm_rust || die "no Rust for $WASM_TARGET: run scripts/wasm-toolchain.sh"
+command -v wasm-pack >/dev/null || die 'no wasm-pack: run scripts/wasm-toolchain.sh'
+[[ $(wasm-bindgen --version) == "wasm-bindgen $WASM_BINDGEN_VERSION" ]] ||
+  die "wasm-bindgen $WASM_BINDGEN_VERSION is needed: run scripts/wasm-toolchain.sh"
+grep -q "^wasm-bindgen = \"=$WASM_BINDGEN_VERSION\"" "$crate/wasm/Cargo.toml" ||
+  die "crates/merkle/wasm pins another wasm-bindgen than scripts/wasm-env.sh"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Paths of this machine would enter the module with the messages of panics, and
+# make each machine's build another. What the unit separator parts are the flags.
+# Fetched first: a registry's folder must exist to be listed.
+"$WASM_CARGO" fetch --quiet --locked --manifest-path "$crate/Cargo.toml"
+flags=(-Ctarget-feature=+simd128 "--remap-path-prefix=$crate=/mendlog")
+for registry in "$cargo_home"/registry/src/*/; do
+  flags+=("--remap-path-prefix=${registry%/}=/crates")
+done
+sysroot=$("$WASM_RUSTC" --print sysroot)
+flags+=("--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rust")
+CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && printf '%s' "${flags[*]}")
+export CARGO_ENCODED_RUSTFLAGS
+
+# Debian's compiler comes without a linker for the target.
+if ! [[ -x $sysroot/lib/rustlib/$("$WASM_RUSTC" -vV | sed -n 's/^host: //p')/bin/rust-lld ]]; then
+  export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19
+fi
+
+# A target folder of its own, so that no flag of another build is in it.
+# --no-opt: wasm-opt would add a tool whose version changes the result, for a few percent of size.
+PATH="$(dirname "$WASM_RUSTC"):$PATH" RUSTC=$WASM_RUSTC CARGO=$WASM_CARGO CARGO_TARGET_DIR=$work/target \
+  wasm-pack build "$crate/wasm" --mode no-install --release --target nodejs --no-opt --no-pack \
+  --out-dir "$work/out" --out-name kernel -- --locked
+
+for path in "$root" "$cargo_home" "$HOME/" "$work"; do
+  if grep -aqF "$path" "$work/out/"*; then die "the module names a path of this machine: $path"; fi
+done
+
+# The nodejs target emits CommonJS, and the package around it is ESM: hence .cjs.
+mkdir -p "$outdir"
+sed "s|\./kernel\.d\.ts|./kernel.d.cts|" "$work/out/kernel.js" >"$outdir/kernel.cjs"
+cp "$work/out/kernel.d.ts" "$outdir/kernel.d.cts"
+cp "$work/out/kernel_bg.wasm" "$outdir/kernel_bg.wasm"
+node "$root/scripts/wasm-sources.mjs" >"$outdir/SOURCES.sha256"
+ls -l "$outdir"

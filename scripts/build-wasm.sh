@@ -31,17 +31,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Paths of this machine would enter the module with the messages of panics, and
-# make each machine's build another. What the unit separator parts are the flags.
-# Fetched first: a registry's folder must exist to be listed.
+# make each machine's build another.
 "$WASM_CARGO" fetch --quiet --locked --manifest-path "$crate/Cargo.toml"
-flags=(-Ctarget-feature=+simd128 "--remap-path-prefix=$crate=/mendlog")
-for registry in "$cargo_home"/registry/src/*/; do
-  flags+=("--remap-path-prefix=${registry%/}=/crates")
-done
+mapfile -t crate_paths < <(crate_path_flags)
 sysroot=$("$WASM_RUSTC" --print sysroot)
-flags+=("--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rust")
-CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && printf '%s' "${flags[*]}")
-export CARGO_ENCODED_RUSTFLAGS
+encode_rustflags -Ctarget-feature=+simd128 "${crate_paths[@]}" \
+  "--remap-path-prefix=$crate=/mendlog" "--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rust"
 
 # Debian's compiler comes without a linker for the target.
 if ! [[ -x $sysroot/lib/rustlib/$("$WASM_RUSTC" -vV | sed -n 's/^host: //p')/bin/rust-lld ]]; then

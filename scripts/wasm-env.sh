@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Sourced by wasm-toolchain.sh and build-wasm.sh: which Rust builds the WASM kernel.
 #
 # Two compilers may be on a machine, and either may have the standard library
@@ -29,4 +30,20 @@ find_wasm_rust() {
     fi
   done
   return 1
+}
+
+# Prints, one a line, the compiler flags that keep the paths of downloaded crates
+# out of what is built. To be called once the crates are fetched: the folder of
+# each registry is named after its address, so it must be there to be listed.
+crate_path_flags() {
+  local registry
+  for registry in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do
+    printf '%s\n' "--remap-path-prefix=${registry%/}=/crates"
+  done
+}
+
+# Sets CARGO_ENCODED_RUSTFLAGS, in which the unit separator parts the flags.
+encode_rustflags() {
+  CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && printf '%s' "$*")
+  export CARGO_ENCODED_RUSTFLAGS
 }

@@ -38,25 +38,24 @@ install_debian_packages() {
 }
 
 # Debian ships the standard library for wasm32 as source only. The first two flags
-# give the library the attributes that a distributed one has: its crates are
-# not for direct use, and link-time optimization can reach into them. The third
-# keeps the path of the work folder out of every module linked with it.
-build_debian_std() {
-  local work libdir
+# give the library the attributes that a distributed one has: its crates are not
+# for direct use, and link-time optimization can reach into them. The others keep
+# paths of this machine out of every module that is linked with it.
+build_debian_std() (
   work=$(mktemp -d)
-  libdir=$(/usr/bin/rustc --print target-libdir --target "$WASM_TARGET")
+  trap 'rm -rf "$work"' EXIT
   say "building the $WASM_TARGET standard library"
-  cp -r /usr/src/rustc-*/library "$work/library"
-  (
-    cd "$work/library/sysroot"
-    RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$work/target \
-      RUSTFLAGS="-Zforce-unstable-if-unmarked -Cembed-bitcode=yes --remap-path-prefix=$work=/rust" \
-      /usr/bin/cargo build --release --target "$WASM_TARGET" --features compiler-builtins-mem
-  ) || return
-  mkdir -p "$libdir"
-  cp "$work/target/$WASM_TARGET/release/deps/"*.rlib "$libdir/" || return
-  rm -rf "$work"
-}
+  cp -r /usr/src/rustc-*/library "$work/library" || exit
+  cd "$work/library/sysroot" || exit
+  export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$work/target
+  /usr/bin/cargo fetch --quiet || exit
+  mapfile -t crate_paths < <(crate_path_flags)
+  encode_rustflags -Zforce-unstable-if-unmarked -Cembed-bitcode=yes \
+    "${crate_paths[@]}" "--remap-path-prefix=$work=/rust"
+  /usr/bin/cargo build --release --target "$WASM_TARGET" --features compiler-builtins-mem || exit
+  libdir=$(/usr/bin/rustc --print target-libdir --target "$WASM_TARGET")
+  mkdir -p "$libdir" && cp "$work/target/$WASM_TARGET/release/deps/"*.rlib "$libdir/"
+)
 
 add_with_debian() {
   command -v apt-get >/dev/null || return 1

@@ -1,2 +1,80 @@
 #!/usr/bin/env node
-export {};
+/** The `mendlog` command. Each subcommand is one file; this one only reads the arguments. */
+import { readFileSync } from 'node:fs';
+import { toMendlogError } from '@mendlog/core';
+import { Command, InvalidArgumentError } from 'commander';
+import { runDemo } from './demo/demo.js';
+import { Interrupted, untilSignal } from './interrupt.js';
+import { runGateway } from './run-gateway.js';
+import { runServe } from './serve.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+const program = new Command('mendlog').description('a self-healing replicated log').version(version);
+
+program
+  .command('serve')
+  .description('run one node')
+  .requiredOption('--id <node>', 'id of this node')
+  .requiredOption('--data <dir>', 'data folder, made where it is not there')
+  .requiredOption('--listen <host:port>', 'address to listen on')
+  .option('--peer <id=url>', 'a node of the cluster, once for each', collectPeer, {})
+  .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
+  .option('--stop-with-stdin', 'end when standard input ends, as it does when a parent process dies')
+  .action((options) => run((signal) => runServe(options, signal)));
+
+program
+  .command('gateway')
+  .description('run a gateway: the API of the cluster, without storage')
+  .requiredOption('--listen <host:port...>', 'one or more addresses to listen on')
+  .requiredOption('--peer <id=url>', 'a node of the cluster, once for each', collectPeer, {})
+  .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
+  .option('--stop-with-stdin', 'end when standard input ends, as it does when a parent process dies')
+  .action((options) => run((signal) => runGateway(options, signal)));
+
+program
+  .command('demo', { isDefault: true })
+  .description('run three nodes, break one, and watch the cluster heal')
+  .option('--input <file...>', 'log files to write (default: logs found on this machine)')
+  .option('--data <dir>', 'keep the data there (default: a temporary folder, removed at the end)')
+  .option(
+    '--base-port <port>',
+    'the gateway listens here, the nodes on the next three ports',
+    portNumber,
+    8080,
+  )
+  .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
+  .option('--exit', 'end after the story in place of serving on')
+  .option('--json', 'print the result as one JSON object in the last line')
+  .action((options) => run((signal) => runDemo(options, signal)));
+
+await program.parseAsync();
+
+/** A command ends by itself, by a signal, or with one sentence that says why not. */
+async function run(command: (signal: AbortSignal) => Promise<number>): Promise<void> {
+  try {
+    process.exitCode = await command(untilSignal());
+  } catch (thrown) {
+    if (thrown instanceof Interrupted) {
+      process.exitCode = thrown.exitStatus;
+      return;
+    }
+    process.stderr.write(`mendlog: ${toMendlogError(thrown).message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function collectPeer(text: string, peers: Record<string, string>): Record<string, string> {
+  const [id, url] = [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)];
+  if (id === '' || !URL.canParse(url))
+    throw new InvalidArgumentError('a peer looks like node1=http://127.0.0.1:8081');
+  return { ...peers, [id]: url };
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  // Seven more ports follow the first.
+  if (!Number.isInteger(port) || port < 1 || port > 65_535 - 7)
+    throw new InvalidArgumentError('a port is a number from 1 to 65528');
+  return port;
+}

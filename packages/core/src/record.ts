@@ -54,8 +54,11 @@ export function frameVersion(frame: Uint8Array): Version {
     throw new MendlogError('MALFORMED', 'a frame is longer than any record');
   if (frame[0] !== FRAME_FORMAT) throw new MendlogError('MALFORMED', `unknown frame format ${frame[0]}`);
   if (frame[1] !== 0) throw new MendlogError('MALFORMED', `unknown frame flags ${frame[1]}`);
-  const version = readVersion(new DataView(frame.buffer, frame.byteOffset, frame.byteLength), VERSION_OFFSET);
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const version = readVersion(view, VERSION_OFFSET);
   if (version.counter === 0) throw new MendlogError('MALFORMED', 'a record has a counter of at least 1');
+  // What is stored must decode later: a time that does not would spoil every page that it is on.
+  readCounter(view, TIME_OFFSET);
   return version;
 }
 

@@ -25,6 +25,7 @@ import type { Jobs, JobsQuery, Preview, Trigger } from '../api/service.js';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
+import { jobCursor, jobJson } from './job-json.js';
 import { runSession, type SessionReport } from './run-session.js';
 
 export interface AntiEntropyOptions {
@@ -92,16 +93,16 @@ export class AntiEntropy {
   }
 
   list(query: JobsQuery): Jobs {
-    const newestFirst = [...this.#jobs.values()].sort((a, b) => orderKey(b).localeCompare(orderKey(a)));
-    const matching = newestFirst.filter(
-      (job) =>
-        (query.status === undefined || job.status === query.status) &&
-        (query.cursor === undefined || orderKey(job) < query.cursor),
-    );
+    const matching = this.#newestFirst()
+      .filter((job) => query.status === undefined || job.status === query.status)
+      .map((job) => jobJson(job, this.#waitingFor(job)))
+      .filter((job) => query.cursor === undefined || jobCursor(job) < query.cursor);
     const jobs = matching.slice(0, query.limit);
     const last = jobs.at(-1);
-    const next = last !== undefined && matching.length > jobs.length ? orderKey(last) : undefined;
-    return { jobs: jobs.map((job) => this.#toJson(job)), ...(next === undefined ? {} : { next }) };
+    return {
+      jobs,
+      ...(last !== undefined && matching.length > jobs.length ? { next: jobCursor(last) } : {}),
+    };
   }
 
   /** What sessions between this node and each live peer would move, without moving it. */
@@ -205,33 +206,15 @@ export class AntiEntropy {
   }
 
   async #forgetOldest(): Promise<void> {
-    const finished = [...this.#jobs.values()].filter(({ finishedAtMs }) => finishedAtMs !== undefined);
-    if (finished.length <= FINISHED_JOBS_KEPT_MAX) return;
-    finished.sort((a, b) => orderKey(a).localeCompare(orderKey(b)));
-    const ids = finished.slice(0, finished.length - FINISHED_JOBS_KEPT_MAX).map(({ id }) => id);
+    const finished = this.#newestFirst().filter(({ finishedAtMs }) => finishedAtMs !== undefined);
+    const ids = finished.slice(FINISHED_JOBS_KEPT_MAX).map(({ id }) => id);
+    if (ids.length === 0) return;
     await this.#options.store.deleteJobs(ids);
     for (const id of ids) this.#jobs.delete(id);
   }
 
-  #toJson(job: Job): Jobs['jobs'][number] {
-    return {
-      id: job.id,
-      partitionId: job.partition,
-      nodes: [...job.nodes],
-      reason: job.reason,
-      priority: job.priority,
-      status: job.status,
-      attempts: job.attempts,
-      createdAt: new Date(job.createdAtMs).toISOString(),
-      startedAt: isoOrNull(job.startedAtMs),
-      finishedAt: isoOrNull(job.finishedAtMs),
-      recordsCompared: job.recordsCompared,
-      recordsRepaired: job.recordsRepaired,
-      bytesSent: job.bytesSent,
-      bytesReceived: job.bytesReceived,
-      error: job.error ?? null,
-      waitingFor: this.#waitingFor(job),
-    };
+  #newestFirst(): Job[] {
+    return [...this.#jobs.values()].sort((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : -1));
   }
 
   #waitingFor(job: Job): string | null {
@@ -239,12 +222,4 @@ export class AntiEntropy {
     if (job.notBeforeMs > Date.now()) return `the next attempt at ${new Date(job.notBeforeMs).toISOString()}`;
     return this.#running === undefined ? 'its turn' : 'the job that is running';
   }
-}
-
-function orderKey(job: Job): string {
-  return `${String(job.createdAtMs).padStart(15, '0')}-${job.id}`;
-}
-
-function isoOrNull(timeMs: number | undefined): string | null {
-  return timeMs === undefined ? null : new Date(timeMs).toISOString();
 }

@@ -113,7 +113,7 @@ async function push(sides: SessionPeers, partition: string, versions: readonly V
       throw new MendlogError('INTERNAL', 'this replica no longer holds what it listed');
     const packed = encodePacked([group]);
     bytes += packed.length;
-    await sides.peer.call.peer.apply.mutate({ packed });
+    await sides.peer.call.peer.store.mutate({ packed });
     at += group.ends.length;
   }
   return bytes;

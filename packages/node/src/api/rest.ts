@@ -52,6 +52,17 @@ const ROUTES: readonly Route[] = [
   },
   { method: 'GET', path: '/api/hints/stats', call: async (caller) => ok(await caller.hints.stats()) },
   {
+    method: 'POST',
+    path: '/api/hints/drop',
+    call: async (caller, input) => ok(await call(caller.hints.drop, input)),
+  },
+  { method: 'GET', path: '/api/cluster/summary', call: async (caller) => ok(await caller.cluster.summary()) },
+  {
+    method: 'GET',
+    path: '/api/coordinator/preview',
+    call: async (caller, input) => ok(await call(caller.antiEntropy.preview, input)),
+  },
+  {
     method: 'GET',
     path: '/api/coordinator/jobs',
     call: async (caller, input) => ok(await call(caller.antiEntropy.jobs, input)),

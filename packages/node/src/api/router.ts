@@ -183,8 +183,8 @@ const peer = t.router({
   append: peerProcedure.input(schemas.BatchAppendInput).mutation(async ({ ctx, input }) => ({
     outcomes: await ctx.peer.coordinate(decodePacked(input.packed), input.consistency),
   })),
-  apply: peerProcedure
-    .input(schemas.PeerApplyInput)
+  store: peerProcedure
+    .input(schemas.PeerStoreInput)
     .mutation(({ ctx, input }) => ctx.peer.apply(decodePacked(input.packed))),
   list: peerProcedure
     .input(schemas.PeerListInput)

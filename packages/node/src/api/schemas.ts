@@ -173,7 +173,7 @@ export const BatchReadInput = z.object({
 export const BatchScanInput = z.object({ partition: PartitionId, range: RangeShape, consistency: Level });
 
 export const PeerHeadsInput = z.object({ partitions: z.array(PartitionId).max(LIMITS.batchGroupsMax) });
-export const PeerApplyInput = z.object({ packed: Bytes });
+export const PeerStoreInput = z.object({ packed: Bytes });
 export const PeerListInput = z.object({
   ranges: z.array(z.object({ partition: PartitionId, range: RangeShape })).max(LIMITS.rangesMax),
 });

@@ -199,7 +199,7 @@ export class ReadCoordinator {
       if (nodeId === peers.self) await store.apply([group], []);
       else {
         await this.#ask(nodeId, (connection, context) =>
-          connection.call.peer.apply.mutate({ packed: encodePacked([group]) }, { context }),
+          connection.call.peer.store.mutate({ packed: encodePacked([group]) }, { context }),
         );
       }
       repaired += items.length;

@@ -336,7 +336,7 @@ export class WriteCoordinator {
   async #sendTo(nodeId: string, writes: readonly VersionedWrite[]): Promise<void> {
     const packed = encodePacked(writes.map(({ frames }) => frames));
     const context = { timeoutMs: this.#options.writeTimeoutMs };
-    await this.#options.peers.connectionTo(nodeId).call.peer.apply.mutate({ packed }, { context });
+    await this.#options.peers.connectionTo(nodeId).call.peer.store.mutate({ packed }, { context });
   }
 
   #hintFor(target: string, writes: readonly VersionedWrite[]): HintBatch {

@@ -164,7 +164,7 @@ export class HintKeeper {
     const { peers, policy, store } = this.#options;
     try {
       const packed = encodePacked(this.#payloadOf(hints));
-      await peers.connectionTo(target).call.peer.apply.mutate({ packed });
+      await peers.connectionTo(target).call.peer.store.mutate({ packed });
       await this.#end(hints, 'replayed');
       return true;
     } catch (thrown) {

@@ -322,8 +322,9 @@ export class LmdbStore implements Store {
       head = Math.max(head, version.counter);
     }
     const root = Uint8Array.from(before.root);
-    this.#changeRows(before.id, root, tagsOut, -1);
+    // In this order: a record that one batch both brings and replaces must be in before it goes out.
     this.#changeRows(before.id, root, tagsIn, 1);
+    this.#changeRows(before.id, root, tagsOut, -1);
     const after = { id: before.id, head, root };
     this.#partitions.put(group.partition, after);
     changed.set(group.partition, after);

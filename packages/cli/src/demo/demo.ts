@@ -1,0 +1,67 @@
+/** `mendlog demo`: starts a cluster of processes, tells the story on it, and serves on. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createClient } from '@mendlog/client';
+import { ClusterProcesses } from '../cluster-processes.js';
+import { untilStopped } from '../interrupt.js';
+import { findInputs, readInputs } from './input.js';
+import { Narrator } from './narrator.js';
+import { type StoryResult, tellStory } from './story.js';
+
+export interface DemoOptions {
+  readonly input?: readonly string[];
+  readonly data?: string;
+  readonly basePort: number;
+  readonly secretFile?: string;
+  readonly exit?: boolean;
+  readonly json?: boolean;
+}
+
+/** Returns the exit status: 0 only where the replicas are equal and nothing acknowledged is missing or altered. */
+export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<number> {
+  const narrator = new Narrator();
+  narrator.say('Mendlog: three nodes, one of them about to die.');
+  const files = options.input === undefined ? findInputs() : readInputs(options.input);
+  const dataDir =
+    options.data === undefined ? mkdtempSync(join(tmpdir(), 'mendlog-')) : resolve(options.data);
+  if (options.data !== undefined) mkdirSync(dataDir, { recursive: true });
+  const cluster = new ClusterProcesses({
+    basePort: options.basePort,
+    dataDir,
+    secretFile: options.secretFile,
+  });
+  try {
+    await cluster.start();
+    const client = createClient({ nodes: Object.values(cluster.nodeUrls) });
+    // A signal in the middle of the story ends the client, and with it whatever waits for an answer.
+    const interrupted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+    let result: StoryResult;
+    try {
+      result = await Promise.race([tellStory({ cluster, client, files, narrator, signal }), interrupted]);
+    } finally {
+      await client.close();
+    }
+    if (!options.exit) tellCommands(narrator, cluster, files[0]?.partition ?? 'events');
+    if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+    if (!options.exit) await untilStopped(signal, { withStdin: false });
+    return result.equal && result.missingAfterHeal === 0 && result.acknowledged === result.written ? 0 : 1;
+  } finally {
+    await cluster.stop();
+    if (options.data === undefined) rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+function tellCommands(narrator: Narrator, cluster: ClusterProcesses, partition: string): void {
+  const url = cluster.gatewayUrl;
+  narrator.say('');
+  narrator.say('The cluster goes on serving until Ctrl-C. Try:');
+  narrator.say(`  curl ${url}/api/health`);
+  narrator.say(`  curl -X POST ${url}/api/write -d '{"partitionId":"notes","message":"hello"}'`);
+  narrator.say(`  curl ${url}/api/read/notes/1`);
+  narrator.say(`  curl '${url}/api/scan/${partition}?limit=3'`);
+  narrator.say(`  curl ${url}/api/hints/stats`);
+  narrator.say(`  curl '${url}/api/coordinator/jobs?limit=3'`);
+}

@@ -1,0 +1,24 @@
+/** `mendlog gateway`: a gateway until it is asked to end. */
+import { createGateway } from '@mendlog/node';
+import { untilStopped } from './interrupt.js';
+import { processLog } from './log.js';
+import { readSecret } from './secret.js';
+
+export interface GatewayCommandOptions {
+  readonly listen: readonly string[];
+  readonly peer: Readonly<Record<string, string>>;
+  readonly secretFile?: string;
+  readonly stopWithStdin?: boolean;
+}
+
+export async function runGateway(options: GatewayCommandOptions, signal: AbortSignal): Promise<number> {
+  await using gateway = await createGateway({
+    listen: options.listen,
+    nodes: options.peer,
+    secret: readSecret(options.secretFile),
+    log: processLog('gateway'),
+  });
+  process.stdout.write(`gateway listens on ${gateway.urls.join(', ')}\n`);
+  await untilStopped(signal, { withStdin: options.stopWithStdin ?? false });
+  return 0;
+}

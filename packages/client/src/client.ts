@@ -1,0 +1,49 @@
+/** The client: partitions of one cluster, over one connection to each of its nodes. */
+import type { ConsistencyLevel } from '@mendlog/core';
+import { AppendBatcher } from './append-batcher.js';
+import { type Codec, jsonCodec, type Schema } from './codec.js';
+import { NodePool } from './node-pool.js';
+import { Partition } from './partition.js';
+
+export interface ClientOptions {
+  /** URLs of one or more nodes; the others are found through them. */
+  readonly nodes: readonly string[];
+  /** For calls that name no level. */
+  readonly consistency?: ConsistencyLevel;
+  /** How long a call may take, and how long the first one waits for a node. */
+  readonly timeoutMs?: number;
+}
+
+export type ValueOptions<T> =
+  | { readonly codec: Codec<T>; readonly schema?: never }
+  | { readonly schema: Schema<T>; readonly codec?: never };
+
+export interface Client extends AsyncDisposable {
+  /** Values are JSON unless a codec says otherwise; a schema types and checks them. */
+  partition(name: string): Partition<unknown>;
+  partition<T>(name: string, options: ValueOptions<T>): Partition<T>;
+  close(): Promise<void>;
+}
+
+/** Connects in the background; the first call waits until a node is reached. */
+export function createClient(options: ClientOptions): Client {
+  const pool = new NodePool(options.nodes, options.timeoutMs ?? 5000);
+  const batcher = new AppendBatcher(pool);
+  const consistency = options.consistency ?? 'QUORUM';
+
+  function partition(name: string): Partition<unknown>;
+  function partition<T>(name: string, values: ValueOptions<T>): Partition<T>;
+  function partition<T>(name: string, values?: ValueOptions<T>): Partition<unknown> | Partition<T> {
+    if (values === undefined)
+      return new Partition<unknown>(name, { codec: jsonCodec<unknown>(), consistency, pool, batcher });
+    return new Partition<T>(name, {
+      codec: values.codec ?? jsonCodec(values.schema),
+      consistency,
+      pool,
+      batcher,
+    });
+  }
+
+  const close = async () => pool.close();
+  return { partition, close, [Symbol.asyncDispose]: close };
+}

@@ -1,0 +1,120 @@
+/**
+ * The client's connections: one to each node of the cluster, found through any of the given addresses,
+ * and the choice of the node that a partition's calls go to: the first of its primaries that is
+ * connected, since that is the one that coordinates.
+ */
+import { MendlogError, preferenceList } from '@mendlog/core';
+import type { BinaryRouter } from '@mendlog/node';
+import { Connection } from '@mendlog/transport/connection';
+
+export type NodeConnection = Connection<BinaryRouter>;
+
+interface Layout {
+  readonly replicationFactor: number;
+  readonly nodes: readonly { readonly id: string; readonly url: string }[];
+}
+
+const PRIMARIES_REMEMBERED_MAX = 65_536;
+const RETRY_MS = 50;
+
+export class NodePool {
+  readonly #connections = new Map<string, NodeConnection>();
+  readonly #primaryUrls = new Map<string, readonly string[]>();
+  readonly #timeoutMs: number;
+  #layout: Layout | undefined;
+  #ready: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(urls: readonly string[], timeoutMs: number) {
+    if (urls.length === 0) throw new TypeError('nodes is empty: give at least one URL');
+    this.#timeoutMs = timeoutMs;
+    for (const url of urls) this.#connect(url);
+  }
+
+  /** Resolves once the layout is known. Rejects with UNREACHABLE when no node answers in time. */
+  async ready(): Promise<void> {
+    if (this.#layout !== undefined) return;
+    this.#ready ??= this.#learnLayout().finally(() => {
+      this.#ready = undefined;
+    });
+    await this.#ready;
+  }
+
+  /** The connection for a partition's calls. Throws UNREACHABLE: nothing was sent. */
+  pick(partition: string): NodeConnection {
+    for (const url of this.#primariesOf(partition)) {
+      const connection = this.#connections.get(url);
+      if (connection?.isOpen) return connection;
+    }
+    const open = this.#anyOpen();
+    if (open !== undefined) return open;
+    throw new MendlogError(
+      'UNREACHABLE',
+      `no node can be reached: ${[...this.#connections.keys()].join(', ')}`,
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const connection of this.#connections.values()) connection.close();
+  }
+
+  #anyOpen(): NodeConnection | undefined {
+    for (const connection of this.#connections.values()) if (connection.isOpen) return connection;
+    return undefined;
+  }
+
+  #connect(url: string): void {
+    const key = new URL(url).origin;
+    if (!this.#connections.has(key))
+      this.#connections.set(key, new Connection({ url: key, timeoutMs: this.#timeoutMs }));
+  }
+
+  #primariesOf(partition: string): readonly string[] {
+    if (this.#layout === undefined) return [];
+    let urls = this.#primaryUrls.get(partition);
+    if (urls === undefined) {
+      const { nodes, replicationFactor } = this.#layout;
+      const urlOf = new Map(nodes.map(({ id, url }) => [id, new URL(url).origin]));
+      const { primaries } = preferenceList(partition, [...urlOf.keys()], replicationFactor);
+      urls = primaries.flatMap((id) => urlOf.get(id) ?? []);
+      if (this.#primaryUrls.size >= PRIMARIES_REMEMBERED_MAX) this.#primaryUrls.clear();
+      this.#primaryUrls.set(partition, urls);
+    }
+    return urls;
+  }
+
+  async #learnLayout(): Promise<void> {
+    const deadline = performance.now() + this.#timeoutMs;
+    for (;;) {
+      if (this.#closed) throw new MendlogError('CLOSED', 'the client is closed');
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) {
+        throw new MendlogError(
+          'UNREACHABLE',
+          `no node answered: ${[...this.#connections.keys()].join(', ')}`,
+        );
+      }
+      const open = await this.#firstOpen(leftMs);
+      const layout = await open?.call.cluster.layout
+        .query(undefined, { context: { timeoutMs: leftMs } })
+        .catch(() => undefined);
+      if (layout !== undefined) {
+        this.#layout = layout;
+        for (const { url } of layout.nodes) this.#connect(url);
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.min(RETRY_MS, leftMs)));
+    }
+  }
+
+  async #firstOpen(timeoutMs: number): Promise<NodeConnection | undefined> {
+    const connections = [...this.#connections.values()];
+    await Promise.any(
+      connections.map(async (connection) => {
+        if (!(await connection.waitUntilOpen(timeoutMs))) throw new Error('not open');
+      }),
+    ).catch(() => undefined);
+    return this.#anyOpen();
+  }
+}

@@ -1,0 +1,52 @@
+/** Splits an append by coordinator, sends each part, and puts the outcomes back in order. */
+import { type PackedGroup, toMendlogError } from '@mendlog/core';
+import type { AppendOutcome } from '../api/service.js';
+
+export interface AppendRoutes {
+  /** Throws where no replica can coordinate. */
+  coordinatorOf(partition: string): string;
+  /** One outcome for each group, in order. */
+  send(nodeId: string, groups: PackedGroup[]): Promise<AppendOutcome[]>;
+}
+
+export async function routeAppends(
+  groups: readonly PackedGroup[],
+  routes: AppendRoutes,
+): Promise<AppendOutcome[]> {
+  const outcomes: AppendOutcome[] = groups.map(() => NO_OUTCOME);
+  const byCoordinator = new Map<string, number[]>();
+  for (const [i, { partition }] of groups.entries()) {
+    try {
+      const coordinator = routes.coordinatorOf(partition);
+      const indexes = byCoordinator.get(coordinator);
+      if (indexes === undefined) byCoordinator.set(coordinator, [i]);
+      else indexes.push(i);
+    } catch (thrown) {
+      outcomes[i] = refusalOf(thrown);
+    }
+  }
+  await Promise.all(
+    [...byCoordinator].map(async ([nodeId, indexes]) => {
+      const answers = await routes
+        .send(
+          nodeId,
+          indexes.flatMap((i) => groups[i] ?? []),
+        )
+        .catch((thrown: unknown) => {
+          const refusal = refusalOf(thrown);
+          return indexes.map(() => refusal);
+        });
+      for (const [position, i] of indexes.entries()) outcomes[i] = answers[position] ?? NO_OUTCOME;
+    }),
+  );
+  return outcomes;
+}
+
+const NO_OUTCOME: AppendOutcome = {
+  ok: false,
+  error: { code: 'INTERNAL', message: 'the coordinator answered without an outcome for this group' },
+};
+
+function refusalOf(thrown: unknown): AppendOutcome {
+  return { ok: false, error: toMendlogError(thrown).toShape() };
+}

@@ -1,0 +1,52 @@
+/** A gateway: the API of the cluster in a process of its own, which stores nothing. */
+import { loadKernel } from '@mendlog/merkle';
+import { createApiServer } from '../api/server.js';
+import { clusterSecret, peerToken } from '../cluster-secret.js';
+import { type Log, silentLog } from '../log.js';
+import { Peers } from '../membership/peers.js';
+import { Placement } from '../membership/placement.js';
+import { parseListen } from '../node.js';
+import { createGatewayService } from './gateway-service.js';
+
+export interface GatewayOptions {
+  /** One or more `host:port`: every path answers on each of them. */
+  readonly listen: readonly string[];
+  /** URL by node id. */
+  readonly nodes: Readonly<Record<string, string>>;
+  readonly secret?: string | undefined;
+  readonly replicationFactor?: number;
+  readonly log?: Log;
+}
+
+export interface Gateway extends AsyncDisposable {
+  readonly urls: readonly string[];
+  close(): Promise<void>;
+}
+
+/** A gateway is none of the nodes: it is the id of no one. */
+const NO_NODE = '';
+
+/** Resolves when it listens. Rejects with BAD_CONFIG, and has then left nothing running. */
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const addresses = options.listen.map(parseListen);
+  const secrets = addresses.map(({ host }) => clusterSecret(options.secret, host));
+  const secret = secrets[0];
+  if (secret === undefined) throw new TypeError('listen is empty: give at least one host:port');
+  const token = peerToken(loadKernel(), secret);
+  const nodes = new Map(Object.entries(options.nodes));
+  const placement = new Placement([...nodes.keys()].sort(), options.replicationFactor ?? 3);
+  const peers = new Peers({ self: NO_NODE, nodes, token, log: options.log ?? silentLog });
+  const server = createApiServer({ service: createGatewayService(peers, placement), token });
+  const close = async () => {
+    await server.close();
+    peers.close();
+  };
+  try {
+    const urls: string[] = [];
+    for (const address of addresses) urls.push(await server.listen(address));
+    return { urls, close, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,118 @@
+// Whose a data folder is: one process at a time, one node, one format.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, test } from 'vitest';
+import { frame } from './records.js';
+import { temporaryFolder } from './temporary-folder.js';
+import { openStore } from './test-store.js';
+
+const processTimesKnown = existsSync('/proc/self/stat');
+
+/** Opens the folder in a process of its own, stores one record, and says `open` or the error's code. */
+const OTHER_PROCESS = `
+  import { LmdbStore } from ${JSON.stringify(new URL('../dist/storage/lmdb-store.js', import.meta.url))};
+  import { loadKernel } from ${JSON.stringify(new URL('../../merkle/dist/index.js', import.meta.url))};
+  import { packItems } from ${JSON.stringify(new URL('../../core/dist/index.js', import.meta.url))};
+  const [dataDir, secret, frame] = process.argv.slice(1);
+  try {
+    const store = LmdbStore.open({ dataDir, nodeId: 'n1', kernel: loadKernel(), secret: Buffer.from(secret) });
+    await store.apply([packItems('orders', [Buffer.from(frame, 'hex')])], []);
+    console.log('open');
+    process.stdin.on('end', () => store.close()).resume();
+  } catch (error) {
+    console.log(error.code ?? error.stack);
+  }
+`;
+
+interface OtherProcess extends AsyncDisposable {
+  readonly said: string;
+  kill(): Promise<void>;
+}
+
+async function openInOtherProcess(dataDir: string): Promise<OtherProcess> {
+  const bytes = Buffer.from(frame(1, 'from the other process')).toString('hex');
+  const args = ['--input-type=module', '--eval', OTHER_PROCESS, dataDir, 'a secret for tests only', bytes];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const [said] = await once(createInterface(child.stdout), 'line');
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  return { said, kill, [Symbol.asyncDispose]: kill };
+}
+
+test('data folder: a second process is refused while the first holds it', async () => {
+  using folder = temporaryFolder();
+  const store = openStore(folder.path);
+  {
+    await using other = await openInOtherProcess(folder.path);
+    expect(other.said).toBe('DATA_DIR_LOCKED');
+  }
+  expect(() => openStore(folder.path)).toThrow(expect.objectContaining({ code: 'DATA_DIR_LOCKED' }));
+  await store.close();
+  const again = openStore(folder.path);
+  await again.close();
+});
+
+test('data folder: this process is refused while another one holds it, and takes it over once that was killed', async () => {
+  using folder = temporaryFolder();
+  await using other = await openInOtherProcess(folder.path);
+  expect(other.said).toBe('open');
+  expect(() => openStore(folder.path)).toThrow(expect.objectContaining({ code: 'DATA_DIR_LOCKED' }));
+  await other.kill();
+  expect(existsSync(join(folder.path, 'LOCK'))).toBe(true);
+  const store = openStore(folder.path);
+  expect(store.read('orders', { counter: 1 }).map((bytes) => Buffer.from(bytes))).toEqual([
+    Buffer.from(frame(1, 'from the other process')),
+  ]);
+  await store.close();
+});
+
+test.runIf(processTimesKnown)(
+  'data folder: a lock whose process id went to somebody else is taken over',
+  async () => {
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, 'LOCK'), `${process.pid} 1\n`);
+    const store = openStore(folder.path);
+    await store.close();
+  },
+);
+
+test.each(['', 'nonsense', '-1 5', '0 0', '99999999999 1'])(
+  'data folder: a lock that names no process is taken over ("%s")',
+  async (text) => {
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, 'LOCK'), text);
+    const store = openStore(folder.path);
+    await store.close();
+  },
+);
+
+test('data folder: another node, another format and no meta at all are refused, and the lock is freed', async () => {
+  using folder = temporaryFolder();
+  await openStore(folder.path).close();
+  const path = join(folder.path, 'meta.json');
+  const meta = JSON.parse(readFileSync(path, 'utf8'));
+  const refusalOf = (text: string, nodeId = 'n1') => {
+    writeFileSync(path, text);
+    expect(() => openStore(folder.path, nodeId)).toThrow(
+      expect.objectContaining({ code: expectedCode(nodeId) }),
+    );
+    expect(readFileSync(path, 'utf8')).toBe(text);
+    expect(existsSync(join(folder.path, 'LOCK'))).toBe(false);
+  };
+  const expectedCode = (nodeId: string) => (nodeId === 'n1' ? 'FORMAT_UNKNOWN' : 'BAD_CONFIG');
+  refusalOf(JSON.stringify(meta), 'n2');
+  refusalOf(JSON.stringify({ ...meta, format: 2 }));
+  refusalOf(JSON.stringify({ format: 1 }));
+  refusalOf('');
+  refusalOf('[]');
+  writeFileSync(path, JSON.stringify(meta));
+  const store = openStore(folder.path);
+  expect(store.storeId).toBe(meta.storeId);
+  await store.close();
+});

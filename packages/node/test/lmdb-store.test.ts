@@ -1,0 +1,380 @@
+// The store on LMDB: what it keeps, what it refuses, and that its digests are those of its records.
+import {
+  allRows,
+  compareTags,
+  compareVersions,
+  DIGEST_LAYOUT,
+  decodeFrame,
+  formatVersion,
+  frameVersion,
+  INDEXED_ROW_BYTES,
+  LIMITS,
+  listingEntries,
+  MendlogError,
+  ROW_BYTES,
+  rowIndexOf,
+  TAG_BYTES,
+  VERSION_HIGHEST,
+  VERSION_LOWEST,
+  type VersionRange,
+} from '@mendlog/core';
+import { partitionKey } from '@mendlog/merkle';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { LmdbStore } from '../src/storage/lmdb-store.js';
+import { counters, frame, groupOf, version } from './records.js';
+import { kernel, secret, TestStore } from './test-store.js';
+
+const EVERYTHING: VersionRange = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: LIMITS.batchRecordsMax };
+const UNBOUNDED = Number.MAX_SAFE_INTEGER;
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+const countersOf = (frames: readonly Uint8Array[]) => frames.map((bytes) => frameVersion(bytes).counter);
+
+function framesOf(store: LmdbStore, partition: string): Uint8Array[] {
+  const page = store.readRange(partition, EVERYTHING, UNBOUNDED);
+  expect(page.truncated).toBe(false);
+  return [...page.frames];
+}
+
+function tagOfFrame(partition: string, bytes: Uint8Array): Uint8Array {
+  const tag = new Uint8Array(TAG_BYTES);
+  kernel.tags(partitionKey(kernel, secret, partition), bytes, Uint32Array.of(bytes.length), tag);
+  return tag;
+}
+
+/** Rows of one level as the records say they should be: index, then both lanes and the count. */
+function expectedRows(partition: string, frames: readonly Uint8Array[], level: number): string {
+  const rows = new Map<number, [bigint, bigint, bigint]>();
+  for (const bytes of frames) {
+    const tag = tagOfFrame(partition, bytes);
+    const lanes = new DataView(tag.buffer);
+    const index = rowIndexOf(frameVersion(bytes).counter, level);
+    const [lane0, lane1, count] = rows.get(index) ?? [0n, 0n, 0n];
+    rows.set(index, [lane0 + lanes.getBigUint64(0, true), lane1 + lanes.getBigUint64(8, true), count + 1n]);
+  }
+  const words = [...rows]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([index, row]) => [BigInt(index), ...row].map((word) => BigInt.asUintN(64, word)));
+  return hex(new Uint8Array(BigUint64Array.from(words).buffer));
+}
+
+/** SPEC I7: digests are those of the records, at every level and at the root. */
+function expectDigestsOf(store: LmdbStore, partition: string, frames: readonly Uint8Array[]): void {
+  for (let level = 0; level < DIGEST_LAYOUT.levels; level++) {
+    expect(hex(store.rows(partition, level, [allRows(level)]))).toBe(expectedRows(partition, frames, level));
+  }
+  const root = new Uint8Array(ROW_BYTES);
+  const top = DIGEST_LAYOUT.levels - 1;
+  const rows = Buffer.from(expectedRows(partition, frames, top), 'hex');
+  const packed = Array.from({ length: rows.length / INDEXED_ROW_BYTES }, (_, i) =>
+    rows.subarray(i * INDEXED_ROW_BYTES + 8, (i + 1) * INDEXED_ROW_BYTES),
+  );
+  kernel.sumRows(Buffer.concat(packed), root);
+  expect(hex(store.summary(partition)?.root ?? new Uint8Array(ROW_BYTES))).toBe(hex(root));
+}
+
+describe('store: records', () => {
+  test('store: what was applied is read back, before and after a restart', async () => {
+    await using opened = new TestStore();
+    const frames = counters(1, 20).map((counter) => frame(counter, `value ${counter}`));
+    expect(await opened.store.apply([groupOf('orders', frames)], [])).toEqual({ added: 20 });
+    const { storeId } = opened.store;
+    for (const when of ['before', 'after']) {
+      expect(framesOf(opened.store, 'orders').map(hex)).toEqual(frames.map(hex));
+      expect(opened.store.head('orders')).toBe(20);
+      expect(opened.store.partitions()).toMatchObject([{ partition: 'orders', records: 20, head: 20 }]);
+      expect(opened.store.storeId).toBe(storeId);
+      if (when === 'before') await opened.reopen();
+    }
+  });
+
+  test('store: a batch applied twice changes nothing the second time', async () => {
+    await using opened = new TestStore();
+    const group = groupOf('orders', [frame(1, 'a'), frame(2, 'b'), frame(2, 'c', 2)]);
+    expect(await opened.store.apply([group], [])).toEqual({ added: 3 });
+    const before = opened.store.summary('orders');
+    expect(await opened.store.apply([group, group], [])).toEqual({ added: 0 });
+    expect(opened.store.summary('orders')).toEqual(before);
+    expectDigestsOf(opened.store, 'orders', framesOf(opened.store, 'orders'));
+  });
+
+  test('store: partitions are apart, also when one batch makes several', async () => {
+    await using opened = new TestStore();
+    await opened.store.apply([groupOf('a', [frame(1, 'of a')]), groupOf('b', [frame(1, 'of b')])], []);
+    await opened.store.apply([groupOf('c', [frame(1, 'of c')]), groupOf('a', [frame(2, 'a2')])], []);
+    const values = (partition: string) =>
+      framesOf(opened.store, partition).map((bytes) => Buffer.from(decodeFrame(bytes).value).toString());
+    expect([values('a'), values('b'), values('c')]).toEqual([['of a', 'a2'], ['of b'], ['of c']]);
+    for (const name of ['a', 'b', 'c']) expectDigestsOf(opened.store, name, framesOf(opened.store, name));
+  });
+
+  test('store: an unknown partition is empty and has no summary', async () => {
+    await using opened = new TestStore();
+    const { store } = opened;
+    expect(store.head('none')).toBe(0);
+    expect(store.summary('none')).toBeUndefined();
+    expect(store.list('none', EVERYTHING)).toMatchObject({ truncated: false, entries: { length: 0 } });
+    expect(store.rows('none', 0, [allRows(0)])).toHaveLength(0);
+    expect(store.read('none', { counter: 1 })).toEqual([]);
+    expect(store.readVersions('none', [version(1)], UNBOUNDED)).toEqual([]);
+  });
+
+  test('store: a bare counter finds every record that carries it, a version only its own', async () => {
+    await using opened = new TestStore();
+    const { store } = opened;
+    await store.apply([groupOf('orders', [frame(7, 'one', 1), frame(7, 'two', 2), frame(8)])], []);
+    expect(store.read('orders', { counter: 7 }).map(hex)).toEqual([
+      hex(frame(7, 'one', 1)),
+      hex(frame(7, 'two', 2)),
+    ]);
+    expect(store.read('orders', version(7, 2)).map(hex)).toEqual([hex(frame(7, 'two', 2))]);
+    expect(store.read('orders', version(7, 3))).toEqual([]);
+  });
+});
+
+describe('store: two records of one version', () => {
+  const [lower, higher] = [frame(5, 'left'), frame(5, 'right')].sort((a, b) =>
+    compareTags(tagOfFrame('orders', a), tagOfFrame('orders', b)),
+  ) as [Uint8Array, Uint8Array];
+
+  test.each([
+    { order: 'lower tag first', batches: [[lower], [higher]], added: [1, 0] },
+    { order: 'higher tag first', batches: [[higher], [lower]], added: [1, 0] },
+    { order: 'both in one batch', batches: [[lower, higher]], added: [1] },
+    { order: 'both in one batch, higher tag first', batches: [[higher, lower]], added: [1] },
+  ])('store: the higher tag stays ($order)', async ({ batches, added }) => {
+    await using opened = new TestStore();
+    for (const [i, batch] of batches.entries()) {
+      expect(await opened.store.apply([groupOf('orders', batch)], [])).toEqual({ added: added[i] });
+    }
+    expect(framesOf(opened.store, 'orders').map(hex)).toEqual([hex(higher)]);
+    expectDigestsOf(opened.store, 'orders', [higher]);
+  });
+});
+
+describe('store: refusals', () => {
+  const malformed = {
+    'too short': frame(2).subarray(0, 10),
+    empty: new Uint8Array(0),
+    'unknown format': Uint8Array.from([9, ...frame(2).subarray(1)]),
+    'unknown flags': Uint8Array.from([1, 1, ...frame(2).subarray(2)]),
+    'counter 0': Uint8Array.from([1, 0, ...new Uint8Array(8), ...frame(2).subarray(10)]),
+    'counter above 2^53 - 1': Uint8Array.from([
+      1,
+      0,
+      ...new Uint8Array(8).fill(255),
+      ...frame(2).subarray(10),
+    ]),
+    'time above 2^53 - 1': Uint8Array.from([
+      ...frame(2).subarray(0, 18),
+      ...new Uint8Array(8).fill(255),
+      ...frame(2).subarray(26),
+    ]),
+  };
+
+  test.each(Object.entries(malformed))(
+    'store: of a batch with a malformed frame nothing is stored (%s)',
+    async (_, bad) => {
+      await using opened = new TestStore();
+      const hint = {
+        target: 'n2',
+        createdAtMs: 1,
+        attempts: 0,
+        nextAttemptAtMs: 0,
+        groups: [{ partition: 'orders', versions: new Uint8Array(16) }],
+      };
+      const batch = [groupOf('orders', [frame(1)]), groupOf('other', [frame(1), bad, frame(3)])];
+      await expect(opened.store.apply(batch, [hint])).rejects.toMatchObject({ code: 'MALFORMED' });
+      expect(opened.store.partitions()).toEqual([]);
+      expect(opened.store.hints({ target: 'n2', limit: 10 })).toEqual([]);
+      await opened.reopen();
+      expect(opened.store.partitions()).toEqual([]);
+      expect(await opened.store.apply([groupOf('orders', [frame(1)])], [])).toEqual({ added: 1 });
+    },
+  );
+
+  test('store: a counter may jump as far as the limit and no further', async () => {
+    await using opened = new TestStore();
+    const { store } = opened;
+    await store.apply([groupOf('orders', [frame(10)])], []);
+    const furthest = 10 + LIMITS.counterJumpMax;
+    await expect(store.apply([groupOf('orders', [frame(furthest + 1)])], [])).rejects.toMatchObject({
+      code: 'CLOCK_JUMP',
+    });
+    expect(store.head('orders')).toBe(10);
+    expect(await store.apply([groupOf('orders', [frame(furthest)])], [])).toEqual({ added: 1 });
+    expect(store.head('orders')).toBe(furthest);
+    expectDigestsOf(store, 'orders', framesOf(store, 'orders'));
+  });
+
+  test('store: after closing, writes are refused as CLOSED and closing again is nothing', async () => {
+    await using opened = new TestStore();
+    await opened.store.close();
+    await opened.store.close();
+    await expect(opened.store.apply([groupOf('orders', [frame(1)])], [])).rejects.toMatchObject({
+      code: 'CLOSED',
+    });
+    await expect(opened.store.deleteHints([])).rejects.toThrow(MendlogError);
+  });
+});
+
+describe('store: ranges', () => {
+  test('store: a listing has versions and tags, and says when it is cut (limit)', async () => {
+    await using opened = new TestStore();
+    const frames = counters(1, 10).map((counter) => frame(counter, `v${counter}`));
+    await opened.store.apply([groupOf('orders', frames)], []);
+    const listed = (limit: number, from = VERSION_LOWEST, to = VERSION_HIGHEST) => {
+      const listing = opened.store.list('orders', { from, to, limit });
+      const entries = listingEntries(listing);
+      for (const { version, tag } of entries) {
+        expect(hex(tag)).toBe(hex(tagOfFrame('orders', frames[version.counter - 1] ?? new Uint8Array(0))));
+      }
+      return [entries.map((entry) => entry.version.counter), listing.truncated];
+    };
+    expect(listed(4)).toEqual([[1, 2, 3, 4], true]);
+    expect(listed(10)).toEqual([counters(1, 10), false]);
+    expect(listed(11)).toEqual([counters(1, 10), false]);
+    expect(listed(2, version(9))).toEqual([[9, 10], false]);
+    expect(listed(10, version(3), version(5))).toEqual([[3, 4, 5], false]);
+    expect(listed(3, version(3), version(5))).toEqual([[3, 4, 5], false]);
+    expect(listed(2, version(3), version(5))).toEqual([[3, 4], true]);
+    // Both ends are versions: another origin of the same counter may lie outside.
+    expect(listed(10, version(3, 2), version(5, 0))).toEqual([[4], false]);
+    expect(listed(10, version(5), version(3))).toEqual([[], false]);
+  });
+
+  test('store: a page ends at its limit or its bytes, with at least one record', async () => {
+    await using opened = new TestStore();
+    const frames = counters(1, 6).map((counter) => frame(counter, 'x'.repeat(100)));
+    await opened.store.apply([groupOf('orders', frames)], []);
+    const paged = (limit: number, bytesMax: number) => {
+      const page = opened.store.readRange('orders', { ...EVERYTHING, limit }, bytesMax);
+      return [countersOf(page.frames), page.truncated];
+    };
+    expect(paged(3, UNBOUNDED)).toEqual([[1, 2, 3], true]);
+    expect(paged(6, UNBOUNDED)).toEqual([counters(1, 6), false]);
+    expect(paged(6, 1)).toEqual([[1], true]);
+    expect(paged(1, 1)).toEqual([[1], true]);
+    const [some, truncated] = paged(6, 300);
+    expect(truncated).toBe(true);
+    expect(some).toEqual([1, 2, 3]);
+  });
+
+  test('store: versions are read in the order asked for, those that are not there left out', async () => {
+    await using opened = new TestStore();
+    const frames = counters(1, 5).map((counter) => frame(counter, 'x'.repeat(100)));
+    await opened.store.apply([groupOf('orders', frames)], []);
+    const asked = [version(4), version(9), version(2), version(2, 7), version(5)];
+    expect(countersOf(opened.store.readVersions('orders', asked, UNBOUNDED))).toEqual([4, 2, 5]);
+    expect(countersOf(opened.store.readVersions('orders', asked, 1))).toEqual([4]);
+  });
+
+  test('store: more digest rows than a message holds are refused', async () => {
+    await using opened = new TestStore();
+    const { store } = opened;
+    // One record in each segment, so that every record is a row of level 0.
+    const ofSegment = (segment: number) => frame(segment * DIGEST_LAYOUT.segmentSize + 1);
+    const segments = LIMITS.rowsMax + 1;
+    const perGroup = LIMITS.batchRecordsMax;
+    for (let from = 0; from < segments; from += perGroup) {
+      const to = Math.min(from + perGroup, segments) - 1;
+      await store.apply([groupOf('wide', counters(from, to).map(ofSegment))], []);
+    }
+    expect(() => store.rows('wide', 0, [allRows(0)])).toThrow(expect.objectContaining({ code: 'TOO_LARGE' }));
+    const most = store.rows('wide', 0, [{ from: 0, to: LIMITS.rowsMax - 1 }]);
+    expect(most.length / INDEXED_ROW_BYTES).toBe(LIMITS.rowsMax);
+    expect(
+      store.rows('wide', 0, [
+        { from: 3, to: 4 },
+        { from: 9, to: 9 },
+      ]).length,
+    ).toBe(3 * INDEXED_ROW_BYTES);
+  });
+});
+
+describe('store: digests (SPEC I7)', () => {
+  // Few counters and origins around the borders of segments and rows, so that batches meet often.
+  const border = DIGEST_LAYOUT.segmentSize;
+  const upperBorder = DIGEST_LAYOUT.segmentSize * DIGEST_LAYOUT.fanout;
+  const record = fc.record({
+    counter: fc.oneof(
+      fc.integer({ min: 1, max: 5 }),
+      fc.integer({ min: border - 2, max: border + 2 }),
+      fc.integer({ min: upperBorder - 2, max: upperBorder + 2 }),
+      fc.integer({ min: 1, max: 2 ** 40 }),
+    ),
+    origin: fc.constantFrom(1n, 2n, 2n ** 64n - 1n),
+    value: fc.constantFrom('', 'a', 'b', 'c'),
+    partition: fc.constantFrom('p', 'q'),
+  });
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.array(record, { minLength: 1, maxLength: 12 }) },
+    { weight: 1, arbitrary: fc.constant('reopen' as const) },
+  );
+
+  test('store: records and digests are those of a model (random batches, duplicates, conflicts, restarts)', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 6 }),
+        fc.boolean(),
+        async (steps, together) => {
+          await using opened = new TestStore();
+          const model = new Map<string, Map<string, Uint8Array>>();
+          for (const batch of steps) {
+            if (batch === 'reopen') {
+              await opened.reopen();
+              continue;
+            }
+            let added = 0;
+            const brought = batch.map(({ counter, origin, value, partition }) => {
+              const bytes = frame(counter, value, origin);
+              const records = model.get(partition) ?? new Map<string, Uint8Array>();
+              model.set(partition, records);
+              const key = formatVersion(version(counter, origin));
+              const known = records.get(key);
+              if (known === undefined) added++;
+              if (
+                known === undefined ||
+                compareTags(tagOfFrame(partition, known), tagOfFrame(partition, bytes)) < 0
+              ) {
+                records.set(key, bytes);
+              }
+              return { partition, bytes };
+            });
+            // Either a group for each record, or one for each partition.
+            const groups = together
+              ? [...new Set(brought.map(({ partition }) => partition))].map((name) =>
+                  groupOf(
+                    name,
+                    brought.filter(({ partition }) => partition === name).map(({ bytes }) => bytes),
+                  ),
+                )
+              : brought.map(({ partition, bytes }) => groupOf(partition, [bytes]));
+            expect(await opened.store.apply(groups, [])).toEqual({ added });
+          }
+          for (const [partition, records] of model) {
+            const frames = [...records.values()].sort((a, b) =>
+              compareVersions(frameVersion(a), frameVersion(b)),
+            );
+            expect(framesOf(opened.store, partition).map(hex)).toEqual(frames.map(hex));
+            expect(opened.store.head(partition)).toBe(Math.max(...countersOf(frames)));
+            expectDigestsOf(opened.store, partition, frames);
+          }
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  test('store: batches that are applied at the same time all count', async () => {
+    await using opened = new TestStore();
+    const { store } = opened;
+    const batches = Array.from({ length: 10 }, (_, i) =>
+      counters(i * 7 + 1, i * 7 + 12).map((counter) => frame(counter, `v${counter}`)),
+    );
+    const results = await Promise.all(batches.map((frames) => store.apply([groupOf('orders', frames)], [])));
+    expect(results.reduce((sum, { added }) => sum + added, 0)).toBe(9 * 7 + 12);
+    expect(store.head('orders')).toBe(9 * 7 + 12);
+    expectDigestsOf(store, 'orders', framesOf(store, 'orders'));
+  });
+});

@@ -1,0 +1,19 @@
+// Records made to measure: chosen counters and origins, as no coordinator would give them.
+import { encodeFrame, originFromBits, type PackedGroup, packItems, type Version } from '@mendlog/core';
+
+export function version(counter: number, origin: number | bigint = 1): Version {
+  return { counter, origin: originFromBits(BigInt(origin)) };
+}
+
+export function frame(counter: number, value = '', origin: number | bigint = 1): Uint8Array {
+  return encodeFrame({ version: version(counter, origin), timeMs: 1_000, value: Buffer.from(value) });
+}
+
+export function groupOf(partition: string, frames: readonly Uint8Array[]): PackedGroup {
+  return packItems(partition, frames);
+}
+
+/** Consecutive counters, both ends included. */
+export function counters(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}

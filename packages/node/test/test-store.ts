@@ -1,0 +1,34 @@
+// A store in a folder of its own that can be closed and opened again.
+import { loadKernel } from '@mendlog/merkle';
+import { LmdbStore } from '../src/storage/lmdb-store.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+export const kernel = loadKernel();
+export const secret = new TextEncoder().encode('a secret for tests only');
+
+export function openStore(dataDir: string, nodeId = 'n1'): LmdbStore {
+  return LmdbStore.open({ dataDir, nodeId, kernel, secret });
+}
+
+export class TestStore implements AsyncDisposable {
+  readonly #folder = temporaryFolder();
+  #store = openStore(this.#folder.path);
+
+  get dataDir(): string {
+    return this.#folder.path;
+  }
+
+  get store(): LmdbStore {
+    return this.#store;
+  }
+
+  async reopen(): Promise<void> {
+    await this.#store.close();
+    this.#store = openStore(this.#folder.path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store.close();
+    this.#folder[Symbol.dispose]();
+  }
+}

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-/** The `mendlog` command. Each subcommand is one file; this one only reads the arguments. */
+/**
+ * The `mendlog` command. Each subcommand is one file; this one only reads the arguments. What a
+ * subcommand needs is loaded when it runs: the demo, which starts four more processes, needs no node.
+ */
 import { readFileSync } from 'node:fs';
 import { toMendlogError } from '@mendlog/core';
 import { Command, InvalidArgumentError } from 'commander';
-import { runDemo } from './demo/demo.js';
 import { Interrupted, untilSignal } from './interrupt.js';
-import { runGateway } from './run-gateway.js';
-import { runServe } from './serve.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
@@ -21,7 +21,7 @@ program
   .option('--peer <id=url>', 'a node of the cluster, once for each', collectPeer, {})
   .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
   .option('--stop-with-stdin', 'end when standard input ends, as it does when a parent process dies')
-  .action((options) => run((signal) => runServe(options, signal)));
+  .action((options) => run(async (signal) => await (await import('./serve.js')).runServe(options, signal)));
 
 program
   .command('gateway')
@@ -30,7 +30,9 @@ program
   .requiredOption('--peer <id=url>', 'a node of the cluster, once for each', collectPeer, {})
   .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
   .option('--stop-with-stdin', 'end when standard input ends, as it does when a parent process dies')
-  .action((options) => run((signal) => runGateway(options, signal)));
+  .action((options) =>
+    run(async (signal) => await (await import('./run-gateway.js')).runGateway(options, signal)),
+  );
 
 program
   .command('demo', { isDefault: true })
@@ -46,7 +48,9 @@ program
   .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
   .option('--exit', 'end after the story in place of serving on')
   .option('--json', 'print the result as one JSON object in the last line')
-  .action((options) => run((signal) => runDemo(options, signal)));
+  .action((options) =>
+    run(async (signal) => await (await import('./demo/demo.js')).runDemo(options, signal)),
+  );
 
 await program.parseAsync();
 

@@ -35,6 +35,13 @@ export {
   rowSpan,
   segmentCounters,
 } from './digest/layout.js';
+export {
+  checkMerkleOptions,
+  digestSegmentsPerLeaf,
+  leafCounters,
+  MERKLE_DEFAULT,
+  type MerkleOptions,
+} from './digest/merkle-layout.js';
 export { createOracleKernel } from './digest/oracle.js';
 export {
   ERROR_CODES,

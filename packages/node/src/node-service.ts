@@ -1,5 +1,6 @@
 /** What a node answers: coordinates what it leads, forwards the rest, and reports on itself and its peers. */
 import {
+  type ConsistencyLevel,
   type DigestKernel,
   encodePacked,
   MendlogError,
@@ -20,6 +21,8 @@ import type { HintKeeper } from './hints/hint-keeper.js';
 import { healthOf, type Totals } from './membership/health.js';
 import type { Peers } from './membership/peers.js';
 import type { Placement } from './membership/placement.js';
+import type { MerkleService } from './merkle/merkle-service.js';
+import type { Metrics } from './metrics/metrics.js';
 
 export interface NodeServiceOptions {
   readonly store: Store;
@@ -31,13 +34,16 @@ export interface NodeServiceOptions {
   readonly reads: ReadCoordinator;
   readonly hints: HintKeeper;
   readonly antiEntropy: AntiEntropy;
+  readonly merkle: MerkleService;
+  readonly metrics: Metrics;
+  readonly defaultConsistency: ConsistencyLevel;
 }
 
 /** Records with one counter: as many as coordinators that issued it at the same time. */
 const SAME_COUNTER_MAX = 64;
 
 export function createNodeService(options: NodeServiceOptions): Service {
-  const { store, peers, placement, writes, reads, hints, antiEntropy } = options;
+  const { store, peers, placement, writes, reads, hints, antiEntropy, merkle, metrics } = options;
 
   /** The first live primary, this node included. */
   const coordinatorOf = (partition: string): string => {
@@ -50,7 +56,7 @@ export function createNodeService(options: NodeServiceOptions): Service {
   };
 
   return {
-    defaultConsistency: 'QUORUM',
+    defaultConsistency: options.defaultConsistency,
 
     append: (groups, consistency) =>
       routeAppends(groups, {
@@ -81,11 +87,29 @@ export function createNodeService(options: NodeServiceOptions): Service {
 
     health: () => healthOf(peers, placement, () => storeTotals(store)),
     summary: async () => [summaryOf(options)],
+    partitions: async () => ({
+      partitions: store
+        .partitions()
+        .map(({ partition, records, head }) => ({
+          partitionId: partition,
+          records,
+          head,
+          primaries: [...placement.primaries(partition)],
+        }))
+        .sort((a, b) => (a.partitionId < b.partitionId ? -1 : 1)),
+    }),
+    metrics: () => metrics.text(),
+    merkleBuild: merkle.merkleBuild,
+    merkleCompare: merkle.merkleCompare,
+    merkleHealth: merkle.merkleHealth,
     hintStats: async () => hints.stats(),
+    hintsPending: async (query) => hints.pending(query),
     dropHints: (target, fraction) => hints.drop(target, fraction),
     jobs: async (query) => antiEntropy.list(query),
     trigger: (request) => antiEntropy.trigger(request),
     preview: (partition) => antiEntropy.preview(partition),
+    cancel: (jobId) => antiEntropy.cancel(jobId),
+    setPaused: async (paused) => antiEntropy.setPaused(paused),
   };
 }
 

@@ -5,19 +5,32 @@
  *                          \-> hints, anti-entropy ------/
  */
 import { randomBytes } from 'node:crypto';
-import { HINT_POLICY_DEFAULT, MendlogError, originFromBits } from '@mendlog/core';
+import {
+  answersNeeded,
+  type ConsistencyLevel,
+  checkMerkleOptions,
+  HINT_POLICY_DEFAULT,
+  type HintPolicy,
+  MERKLE_DEFAULT,
+  MendlogError,
+  type MerkleOptions,
+  originFromBits,
+} from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { AntiEntropy } from './anti-entropy/anti-entropy.js';
 import { createApiServer } from './api/server.js';
 import type { Service } from './api/service.js';
 import { clusterSecret, peerToken } from './cluster-secret.js';
-import { ReadCoordinator } from './coordinator/read-coordinator.js';
+import { ReadCoordinator, type ReadRepairMode } from './coordinator/read-coordinator.js';
 import { WriteCoordinator } from './coordinator/write-coordinator.js';
 import { HintKeeper } from './hints/hint-keeper.js';
 import { type Log, silentLog } from './log.js';
 import { Peers } from './membership/peers.js';
 import { Placement } from './membership/placement.js';
-import { createNodeService } from './node-service.js';
+import { createMerkleService } from './merkle/merkle-service.js';
+import { MerkleTrees } from './merkle/merkle-trees.js';
+import { Metrics } from './metrics/metrics.js';
+import { createNodeService, storeTotals } from './node-service.js';
 import { createReplica } from './replica/replica.js';
 import { LmdbStore } from './storage/lmdb-store.js';
 
@@ -34,8 +47,17 @@ export interface NodeOptions {
   readonly replicationFactor?: number;
   readonly writeTimeoutMs?: number;
   readonly readTimeoutMs?: number;
+  readonly merkle?: Partial<MerkleOptions>;
+  readonly hints?: Partial<HintPolicy>;
+  readonly reconciliation?: { readonly intervalMs?: number };
+  readonly readRepair?: ReadRepairMode;
+  readonly readRepairChance?: number;
+  /** For calls that name no level. */
+  readonly consistency?: ConsistencyLevel;
   readonly log?: Log;
 }
+
+const RECONCILIATION_INTERVAL_MS = 60_000;
 
 export interface MendlogNode extends AsyncDisposable {
   readonly id: string;
@@ -57,23 +79,54 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const nodes = new Map(Object.entries(options.peers ?? {}));
   nodes.set(options.id, nodes.get(options.id) ?? '');
 
+  const merkleOptions = { ...MERKLE_DEFAULT, ...options.merkle };
+  checkMerkleOptions(merkleOptions);
+  const replicationFactor = options.replicationFactor ?? 3;
+  const defaultConsistency = options.consistency ?? 'QUORUM';
+  answersNeeded(defaultConsistency, Math.min(replicationFactor, nodes.size));
+
   const store = LmdbStore.open({ dataDir: options.dataDir, nodeId: options.id, kernel, secret });
   const token = peerToken(kernel, secret);
-  const placement = new Placement([...nodes.keys()].sort(), options.replicationFactor ?? 3);
+  const placement = new Placement([...nodes.keys()].sort(), replicationFactor);
   const peers = new Peers({ self: options.id, nodes, token, log });
+  const trees = new MerkleTrees({ store, kernel, secret, options: merkleOptions });
+  const metrics: Metrics = new Metrics(options.id, {
+    hints: () => hints.stats(),
+    totals: () => storeTotals(store),
+    writeQueueBytes: () => writes.queuedBytes,
+    jobs: () => antiEntropy.countByStatus(),
+    cachedTrees: () => trees.cachedTrees,
+    peers: () =>
+      peers.nodeIds.filter((id) => id !== options.id).map((id) => ({ id, alive: peers.isAlive(id) })),
+  });
+  const antiEntropy = new AntiEntropy({
+    store,
+    kernel,
+    peers,
+    placement,
+    metrics,
+    log,
+    intervalMs: options.reconciliation?.intervalMs ?? RECONCILIATION_INTERVAL_MS,
+  });
   const hints = new HintKeeper({
     store,
     peers,
-    policy: HINT_POLICY_DEFAULT,
+    policy: { ...HINT_POLICY_DEFAULT, ...options.hints },
     log,
-    onLost: (target, partitions) =>
-      log.info('hints ended without replay', { target, partitions: [...new Set(partitions)] }),
+    onLost: (target, partitions) => {
+      for (const partition of new Set(partitions)) {
+        antiEntropy.queueAtLeader(partition, 'hint-lost').catch((error: unknown) => {
+          log.warn('a lost hint could not be marked for repair', { target, partition, error });
+        });
+      }
+    },
   });
   const writes = new WriteCoordinator({
     store,
     peers,
     placement,
     hints,
+    metrics,
     incarnation: originFromBits(randomBytes(8).readBigUInt64BE()),
     writeTimeoutMs: options.writeTimeoutMs ?? 2000,
   });
@@ -81,10 +134,13 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     store,
     peers,
     placement,
+    metrics,
+    log,
     readTimeoutMs: options.readTimeoutMs ?? 2000,
-    onRepair: (records) => log.debug('read repair', { records }),
+    readRepair: options.readRepair ?? 'blocking',
+    readRepairChance: options.readRepairChance ?? 0,
   });
-  const antiEntropy = new AntiEntropy({ store, kernel, peers, placement, log });
+  const merkle = createMerkleService({ store, kernel, peers, trees, metrics });
   const service = createNodeService({
     store,
     kernel,
@@ -95,12 +151,12 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     reads,
     hints,
     antiEntropy,
+    merkle,
+    metrics,
+    defaultConsistency,
   });
-  const server = createApiServer({
-    service,
-    peer: createReplica({ nodeId: options.id, store, writes }),
-    token,
-  });
+  const replica = createReplica({ nodeId: options.id, store, writes, trees, merkle, antiEntropy });
+  const server = createApiServer({ service, peer: replica, token });
 
   // New work is refused first; what runs ends; the store closes when nothing uses it any more.
   const closeAll = async () => {

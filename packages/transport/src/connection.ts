@@ -59,12 +59,12 @@ export class Connection<Router extends AnyRouter> {
   }
 
   get isOpen(): boolean {
-    return this.#open;
+    return this.#open && !this.#closed;
   }
 
   /** Resolves to whether the connection is open, as soon as it is or when time is up. */
   async waitUntilOpen(timeoutMs: number): Promise<boolean> {
-    if (this.#open || this.#closed) return this.#open;
+    if (this.#open || this.#closed) return this.isOpen;
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
@@ -74,7 +74,7 @@ export class Connection<Router extends AnyRouter> {
       const timer = setTimeout(done, timeoutMs);
       this.#openWaiters.add(done);
     });
-    return this.#open;
+    return this.isOpen;
   }
 
   /** Drops the socket of a node that no longer answers; the connection then tries anew. */
@@ -150,6 +150,7 @@ export class Connection<Router extends AnyRouter> {
 
   #send(type: 'query' | 'mutation', path: string, input: unknown, timeoutMs: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      if (this.#closed) throw refusal('CLOSED', 'the connection was closed');
       const socket = this.#socket;
       if (!this.#open || socket === undefined) throw refusal('UNREACHABLE', `no connection to ${this.url}`);
       const id = this.#nextId++;

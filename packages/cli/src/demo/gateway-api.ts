@@ -67,18 +67,23 @@ export class GatewayApi {
     return [...worst.values()].reduce((sum, missing) => sum + missing, 0);
   }
 
-  /** Triggers anti-entropy on all partitions and waits until every job is done. */
+  /** Jobs wait on all nodes that are alive now. */
+  async pauseAntiEntropy(): Promise<void> {
+    await this.#ask('POST', '/api/coordinator/pause', {});
+  }
+
+  /** Lets jobs run again, triggers one for each partition, and waits until every job is done. */
   async reconcile(onProgress: (left: number) => void): Promise<Job[]> {
+    await this.#ask('POST', '/api/coordinator/resume', {});
     const { jobIds } = await this.#ask<{ jobIds: string[] }>('POST', '/api/coordinator/trigger', {});
-    const wanted = new Set(jobIds);
     return await this.#until('the jobs to end', async () => {
       const { jobs } = await this.#ask<Jobs>('GET', '/api/coordinator/jobs?limit=1000');
-      const ended = jobs.filter((job) => wanted.has(job.id) && job.finishedAt !== null);
-      onProgress(wanted.size - ended.length);
+      const ended = jobs.filter((job) => job.finishedAt !== null);
+      onProgress(jobs.length - ended.length);
       const failed = ended.find((job) => job.status !== 'COMPLETED');
       if (failed !== undefined)
         throw new MendlogError('INTERNAL', `job ${failed.id} ended as ${failed.status}: ${failed.error}`);
-      return ended.length === wanted.size ? ended : undefined;
+      return ended.length === jobs.length && ended.length >= jobIds.length ? ended : undefined;
     });
   }
 

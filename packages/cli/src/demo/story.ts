@@ -54,6 +54,8 @@ export async function tellStory({ cluster, client, files, narrator, signal }: St
     return `${count(done, 'line')} acknowledged at QUORUM in ${seconds.toFixed(2)} s (${Math.round(done / seconds)} lines/s, each flushed on two nodes or three)`;
   };
 
+  // Left alone, the cluster would mend itself before the story could show what was missing.
+  await api.pauseAntiEntropy();
   narrator.say(`1. ${await write(0, SHARE_BEFORE_KILL)}`);
   await cluster.kill(VICTIM);
   narrator.say(`2. ${VICTIM} killed with SIGKILL; writes go on`);
@@ -67,6 +69,7 @@ export async function tellStory({ cluster, client, files, narrator, signal }: St
 
   await cluster.startNode(VICTIM);
   await api.waitForHealth('UP');
+  await api.pauseAntiEntropy();
   const hints = await api.waitUntilHintsAreReplayed((left) => narrator.progress(`${left} hints wait`));
   narrator.say(`4. ${VICTIM} is back: ${count(hints.replayed, 'hint')} replayed`);
 

@@ -8,9 +8,7 @@
  */
 
 import { type DigestKernel, INDEXED_ROW_BYTES, KEY_BYTES, ROW_BYTES, TAG_BYTES } from './kernel.js';
-
-/** The deepest Merkle tree that a kernel builds: 2^20 leaves, whose nodes take 64 MiB. */
-export const MERKLE_DEPTH_MAX = 20;
+import { MERKLE_DEPTH_MAX } from './merkle-layout.js';
 
 /** The two keyed modes of BLAKE3, with outputs of 32 bytes. */
 export interface OracleBlake3 {

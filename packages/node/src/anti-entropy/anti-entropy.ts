@@ -11,13 +11,16 @@ import {
   type Job,
   type JobProgress,
   type JobReason,
+  type JobStatus,
   jobAfterRestart,
+  jobCancelled,
   jobCompleted,
   jobFailed,
   jobStarted,
   MendlogError,
   newJob,
   nextJob,
+  ROW_BYTES,
   type Store,
   toMendlogError,
 } from '@mendlog/core';
@@ -25,6 +28,7 @@ import type { Jobs, JobsQuery, Preview, Trigger } from '../api/service.js';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
+import type { Metrics } from '../metrics/metrics.js';
 import { jobCursor, jobJson } from './job-json.js';
 import { runSession, type SessionReport } from './run-session.js';
 
@@ -33,9 +37,19 @@ export interface AntiEntropyOptions {
   readonly kernel: DigestKernel;
   readonly peers: Peers;
   readonly placement: Placement;
+  readonly metrics: Metrics;
   readonly log: Log;
+  /** Between two scheduled comparisons of all partitions; 0 for never. */
+  readonly intervalMs: number;
 }
 
+export interface JobOptions {
+  /** Only these replicas, beside the executing one. */
+  readonly nodes?: string[] | undefined;
+  readonly priority?: number | undefined;
+}
+
+const EMPTY_ROW = new Uint8Array(ROW_BYTES);
 const FINISHED_JOBS_KEPT_MAX = 1000;
 const PENDING_JOBS_MAX = 10_000;
 const VISITS_MAX = 3;
@@ -45,6 +59,8 @@ export class AntiEntropy {
   readonly #options: AntiEntropyOptions;
   readonly #jobs = new Map<string, Job>();
   readonly #timer: NodeJS.Timeout;
+  readonly #schedule: NodeJS.Timeout | undefined;
+  #paused = false;
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -52,27 +68,65 @@ export class AntiEntropy {
     this.#options = options;
     for (const job of options.store.jobs()) this.#jobs.set(job.id, jobAfterRestart(job));
     this.#timer = setInterval(() => this.#pump(), TICK_MS);
+    if (options.intervalMs > 0)
+      this.#schedule = setInterval(() => void this.#scheduled(), options.intervalMs);
   }
 
-  /** Queues a job for each partition asked for of which this node is the first live primary. */
+  setPaused(paused: boolean): void {
+    this.#paused = paused;
+    this.#pump();
+  }
+
+  /** Takes a waiting job back. Throws NOT_FOUND, and BAD_REQUEST for one that no longer waits. */
+  async cancel(jobId: string): Promise<void> {
+    const job = this.#jobs.get(jobId);
+    if (job === undefined) throw new MendlogError('NOT_FOUND', `there is no job ${jobId}`);
+    if (job.status !== 'PENDING')
+      throw new MendlogError(
+        'BAD_REQUEST',
+        `job ${jobId} is ${job.status}: only a waiting job can be cancelled`,
+      );
+    await this.#save(jobCancelled(job, Date.now()));
+  }
+
+  countByStatus(): Record<JobStatus, number> {
+    const counts = { PENDING: 0, RUNNING: 0, COMPLETED: 0, FAILED: 0, CANCELLED: 0 };
+    for (const job of this.#jobs.values()) counts[job.status]++;
+    return counts;
+  }
+
+  /** Queues a job at the node that leads the partition, and returns the job's id. */
+  async queueAtLeader(partition: string, reason: JobReason, options: JobOptions = {}): Promise<string> {
+    const { peers, placement } = this.#options;
+    const leader = placement.primaries(partition).find((nodeId) => peers.isAlive(nodeId));
+    if (leader === undefined || leader === peers.self) return await this.queue(partition, reason, options);
+    // The leader queues it whatever it thinks who leads: two views must not pass a job to and fro.
+    return (await peers.connectionTo(leader).call.peer.repair.mutate({ partition, reason, ...options }))
+      .jobId;
+  }
+
+  /**
+   * Queues a job for each partition of which this node is the first live primary, or for the one that
+   * is asked for, at the node that leads it.
+   */
   async trigger(request: Trigger): Promise<string[]> {
-    const partitions =
-      request.partitionId === undefined
-        ? this.#ownPartitions()
-        : [request.partitionId].filter((name) => this.#leads(name));
-    const ids: string[] = [];
-    for (const partition of partitions) {
-      ids.push(await this.queue(partition, 'manual', { nodes: request.nodes, priority: request.priority }));
+    const { partitionId, nodes, priority } = request;
+    const { peers } = this.#options;
+    const unknown = nodes?.find((nodeId) => !peers.nodeIds.includes(nodeId));
+    if (unknown !== undefined) throw new MendlogError('NOT_FOUND', `there is no node ${unknown}`);
+    if (partitionId !== undefined) {
+      if (!(await this.#exists(partitionId)))
+        throw new MendlogError('NOT_FOUND', `there is no partition ${partitionId}`);
+      return [await this.queueAtLeader(partitionId, 'manual', { nodes, priority })];
     }
+    const ids: string[] = [];
+    for (const partition of this.#ownPartitions())
+      ids.push(await this.queue(partition, 'manual', { nodes, priority }));
     return ids;
   }
 
   /** A partition that already waits with the same reason is not queued twice. */
-  async queue(
-    partition: string,
-    reason: JobReason,
-    options: { nodes?: string[] | undefined; priority?: number | undefined } = {},
-  ): Promise<string> {
+  async queue(partition: string, reason: JobReason, options: JobOptions = {}): Promise<string> {
     const waiting = [...this.#jobs.values()].filter(({ status }) => status === 'PENDING');
     const same = waiting.find(
       (job) => job.partition === partition && job.reason === reason && options.nodes === undefined,
@@ -130,6 +184,7 @@ export class AntiEntropy {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
+    clearInterval(this.#schedule);
     await this.#running;
   }
 
@@ -137,6 +192,17 @@ export class AntiEntropy {
   #leads(partition: string): boolean {
     const { peers, placement } = this.#options;
     return placement.primaries(partition).find((nodeId) => peers.isAlive(nodeId)) === peers.self;
+  }
+
+  /** Here or on a live peer: this replica may be the one that lost it. */
+  async #exists(partition: string): Promise<boolean> {
+    const { peers, store } = this.#options;
+    if (store.summary(partition) !== undefined) return true;
+    const alive = peers.nodeIds.filter((nodeId) => nodeId !== peers.self && peers.isAlive(nodeId));
+    const trees = await Promise.all(
+      alive.map((nodeId) => peers.connectionTo(nodeId).call.peer.tree.query({ partition, reach: 0 })),
+    );
+    return trees.some(({ known }) => known);
   }
 
   #ownPartitions(): string[] {
@@ -147,8 +213,8 @@ export class AntiEntropy {
   }
 
   #pump(): void {
-    if (this.#closed || this.#running !== undefined) return;
-    const job = nextJob(this.#jobs.values(), Date.now());
+    if (this.#closed || this.#paused || this.#running !== undefined) return;
+    const job = nextJob(this.#runnable(), Date.now());
     if (job === undefined) return;
     this.#running = this.#run(job)
       .catch((error: unknown) =>
@@ -166,6 +232,11 @@ export class AntiEntropy {
     try {
       const progress = await this.#reconcile(job);
       await this.#save(jobCompleted(job, progress, Date.now()));
+      this.#options.metrics.jobEnded('completed');
+      this.#options.metrics.repaired(progress.recordsRepaired, {
+        sent: progress.bytesSent,
+        received: progress.bytesReceived,
+      });
     } catch (thrown) {
       const { message } = toMendlogError(thrown);
       this.#options.log.warn('an anti-entropy job failed', {
@@ -173,6 +244,7 @@ export class AntiEntropy {
         partition: job.partition,
         error: message,
       });
+      this.#options.metrics.jobEnded('failed');
       await this.#save(jobFailed(job, { error: message, jitter: Math.random() }, Date.now()));
     }
     await this.#forgetOldest();
@@ -197,6 +269,7 @@ export class AntiEntropy {
 
   async #session(partition: string, peerId: string, preview: boolean): Promise<SessionReport> {
     const { kernel, peers, store } = this.#options;
+    this.#options.metrics.compared();
     return await runSession({ kernel, store, peer: peers.connectionTo(peerId) }, partition, { preview });
   }
 
@@ -213,12 +286,52 @@ export class AntiEntropy {
     for (const id of ids) this.#jobs.delete(id);
   }
 
+  /** What was asked for by hand is tried, and says why it fails; everything else waits for its nodes. */
+  #runnable(): Job[] {
+    return [...this.#jobs.values()].filter(
+      (job) => job.reason === 'manual' || this.#deadNodes(job).length === 0,
+    );
+  }
+
+  #deadNodes(job: Job): string[] {
+    return job.nodes.filter((nodeId) => !this.#options.peers.isAlive(nodeId));
+  }
+
+  /**
+   * The scheduled comparison: all roots of a live peer in one message, and a job for each partition
+   * that this node leads and whose roots differ. Equal partitions cost nothing more.
+   */
+  async #scheduled(): Promise<void> {
+    const { log, peers, placement, store } = this.#options;
+    if (this.#paused) return;
+    for (const peerId of peers.nodeIds) {
+      if (peerId === peers.self || !peers.isAlive(peerId)) continue;
+      try {
+        const { roots } = await peers.connectionTo(peerId).call.peer.roots.query();
+        const theirs = new Map(roots.map(({ partition, root }) => [partition, root]));
+        const names = new Set([...theirs.keys(), ...store.partitions().map(({ partition }) => partition)]);
+        for (const partition of names) {
+          if (!this.#leads(partition) || !placement.primaries(partition).includes(peerId)) continue;
+          this.#options.metrics.compared();
+          const here = store.summary(partition)?.root ?? EMPTY_ROW;
+          if (Buffer.compare(here, theirs.get(partition) ?? EMPTY_ROW) !== 0)
+            await this.queue(partition, 'scheduled');
+        }
+      } catch (thrown) {
+        log.warn('a scheduled comparison failed', { peer: peerId, error: toMendlogError(thrown).message });
+      }
+    }
+  }
+
   #newestFirst(): Job[] {
     return [...this.#jobs.values()].sort((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : -1));
   }
 
   #waitingFor(job: Job): string | null {
     if (job.status !== 'PENDING') return null;
+    if (this.#paused) return 'resume: anti-entropy is paused';
+    const dead = this.#deadNodes(job);
+    if (dead.length > 0 && job.reason !== 'manual') return `${dead.join(', ')} to be alive`;
     if (job.notBeforeMs > Date.now()) return `the next attempt at ${new Date(job.notBeforeMs).toISOString()}`;
     return this.#running === undefined ? 'its turn' : 'the job that is running';
   }

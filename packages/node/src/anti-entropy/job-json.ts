@@ -7,6 +7,8 @@ type JobJson = Jobs['jobs'][number];
 export function jobJson(job: Job, waitingFor: string | null): JobJson {
   return {
     id: job.id,
+    // The executing node is the first of those that are compared.
+    node: job.nodes[0] ?? '',
     partitionId: job.partition,
     nodes: [...job.nodes],
     reason: job.reason,

@@ -88,7 +88,10 @@ async function pull(sides: SessionPeers, partition: string, versions: readonly V
   let bytes = 0;
   let open = [...versions];
   while (open.length > 0) {
-    const { packed } = await sides.peer.call.peer.fetch.query({ partition, versions: open });
+    const { packed } = await sides.peer.call.peer.fetch.query({
+      partition,
+      versions: open.slice(0, LIMITS.batchRecordsMax),
+    });
     const groups = decodePacked(packed);
     const got = new Set(
       groups.flatMap((group) => [...itemsOf(group)].map((frame) => formatVersion(frameVersion(frame)))),
@@ -108,7 +111,7 @@ async function pull(sides: SessionPeers, partition: string, versions: readonly V
 async function push(sides: SessionPeers, partition: string, versions: readonly Version[]): Promise<number> {
   let bytes = 0;
   for (let at = 0; at < versions.length; ) {
-    const group = readGroup(sides.store, partition, versions.slice(at));
+    const group = readGroup(sides.store, partition, versions.slice(at, at + LIMITS.batchRecordsMax));
     if (group.ends.length === 0)
       throw new MendlogError('INTERNAL', 'this replica no longer holds what it listed');
     const packed = encodePacked([group]);

@@ -1,83 +1,15 @@
 /**
- * REST from the same procedures: a table of routes, each a method, a path, and the procedure it calls.
- * Errors are problem details (RFC 9457) with the stable code beside them.
+ * Answers REST requests by the table of routes. Errors are problem details (RFC 9457) with the stable
+ * code beside them.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ERROR_CODES, type ErrorShape, LIMITS, MendlogError } from '@mendlog/core';
 import { errorShapeOf } from './error-shape.js';
+import { openApiDocument } from './openapi.js';
 import { type RouterContext, router } from './router.js';
+import { type Input, ROUTES, type Route } from './routes.js';
 
-type Caller = ReturnType<typeof router.createCaller>;
-/** Path parameters, query parameters and body, in one object; zod checks it in the procedure. */
-type Input = Record<string, unknown>;
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-interface Route {
-  readonly method: 'GET' | 'POST';
-  /** `:name` stands for one path segment. */
-  readonly path: string;
-  call(caller: Caller, input: Input): Promise<Answer>;
-}
-
-const ok = (body: unknown): Answer => ({ status: 200, body });
-
-// The procedures check their inputs with zod: a cast here would only repeat what they refuse.
-const ROUTES: readonly Route[] = [
-  {
-    method: 'GET',
-    path: '/api/health',
-    call: async (caller) => {
-      const health = await caller.cluster.health();
-      return { status: health.status === 'DOWN' ? 503 : 200, body: health };
-    },
-  },
-  {
-    method: 'POST',
-    path: '/api/write',
-    call: async (caller, input) => ({ status: 201, body: await call(caller.records.append, input) }),
-  },
-  {
-    method: 'GET',
-    path: '/api/read/:partitionId/:id',
-    call: async (caller, input) => ok(await call(caller.records.read, input)),
-  },
-  {
-    method: 'GET',
-    path: '/api/scan/:partitionId',
-    call: async (caller, input) => ok(await call(caller.records.scan, input)),
-  },
-  { method: 'GET', path: '/api/hints/stats', call: async (caller) => ok(await caller.hints.stats()) },
-  {
-    method: 'POST',
-    path: '/api/hints/drop',
-    call: async (caller, input) => ok(await call(caller.hints.drop, input)),
-  },
-  { method: 'GET', path: '/api/cluster/summary', call: async (caller) => ok(await caller.cluster.summary()) },
-  {
-    method: 'GET',
-    path: '/api/coordinator/preview',
-    call: async (caller, input) => ok(await call(caller.antiEntropy.preview, input)),
-  },
-  {
-    method: 'GET',
-    path: '/api/coordinator/jobs',
-    call: async (caller, input) => ok(await call(caller.antiEntropy.jobs, input)),
-  },
-  {
-    method: 'POST',
-    path: '/api/coordinator/trigger',
-    call: async (caller, input) => ({ status: 202, body: await call(caller.antiEntropy.trigger, input) }),
-  },
-];
-
-/** Calls a procedure with an input that only its schema has yet to see. */
-async function call(procedure: (input: never) => Promise<unknown>, input: Input): Promise<unknown> {
-  return await Reflect.apply(procedure, undefined, [input]);
-}
+const REFUSED_BODY_MS = 1000;
 
 /** Answers any request; never throws. */
 export async function answerRest(
@@ -87,15 +19,26 @@ export async function answerRest(
 ): Promise<void> {
   try {
     const url = new URL(request.url ?? '/', 'http://node');
+    if (request.method === 'GET' && url.pathname === '/openapi.json') {
+      sendJson(response, 200, openApiDocument());
+      return;
+    }
     const { route, parameters } = findRoute(request.method ?? 'GET', url.pathname);
-    const body = route.method === 'POST' ? await readJsonBody(request) : {};
-    const input = { ...Object.fromEntries(url.searchParams), ...body, ...parameters };
-    const { status, body: answer } = await route.call(router.createCaller(context), input);
-    sendJson(response, status, answer);
+    const given =
+      route.method === 'POST' ? await readJsonBody(request) : Object.fromEntries(url.searchParams);
+    const input = { ...given, ...parameters };
+    const answer = await route.call(router.createCaller(context), input);
+    const status = route.statusOf?.(answer) ?? route.status;
+    if (route.output === undefined) sendText(response, status, String(answer));
+    else sendJson(response, status, answer);
   } catch (thrown) {
+    // What is left of a refused body is thrown away for a while, so that its sender sees the answer.
+    if (!request.complete) {
+      response.setHeader('connection', 'close');
+      request.resume();
+      setTimeout(() => request.destroy(), REFUSED_BODY_MS).unref();
+    }
     sendProblem(response, errorShapeOf(thrown));
-    // What is left of a refused body is not read: the connection ends with the answer.
-    if (!request.complete) request.destroy();
   }
 }
 
@@ -118,6 +61,11 @@ function sendJson(response: ServerResponse, status: number, body: unknown, type 
   const bytes = Buffer.from(`${JSON.stringify(body)}\n`);
   response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'content-length': bytes.length });
   response.end(bytes);
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+  response.end(text);
 }
 
 function findRoute(method: string, path: string): { route: Route; parameters: Record<string, string> } {

@@ -145,10 +145,34 @@ const cluster = t.router({
   layout: procedure.output(schemas.LayoutOutput).query(({ ctx }) => ctx.service.layout()),
   health: procedure.output(schemas.HealthOutput).query(({ ctx }) => ctx.service.health()),
   summary: procedure.output(schemas.SummaryOutput.array()).query(({ ctx }) => ctx.service.summary()),
+  /** The Prometheus text format. */
+  metrics: procedure.query(({ ctx }) => ctx.service.metrics()),
+});
+
+const partitions = t.router({
+  list: procedure.output(schemas.PartitionsOutput).query(({ ctx }) => ctx.service.partitions()),
+});
+
+const merkle = t.router({
+  build: procedure
+    .input(schemas.MerkleBuildInput)
+    .output(schemas.MerkleBuildOutput)
+    .mutation(({ ctx, input }) => ctx.service.merkleBuild(input.partitionId, input.nodeUrl)),
+  compare: procedure
+    .input(schemas.MerkleCompareInput)
+    .output(schemas.MerkleCompareOutput)
+    .mutation(({ ctx, input }) =>
+      ctx.service.merkleCompare(input.partitionId, input.node1Url, input.node2Url),
+    ),
+  health: procedure.output(schemas.MerkleHealthOutput).query(({ ctx }) => ctx.service.merkleHealth()),
 });
 
 const hints = t.router({
   stats: procedure.output(schemas.HintStatsOutput).query(({ ctx }) => ctx.service.hintStats()),
+  pending: procedure
+    .input(schemas.PageInput)
+    .output(schemas.HintsPendingOutput)
+    .query(({ ctx, input }) => ctx.service.hintsPending(input)),
   drop: procedure
     .input(schemas.HintsDropInput)
     .output(schemas.HintsDropOutput)
@@ -172,6 +196,21 @@ const antiEntropy = t.router({
     .input(schemas.PreviewInput)
     .output(schemas.PreviewOutput)
     .query(({ ctx, input }) => ctx.service.preview(input.partitionId)),
+  cancel: procedure
+    .input(schemas.CancelInput)
+    .output(schemas.CancelOutput)
+    .mutation(async ({ ctx, input }) => {
+      await ctx.service.cancel(input.jobId);
+      return { cancelled: input.jobId };
+    }),
+  pause: procedure.output(schemas.PausedOutput).mutation(async ({ ctx }) => {
+    await ctx.service.setPaused(true);
+    return { paused: true };
+  }),
+  resume: procedure.output(schemas.PausedOutput).mutation(async ({ ctx }) => {
+    await ctx.service.setPaused(false);
+    return { paused: false };
+  }),
 });
 
 const peer = t.router({
@@ -198,9 +237,21 @@ const peer = t.router({
   root: peerProcedure
     .input(schemas.PeerRootInput)
     .query(({ ctx, input }) => ({ root: ctx.peer.root(input.partition) })),
+  roots: peerProcedure.query(({ ctx }) => ({ roots: ctx.peer.roots() })),
+  tree: peerProcedure
+    .input(schemas.PeerTreeInput)
+    .query(({ ctx, input }) => ctx.peer.tree(input.partition, input.reach)),
+  compare: peerProcedure
+    .input(schemas.PeerCompareInput)
+    .query(({ ctx, input }) => ctx.peer.compare(input.partition, input.other)),
+  repair: peerProcedure
+    .input(schemas.PeerRepairInput)
+    .mutation(async ({ ctx, input }) => ({
+      jobId: await ctx.peer.repair(input.partition, input.reason, input),
+    })),
 });
 
-export const router = t.router({ records, cluster, hints, antiEntropy });
+export const router = t.router({ records, partitions, cluster, merkle, hints, antiEntropy });
 
 // MessagePack carries bytes as they are, JSON does not: with a transformer, tRPC's types say so too.
 const binary = initTRPC.context<RouterContext>().create({
@@ -208,7 +259,16 @@ const binary = initTRPC.context<RouterContext>().create({
   transformer: { serialize: (value: unknown) => value, deserialize: (value: unknown) => value },
 });
 
-export const binaryRouter = binary.router({ records, cluster, hints, antiEntropy, batches, peer });
+export const binaryRouter = binary.router({
+  records,
+  partitions,
+  cluster,
+  merkle,
+  hints,
+  antiEntropy,
+  batches,
+  peer,
+});
 
 /** The type of the procedures that anyone may call with a stock tRPC client: import it as a type only. */
 export type AppRouter = typeof router;

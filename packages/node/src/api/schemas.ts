@@ -8,6 +8,8 @@ export const PartitionId = z
 export const Level = z.enum(CONSISTENCY_LEVELS);
 export const RecordIdText = z.string().max(40);
 const NodeId = z.string().min(1).max(100);
+/** Nodes that could not be asked: what they hold is not in the answer. */
+const Unreachable = z.array(NodeId).optional();
 const Bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, {
   error: 'bytes are needed here: this procedure is for binary connections',
 });
@@ -103,6 +105,28 @@ export const HintStatsOutput = z.object({
   dropped: z.int(),
   failed: z.int(),
   oldestAgeMs: z.int().nullable(),
+  unreachable: Unreachable,
+});
+export const PageInput = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  cursor: z.string().max(500).optional(),
+});
+export const HintsPendingOutput = z.object({
+  hints: z.array(
+    z.object({
+      /** The coordinator that keeps the hint. */
+      node: NodeId,
+      target: NodeId,
+      partitionId: PartitionId,
+      version: VersionText,
+      createdAt: z.string(),
+      expiresAt: z.string(),
+      attempts: z.int(),
+      nextAttemptAt: z.string().nullable(),
+    }),
+  ),
+  next: z.string().optional(),
+  unreachable: Unreachable,
 });
 export const HintsDropInput = z.strictObject({
   target: NodeId.optional(),
@@ -113,6 +137,8 @@ export const HintsDropOutput = z.object({ dropped: z.int() });
 
 export const JobOutput = z.object({
   id: z.string(),
+  /** The node that executes the job. */
+  node: NodeId,
   partitionId: PartitionId,
   nodes: z.array(NodeId),
   reason: z.enum(JOB_REASONS),
@@ -134,7 +160,14 @@ export const JobsInput = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   cursor: z.string().max(200).optional(),
 });
-export const JobsOutput = z.object({ jobs: z.array(JobOutput), next: z.string().optional() });
+export const JobsOutput = z.object({
+  jobs: z.array(JobOutput),
+  next: z.string().optional(),
+  unreachable: Unreachable,
+});
+export const CancelInput = z.strictObject({ jobId: z.string().max(100) });
+export const CancelOutput = z.object({ cancelled: z.string() });
+export const PausedOutput = z.object({ paused: z.boolean() });
 export const TriggerInput = z.strictObject({
   partitionId: PartitionId.optional(),
   nodes: z.array(NodeId).min(1).max(100).optional(),
@@ -153,6 +186,58 @@ export const PreviewOutput = z.object({
       missingOnPeer: z.int(),
     }),
   ),
+});
+
+export const PartitionsOutput = z.object({
+  partitions: z.array(
+    z.object({ partitionId: PartitionId, records: z.int(), head: Counter, primaries: z.array(NodeId) }),
+  ),
+  unreachable: Unreachable,
+});
+
+/** A node by its address, its id, or a URL whose host is its id. */
+const NodeUrl = z.string().min(1).max(300);
+export const MerkleBuildInput = z.strictObject({ partitionId: PartitionId, nodeUrl: NodeUrl });
+export const MerkleBuildOutput = z.object({
+  partitionId: PartitionId,
+  node: NodeId,
+  rootHash: z.string(),
+  depth: z.int(),
+  segmentSize: z.int(),
+  leafCount: z.int(),
+  recordCount: z.int(),
+  cached: z.boolean(),
+  durationMs: z.number(),
+});
+export const MerkleCompareInput = z.strictObject({
+  partitionId: PartitionId,
+  node1Url: NodeUrl,
+  node2Url: NodeUrl,
+});
+export const MerkleCompareOutput = z.object({
+  partitionId: PartitionId,
+  consistent: z.boolean(),
+  root1: z.string(),
+  root2: z.string(),
+  /** Ranges of counters, both ends included. */
+  differences: z.array(z.object({ from: Counter, to: Counter })),
+  missingOnNode1: z.int(),
+  missingOnNode2: z.int(),
+  bytesExchanged: z.int(),
+  durationMs: z.number(),
+});
+export const MerkleHealthOutput = z.object({
+  status: z.literal('UP'),
+  nodes: z.array(
+    z.object({
+      node: NodeId,
+      kernel: z.string(),
+      cachedTrees: z.int(),
+      depth: z.int(),
+      segmentSize: z.int(),
+    }),
+  ),
+  unreachable: Unreachable,
 });
 
 /** Binary shapes: packed groups, listings and rows as core encodes them. */
@@ -187,3 +272,11 @@ export const PeerRowsInput = z.object({
   ranges: z.array(IndexRangeShape).max(LIMITS.rowsMax),
 });
 export const PeerRootInput = z.object({ partition: PartitionId });
+export const PeerTreeInput = z.object({ partition: PartitionId, reach: Counter });
+export const PeerCompareInput = z.object({ partition: PartitionId, other: NodeId });
+export const PeerRepairInput = z.object({
+  partition: PartitionId,
+  reason: z.enum(JOB_REASONS),
+  nodes: z.array(NodeId).optional(),
+  priority: z.int().optional(),
+});

@@ -6,6 +6,7 @@ import type {
   ConsistencyLevel,
   ErrorShape,
   IndexRange,
+  JobReason,
   Listing,
   PackedGroup,
   RecordId,
@@ -13,6 +14,8 @@ import type {
   VersionRange,
 } from '@mendlog/core';
 import type { z } from 'zod';
+import type { JobOptions } from '../anti-entropy/anti-entropy.js';
+import type { TreeView } from '../merkle/compare.js';
 import type * as schemas from './schemas.js';
 
 /** What became of one group of an append: its records have consecutive counters from `firstCounter`. */
@@ -42,6 +45,12 @@ export type Jobs = z.infer<typeof schemas.JobsOutput>;
 export type JobsQuery = z.infer<typeof schemas.JobsInput>;
 export type Trigger = z.infer<typeof schemas.TriggerInput>;
 export type Preview = z.infer<typeof schemas.PreviewOutput>;
+export type HintsPage = z.infer<typeof schemas.HintsPendingOutput>;
+export type PageQuery = z.infer<typeof schemas.PageInput>;
+export type Partitions = z.infer<typeof schemas.PartitionsOutput>;
+export type MerkleBuild = z.infer<typeof schemas.MerkleBuildOutput>;
+export type MerkleComparison = z.infer<typeof schemas.MerkleCompareOutput>;
+export type MerkleHealth = z.infer<typeof schemas.MerkleHealthOutput>;
 
 export interface Service {
   readonly defaultConsistency: ConsistencyLevel;
@@ -53,13 +62,24 @@ export interface Service {
   layout(): Promise<Layout>;
   health(): Promise<Health>;
   summary(): Promise<Summary[]>;
+  partitions(): Promise<Partitions>;
+  /** The Prometheus text format. */
+  metrics(): Promise<string>;
+
+  merkleBuild(partition: string, nodeUrl: string): Promise<MerkleBuild>;
+  merkleCompare(partition: string, node1Url: string, node2Url: string): Promise<MerkleComparison>;
+  merkleHealth(): Promise<MerkleHealth>;
 
   hintStats(): Promise<HintStats>;
+  hintsPending(query: PageQuery): Promise<HintsPage>;
   dropHints(target: string | undefined, fraction: number): Promise<number>;
 
   jobs(query: JobsQuery): Promise<Jobs>;
   trigger(request: Trigger): Promise<string[]>;
   preview(partition: string | undefined): Promise<Preview>;
+  cancel(jobId: string): Promise<void>;
+  /** Jobs wait while paused; those that run go on to their end. */
+  setPaused(paused: boolean): Promise<void>;
 }
 
 /** What a node does for its peers: the local replica, and coordinating what they forward. */
@@ -73,4 +93,10 @@ export interface PeerService {
   fetch(partition: string, versions: readonly Version[]): PackedGroup;
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array;
   root(partition: string): Uint8Array;
+  /** The roots of all partitions that this replica holds. */
+  roots(): { partition: string; root: Uint8Array }[];
+  tree(partition: string, reach: number): TreeView;
+  compare(partition: string, other: string): Promise<MerkleComparison>;
+  /** Queues a job here: another node knows that a replica lacks records, or was asked to have it compared. */
+  repair(partition: string, reason: JobReason, options: JobOptions): Promise<string>;
 }

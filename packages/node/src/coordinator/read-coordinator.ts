@@ -2,7 +2,7 @@
  * Coordinates reads of ranges: asks R replicas which records they hold, merges the answers, fetches
  * what this node lacks, gives asked replicas what they lack, and answers.
  *
- * Read repair is blocking: what the answer holds is on every asked replica, hence on a read quorum,
+ * With blocking read repair, what the answer holds is on every asked replica, hence on a read quorum,
  * before the caller sees it, so that no later quorum read can miss it. "Absent" is an answer like any
  * other. A replica that fails on the way is replaced by another one, as long as there are enough.
  */
@@ -25,16 +25,25 @@ import {
   type VersionRange,
 } from '@mendlog/core';
 import type { ReadOutcome } from '../api/service.js';
+import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
+import type { Metrics } from '../metrics/metrics.js';
 
 export interface ReadCoordinatorOptions {
   readonly store: Store;
   readonly peers: Peers;
   readonly placement: Placement;
   readonly readTimeoutMs: number;
-  readonly onRepair: (records: number) => void;
+  readonly readRepair: ReadRepairMode;
+  /** How likely a read also compares the live replicas beyond those its level asks, in the background. */
+  readonly readRepairChance: number;
+  readonly metrics: Metrics;
+  readonly log: Log;
 }
+
+/** blocking: before the answer; async: after it; off: not at all. */
+export type ReadRepairMode = 'blocking' | 'async' | 'off';
 
 /** A page stays well below the limit of a message, whatever the values' sizes. */
 const PAGE_BYTES_MAX = LIMITS.messageBytesMax / 4;
@@ -63,17 +72,39 @@ export class ReadCoordinator {
   ): Promise<ReadOutcome[]> {
     const primaries = this.#options.placement.primaries(partition);
     const needed = answersNeeded(level, primaries.length);
+    const { metrics, readRepair, readRepairChance } = this.#options;
+    const startedMs = performance.now();
     const failed = new Set<string>();
     for (;;) {
       const replicas = this.#choose(primaries, needed, failed);
       try {
-        return await this.#readFrom(replicas, partition, ranges);
+        const outcomes = await this.#readFrom(replicas, partition, ranges, readRepair);
+        metrics.readRanges('answered', ranges.length, (performance.now() - startedMs) / 1000);
+        if (Math.random() < readRepairChance) this.#repairAll(primaries, partition, ranges);
+        return outcomes;
       } catch (error) {
         // Each turn of the loop excludes one more replica, so it ends.
-        if (!(error instanceof ReplicaFailed)) throw error;
-        failed.add(error.nodeId);
+        if (error instanceof ReplicaFailed) {
+          failed.add(error.nodeId);
+          continue;
+        }
+        metrics.readRanges('failed', ranges.length, 0);
+        throw error;
       }
     }
+  }
+
+  /** Compares all live replicas behind the answer, and repairs what differs. */
+  #repairAll(primaries: readonly string[], partition: string, ranges: readonly VersionRange[]): void {
+    const alive = primaries.filter((nodeId) => this.#options.peers.isAlive(nodeId));
+    this.#readFrom(alive, partition, ranges, 'blocking').catch((error: unknown) =>
+      this.#behindFailed(partition, error),
+    );
+  }
+
+  /** What goes wrong behind an answer is anti-entropy's to mend; the caller has been answered. */
+  #behindFailed(partition: string, error: unknown): void {
+    this.#options.log.debug('a repair behind a read failed', { partition, error });
   }
 
   /** This node first, since its records are at hand, then the others in order of preference. */
@@ -99,6 +130,7 @@ export class ReadCoordinator {
     replicas: readonly string[],
     partition: string,
     ranges: readonly VersionRange[],
+    mode: ReadRepairMode,
   ): Promise<ReadOutcome[]> {
     const listings = await Promise.all(replicas.map((nodeId) => this.#list(nodeId, partition, ranges)));
     const outcomes: ReadOutcome[] = [];
@@ -110,7 +142,7 @@ export class ReadCoordinator {
           throw new ReplicaFailed(nodeId, new Error('an answer holds too few listings'));
         perReplica.set(nodeId, listing);
       }
-      outcomes.push(await this.#resolve(partition, mergeListings(perReplica, range.limit)));
+      outcomes.push(await this.#resolve(partition, mergeListings(perReplica, range.limit), mode));
     }
     return outcomes;
   }
@@ -128,7 +160,7 @@ export class ReadCoordinator {
     });
   }
 
-  async #resolve(partition: string, answer: RangeReadAnswer): Promise<ReadOutcome> {
+  async #resolve(partition: string, answer: RangeReadAnswer, mode: ReadRepairMode): Promise<ReadOutcome> {
     const versions = answer.entries.map(({ version }) => version);
     const frames = await this.#frames(partition, versions, answer);
     const page: Uint8Array[] = [];
@@ -139,12 +171,20 @@ export class ReadCoordinator {
       page.push(frame);
       bytes += frame.length;
     }
-    const repaired = await this.#repair(partition, answer, versions.slice(0, page.length), frames);
-    return {
-      frames: page,
-      truncated: answer.truncated || page.length < versions.length,
-      repaired: repaired > 0,
-    };
+    if (page.length === 0 && versions.length > 0) {
+      throw new MendlogError('READ_TIMEOUT', 'the replicas no longer hold what they listed; read again');
+    }
+    const shown = versions.slice(0, page.length);
+    const outcome = { frames: page, truncated: answer.truncated || page.length < versions.length };
+    if (mode === 'blocking') {
+      return { ...outcome, repaired: (await this.#repair(partition, answer, shown, frames)) > 0 };
+    }
+    if (mode === 'async') {
+      this.#repair(partition, answer, shown, frames).catch((error: unknown) =>
+        this.#behindFailed(partition, error),
+      );
+    }
+    return { ...outcome, repaired: false };
   }
 
   /** The frames of as many versions as fit a page, from here or from a replica that holds them. */
@@ -188,7 +228,7 @@ export class ReadCoordinator {
     shown: readonly Version[],
     frames: ReadonlyMap<string, Uint8Array>,
   ): Promise<number> {
-    const { peers, store, onRepair } = this.#options;
+    const { metrics, peers, store } = this.#options;
     const shownTexts = new Set(shown.map(formatVersion));
     let repaired = 0;
     for (const [nodeId, lacked] of answer.missing) {
@@ -204,7 +244,7 @@ export class ReadCoordinator {
       }
       repaired += items.length;
     }
-    if (repaired > 0) onRepair(repaired);
+    if (repaired > 0) metrics.readRepair();
     return repaired;
   }
 

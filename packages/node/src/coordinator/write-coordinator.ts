@@ -33,6 +33,7 @@ import type { AppendOutcome } from '../api/service.js';
 import type { HintKeeper } from '../hints/hint-keeper.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
+import type { Metrics } from '../metrics/metrics.js';
 import { AssignedHeads } from './assigned-heads.js';
 
 export interface WriteCoordinatorOptions {
@@ -40,9 +41,13 @@ export interface WriteCoordinatorOptions {
   readonly peers: Peers;
   readonly placement: Placement;
   readonly hints: HintKeeper;
+  readonly metrics: Metrics;
   readonly incarnation: string;
   readonly writeTimeoutMs: number;
 }
+
+/** Leaves room in a message for the lengths of all records and for the envelope. */
+const GROUP_BYTES_MAX = LIMITS.messageBytesMax - 64 * 1024;
 
 /** One group of one append, from its submission to its answer. */
 interface PendingWrite {
@@ -86,16 +91,22 @@ export class WriteCoordinator {
 
   /** Never rejects: what goes wrong is the group's outcome. */
   submit(values: PackedGroup, level: ConsistencyLevel): Promise<AppendOutcome> {
+    const startedMs = performance.now();
+    const size = { records: values.ends.length, bytes: values.bytes.length };
     return new Promise((resolve) => {
+      const answer = (outcome: AppendOutcome) => {
+        this.#options.metrics.wrote(verdictOf(outcome), size, (performance.now() - startedMs) / 1000);
+        resolve(outcome);
+      };
       try {
         const primaries = this.#options.placement.primaries(values.partition);
         const needed = answersNeeded(level, primaries.length);
         this.#admit(values, primaries, needed);
-        this.#queue.push({ values, primaries, needed, answer: resolve });
+        this.#queue.push({ values, primaries, needed, answer });
         this.#queuedBytes += values.bytes.length;
         this.#schedule();
       } catch (thrown) {
-        resolve({ ok: false, error: toMendlogError(thrown).toShape() });
+        answer({ ok: false, error: toMendlogError(thrown).toShape() });
       }
     });
   }
@@ -116,7 +127,18 @@ export class WriteCoordinator {
     if (this.#queuedBytes + values.bytes.length > LIMITS.writeQueueBytesMax) {
       throw new MendlogError('OVERLOADED', 'too many writes are waiting; try again later');
     }
-    for (let i = 0; i < values.ends.length; i++) {
+    const records = values.ends.length;
+    if (records === 0) throw new MendlogError('BAD_REQUEST', 'an append has at least one record');
+    // What no replica would take must not reach any: its outcome would be unknown.
+    const framedBytes = values.bytes.length + records * FRAME_HEADER_BYTES;
+    if (records > LIMITS.batchRecordsMax || framedBytes > GROUP_BYTES_MAX) {
+      throw new MendlogError(
+        'TOO_LARGE',
+        `${records} records of ${framedBytes} bytes are too many for one group: at most ` +
+          `${LIMITS.batchRecordsMax} and ${GROUP_BYTES_MAX} bytes`,
+      );
+    }
+    for (let i = 0; i < records; i++) {
       const { length } = itemAt(values, i);
       if (length > LIMITS.valueBytesMax) {
         throw new MendlogError(
@@ -360,6 +382,11 @@ export class WriteCoordinator {
     }
     return { ok: false, error: unknownOutcome(quorum, failure) };
   }
+}
+
+function verdictOf(outcome: AppendOutcome): 'acknowledged' | 'refused' | 'unknown' {
+  if (outcome.ok) return 'acknowledged';
+  return outcome.error.code === 'WRITE_TIMEOUT' ? 'unknown' : 'refused';
 }
 
 function unknownOutcome(quorum: WriteQuorum, failure: MendlogError | undefined): ErrorShape {

@@ -2,13 +2,22 @@
  * What a gateway answers: records from a replica of their partition, everything else merged from all
  * live nodes. It decides nothing about replication: the node it asks coordinates.
  */
-import { decodePacked, encodePacked, formatVersion, itemsOf, MendlogError } from '@mendlog/core';
+import {
+  decodePacked,
+  encodePacked,
+  formatVersion,
+  itemsOf,
+  MendlogError,
+  toMendlogError,
+} from '@mendlog/core';
 import { jobCursor } from '../anti-entropy/job-json.js';
-import type { HintStats, Jobs, Service } from '../api/service.js';
+import type { HintStats, HintsPage, Jobs, Partitions, Service } from '../api/service.js';
 import { routeAppends } from '../coordinator/route-appends.js';
 import { healthOf } from '../membership/health.js';
+import { nodeIdOf } from '../membership/node-url.js';
 import type { PeerConnection, Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
+import { mergeMetricsTexts } from '../metrics/merge-text.js';
 
 export function createGatewayService(peers: Peers, placement: Placement): Service {
   const coordinatorOf = (partition: string): string => {
@@ -22,17 +31,29 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
   const replicaOf = (partition: string): PeerConnection['call'] =>
     peers.connectionTo(coordinatorOf(partition)).call;
 
-  /** Every live node's answer; UNAVAILABLE where there is none. */
+  /**
+   * The answers of all live nodes, and who could not be asked: a node that dies on the way is one of
+   * them. UNAVAILABLE where nobody answers.
+   */
   const askAll = async <Answer>(
     ask: (call: PeerConnection['call']) => Promise<Answer>,
-  ): Promise<Answer[]> => {
-    const alive = peers.nodeIds.filter((nodeId) => peers.isAlive(nodeId));
-    if (alive.length === 0) {
-      throw new MendlogError('UNAVAILABLE', 'no node can be reached', {
-        details: { missing: peers.nodeIds },
-      });
-    }
-    return await Promise.all(alive.map((nodeId) => ask(peers.connectionTo(nodeId).call)));
+  ): Promise<Answers<Answer>> => {
+    const answers: Answer[] = [];
+    const unreachable: string[] = [];
+    await Promise.all(
+      peers.nodeIds.map(async (nodeId) => {
+        try {
+          answers.push(await ask(peers.connectionTo(nodeId).call));
+        } catch (thrown) {
+          const error = toMendlogError(thrown);
+          if (error.code !== 'UNREACHABLE' && error.code !== 'CONNECTION_LOST') throw error;
+          unreachable.push(nodeId);
+        }
+      }),
+    );
+    if (answers.length > 0)
+      return { answers, ...(unreachable.length > 0 ? { unreachable: unreachable.sort() } : {}) };
+    throw new MendlogError('UNAVAILABLE', 'no node can be reached', { details: { missing: peers.nodeIds } });
   };
 
   return {
@@ -73,22 +94,92 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
     },
 
     health: () => healthOf(peers, placement),
-    summary: async () => (await askAll((call) => call.cluster.summary.query())).flat(),
-    hintStats: async () => (await askAll((call) => call.hints.stats.query())).reduce(addHintStats),
+    summary: async () =>
+      (await askAll((call) => call.cluster.summary.query())).answers
+        .flat()
+        .sort((a, b) => (a.node < b.node ? -1 : 1)),
+
+    async partitions() {
+      const { answers, ...rest } = await askAll((call) => call.partitions.list.query());
+      return { partitions: mergePartitions(answers), ...rest };
+    },
+
+    async metrics() {
+      const { answers } = await askAll((call) => call.cluster.metrics.query());
+      return mergeMetricsTexts(answers);
+    },
+
+    merkleBuild: (partition, nodeUrl) =>
+      peers
+        .connectionTo(nodeIdOf(peers, nodeUrl))
+        .call.merkle.build.mutate({ partitionId: partition, nodeUrl: nodeIdOf(peers, nodeUrl) }),
+
+    merkleCompare: (partition, node1Url, node2Url) => {
+      const [first, second] = [nodeIdOf(peers, node1Url), nodeIdOf(peers, node2Url)];
+      return peers
+        .connectionTo(first)
+        .call.merkle.compare.mutate({ partitionId: partition, node1Url: first, node2Url: second });
+    },
+
+    async merkleHealth() {
+      const { answers, ...rest } = await askAll((call) => call.merkle.health.query());
+      return {
+        status: 'UP',
+        nodes: answers.flatMap(({ nodes }) => nodes).sort((a, b) => (a.node < b.node ? -1 : 1)),
+        ...rest,
+      };
+    },
+
+    async hintStats() {
+      const { answers, ...rest } = await askAll((call) => call.hints.stats.query());
+      return { ...answers.reduce(addHintStats), ...rest };
+    },
+
+    /** Page by page, node after node: the cursor names the node whose page comes next. */
+    async hintsPending({ limit, cursor }) {
+      const split = cursor?.indexOf('/') ?? -1;
+      const [from, inner] =
+        cursor === undefined ? ['', ''] : [cursor.slice(0, split), cursor.slice(split + 1)];
+      const hints: HintsPage['hints'] = [];
+      const unreachable: string[] = [];
+      for (const nodeId of [...peers.nodeIds].sort()) {
+        if (nodeId < from) continue;
+        if (!peers.isAlive(nodeId)) {
+          unreachable.push(nodeId);
+          continue;
+        }
+        const query = {
+          limit: limit - hints.length,
+          ...(nodeId === from && inner !== '' ? { cursor: inner } : {}),
+        };
+        const page = await peers.connectionTo(nodeId).call.hints.pending.query(query);
+        hints.push(...page.hints);
+        if (page.next !== undefined)
+          return {
+            hints,
+            next: `${nodeId}/${page.next}`,
+            ...(unreachable.length > 0 ? { unreachable } : {}),
+          };
+      }
+      return { hints, ...(unreachable.length > 0 ? { unreachable } : {}) };
+    },
 
     async dropHints(target, fraction) {
       const input = { ...(target === undefined ? {} : { target }), fraction };
-      const answers = await askAll((call) => call.hints.drop.mutate(input));
+      const { answers } = await askAll((call) => call.hints.drop.mutate(input));
       return answers.reduce((sum, { dropped }) => sum + dropped, 0);
     },
 
     async jobs(query) {
-      const pages = await askAll((call) => call.antiEntropy.jobs.query(query));
-      return mergeJobs(pages, query.limit);
+      const { answers, ...rest } = await askAll((call) => call.antiEntropy.jobs.query(query));
+      return { ...mergeJobs(answers, query.limit), ...rest };
     },
 
     async trigger(request) {
-      return (await askAll((call) => call.antiEntropy.trigger.mutate(request))).flatMap(
+      if (request.partitionId !== undefined) {
+        return (await replicaOf(request.partitionId).antiEntropy.trigger.mutate(request)).jobIds;
+      }
+      return (await askAll((call) => call.antiEntropy.trigger.mutate(request))).answers.flatMap(
         ({ jobIds }) => jobIds,
       );
     },
@@ -96,10 +187,50 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
     async preview(partition) {
       const input = partition === undefined ? {} : { partitionId: partition };
       return {
-        pairs: (await askAll((call) => call.antiEntropy.preview.query(input))).flatMap(({ pairs }) => pairs),
+        pairs: (await askAll((call) => call.antiEntropy.preview.query(input))).answers.flatMap(
+          ({ pairs }) => pairs,
+        ),
       };
     },
+
+    /** Only the node that executes a job knows it. */
+    async cancel(jobId) {
+      for (const nodeId of peers.nodeIds.filter((id) => peers.isAlive(id))) {
+        try {
+          await peers.connectionTo(nodeId).call.antiEntropy.cancel.mutate({ jobId });
+          return;
+        } catch (thrown) {
+          const error = toMendlogError(thrown);
+          if (error.code !== 'NOT_FOUND') throw error;
+        }
+      }
+      throw new MendlogError('NOT_FOUND', `there is no job ${jobId}`);
+    },
+
+    async setPaused(paused) {
+      await askAll((call) => (paused ? call.antiEntropy.pause.mutate() : call.antiEntropy.resume.mutate()));
+    },
   };
+}
+
+interface Answers<Answer> {
+  readonly answers: Answer[];
+  readonly unreachable?: string[];
+}
+
+/** Replicas that are behind hold fewer records: the most that any holds is the partition's. */
+function mergePartitions(answers: readonly Partitions[]): Partitions['partitions'] {
+  const merged = new Map<string, Partitions['partitions'][number]>();
+  for (const partition of answers.flatMap(({ partitions }) => partitions)) {
+    const known = merged.get(partition.partitionId);
+    const records = Math.max(partition.records, known?.records ?? 0);
+    merged.set(partition.partitionId, {
+      ...partition,
+      records,
+      head: Math.max(partition.head, known?.head ?? 0),
+    });
+  }
+  return [...merged.values()].sort((a, b) => (a.partitionId < b.partitionId ? -1 : 1));
 }
 
 function addHintStats(a: HintStats, b: HintStats): HintStats {

@@ -9,10 +9,12 @@
 import {
   decideHint,
   encodePacked,
+  formatVersion,
   type HintBatch,
   type HintPolicy,
   hintAfterFailure,
   LIMITS,
+  MendlogError,
   type PackedGroup,
   packItems,
   readVersion,
@@ -22,7 +24,7 @@ import {
   VERSION_BYTES,
   type Version,
 } from '@mendlog/core';
-import type { HintStats } from '../api/service.js';
+import type { HintStats, HintsPage, PageQuery } from '../api/service.js';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 
@@ -89,6 +91,32 @@ export class HintKeeper {
     };
   }
 
+  /** The pending hints in order of target and writing, a record each. The cursor names the last one shown. */
+  pending(query: PageQuery): HintsPage {
+    const [afterTarget = '', afterSequence = 0, afterRecord = -1] = parseCursor(query.cursor);
+    const page: HintsPage['hints'] = [];
+    for (const target of [...this.#options.peers.nodeIds].sort()) {
+      if (target < afterTarget) continue;
+      const resumes = target === afterTarget;
+      let after = resumes ? afterSequence - 1 : 0;
+      for (;;) {
+        const batches = this.#options.store.hints({ target, after, limit: BATCHES_PER_READ });
+        for (const hint of batches) {
+          const skip = resumes && hint.sequence === afterSequence ? afterRecord + 1 : 0;
+          for (const [i, item] of hintItems(hint).entries()) {
+            if (i < skip) continue;
+            page.push({ node: this.#options.peers.self, ...item, ...this.#times(hint) });
+            if (page.length === query.limit) return { hints: page, next: `${target}:${hint.sequence}:${i}` };
+          }
+        }
+        const last = batches.at(-1);
+        if (last === undefined) break;
+        after = last.sequence;
+      }
+    }
+    return { hints: page };
+  }
+
   /** Throws away a share of the pending hints, spread evenly. Returns how many records they stood for. */
   async drop(target: string | undefined, fraction: number): Promise<number> {
     let dropped = 0;
@@ -127,6 +155,17 @@ export class HintKeeper {
     await Promise.all(this.#replaying.values());
   }
 
+  #times(
+    hint: StoredHintBatch,
+  ): Pick<HintsPage['hints'][number], 'createdAt' | 'expiresAt' | 'attempts' | 'nextAttemptAt'> {
+    return {
+      createdAt: new Date(hint.createdAtMs).toISOString(),
+      expiresAt: new Date(hint.createdAtMs + this.#options.policy.expiryMs).toISOString(),
+      attempts: hint.attempts,
+      nextAttemptAt: hint.nextAttemptAtMs === 0 ? null : new Date(hint.nextAttemptAtMs).toISOString(),
+    };
+  }
+
   #tick(): void {
     for (const [target, count] of this.#pending) if (count > 0) this.#replay(target);
   }
@@ -145,14 +184,19 @@ export class HintKeeper {
       const alive = this.#options.peers.isAlive(target);
       const hints = this.#options.store.hints({ target, limit: BATCHES_PER_READ });
       let bytes = 0;
+      let records = 0;
       const due: StoredHintBatch[] = [];
       for (const hint of hints) {
         const decision = decideHint(hint, Date.now(), this.#options.policy);
         if (decision.do === 'end') await this.#end([hint], decision.as);
-        else if (decision.do === 'wait' || !alive || bytes >= LIMITS.batchBytesTarget) break;
+        else if (decision.do === 'wait' || !alive) break;
         else {
-          due.push(hint);
           bytes += this.#payloadOf([hint]).reduce((sum, group) => sum + group.bytes.length, 0);
+          records += recordsOf(hint);
+          // One hint by itself always fits a message; several must not become too many for one.
+          const full = bytes > LIMITS.batchBytesTarget || records > LIMITS.batchRecordsMax;
+          if (full && due.length > 0) break;
+          due.push(hint);
         }
       }
       if (due.length === 0) return;
@@ -215,6 +259,27 @@ export class HintKeeper {
       }
     }
   }
+}
+
+function hintItems(
+  hint: StoredHintBatch,
+): Pick<HintsPage['hints'][number], 'target' | 'partitionId' | 'version'>[] {
+  return hint.groups.flatMap(({ partition, versions }) =>
+    unpackVersions(versions).map((version) => ({
+      target: hint.target,
+      partitionId: partition,
+      version: formatVersion(version),
+    })),
+  );
+}
+
+/** Reads `target:sequence:record`; node ids may hold colons. Throws BAD_REQUEST. */
+function parseCursor(cursor: string | undefined): [] | [target: string, sequence: number, record: number] {
+  if (cursor === undefined) return [];
+  const match = /^(.+):([0-9]{1,15}):([0-9]{1,9})$/.exec(cursor);
+  if (match === null)
+    throw new MendlogError('BAD_REQUEST', 'the cursor is not one that a page of hints ended with');
+  return [match[1] ?? '', Number(match[2]), Number(match[3])];
 }
 
 function recordsOf(hint: HintBatch): number {

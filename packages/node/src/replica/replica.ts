@@ -9,18 +9,32 @@ import type {
   VersionRange,
 } from '@mendlog/core';
 import { ROW_BYTES } from '@mendlog/core';
+import type { AntiEntropy } from '../anti-entropy/anti-entropy.js';
 import { readGroup } from '../anti-entropy/run-session.js';
 import type { AppendOutcome, PeerService } from '../api/service.js';
 import type { WriteCoordinator } from '../coordinator/write-coordinator.js';
+import { treeView } from '../merkle/compare.js';
+import type { MerkleService } from '../merkle/merkle-service.js';
+import type { MerkleTrees } from '../merkle/merkle-trees.js';
 import { storeTotals } from '../node-service.js';
 
 export interface ReplicaOptions {
   readonly nodeId: string;
   readonly store: Store;
   readonly writes: WriteCoordinator;
+  readonly trees: MerkleTrees;
+  readonly merkle: MerkleService;
+  readonly antiEntropy: AntiEntropy;
 }
 
-export function createReplica({ nodeId, store, writes }: ReplicaOptions): PeerService {
+export function createReplica({
+  nodeId,
+  store,
+  writes,
+  trees,
+  merkle,
+  antiEntropy,
+}: ReplicaOptions): PeerService {
   return {
     heartbeat: () => ({ node: nodeId, storeId: store.storeId }),
     totals: () => storeTotals(store),
@@ -33,6 +47,11 @@ export function createReplica({ nodeId, store, writes }: ReplicaOptions): PeerSe
     fetch: (partition: string, versions: readonly Version[]) => readGroup(store, partition, versions),
     rows: (partition: string, level: number, ranges: readonly IndexRange[]) =>
       store.rows(partition, level, ranges),
+    roots: () => store.partitions().map(({ partition, root }) => ({ partition, root })),
+    tree: (partition, reach) => treeView(trees, { store }, partition, reach),
+    compare: (partition, other) => merkle.compare(partition, other),
+    repair: (partition, reason, { nodes, priority }) =>
+      antiEntropy.queue(partition, reason, { nodes, priority }),
     root: (partition) => store.summary(partition)?.root ?? new Uint8Array(ROW_BYTES),
   };
 }

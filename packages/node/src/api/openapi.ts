@@ -1,0 +1,83 @@
+/** The OpenAPI 3.1 document, made from the table of routes and the schemas that check them. */
+import { ERROR_CODES } from '@mendlog/core';
+import { z } from 'zod';
+import { ROUTES, type Route } from './routes.js';
+
+type JsonSchema = Record<string, unknown>;
+
+interface ObjectSchema {
+  readonly properties?: Record<string, JsonSchema>;
+  readonly required?: readonly string[];
+}
+
+const PROBLEM = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.enum(Object.keys(ERROR_CODES)),
+});
+
+export function openApiDocument(): JsonSchema {
+  const paths: Record<string, Record<string, JsonSchema>> = {};
+  for (const route of ROUTES) {
+    const path = route.path.replace(/:([A-Za-z]+)/g, '{$1}');
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Mendlog',
+      version: '0.1.0',
+      summary: 'A self-healing replicated log',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    paths,
+    components: { schemas: { Problem: { ...jsonSchema(PROBLEM, 'output'), additionalProperties: true } } },
+  };
+}
+
+function operation(route: Route): JsonSchema {
+  const input: ObjectSchema = route.input === undefined ? {} : jsonSchema(route.input, 'input');
+  const names = Object.keys(input.properties ?? {});
+  const inPath = names.filter((name) => route.path.includes(`:${name}`));
+  const inQuery = route.method === 'GET' ? names.filter((name) => !inPath.includes(name)) : [];
+  const parameters = [...inPath, ...inQuery].map((name) => ({
+    name,
+    in: inPath.includes(name) ? 'path' : 'query',
+    required: inPath.includes(name) || (input.required?.includes(name) ?? false),
+    schema: input.properties?.[name] ?? {},
+  }));
+  const content =
+    route.output === undefined
+      ? { 'text/plain': { schema: { type: 'string' } } }
+      : { 'application/json': { schema: jsonSchema(route.output, 'output') } };
+  const body =
+    route.method === 'POST' && route.input !== undefined
+      ? {
+          requestBody: {
+            required: (input.required ?? []).length > 0,
+            content: { 'application/json': { schema: input } },
+          },
+        }
+      : {};
+  return {
+    operationId: `${route.method.toLowerCase()}${route.path.replace(/[^A-Za-z]+(.)?/g, (_, next) => (next ?? '').toUpperCase())}`,
+    summary: route.summary,
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...body,
+    responses: {
+      [route.status]: { description: route.summary, content },
+      ...(route.statusOf === undefined ? {} : { 503: { description: 'The cluster cannot serve', content } }),
+      default: {
+        description: 'What went wrong, with a stable code',
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    },
+  };
+}
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  return rest;
+}

@@ -12,6 +12,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 const program = new Command('mendlog').description('a self-healing replicated log').version(version);
 
+// Subcommands take this over, so it comes before them.
+program.configureOutput({ outputError: (text, write) => write(usageSentence(text)) });
+
 program
   .command('serve')
   .description('run one node')
@@ -66,6 +69,15 @@ async function run(command: (signal: AbortSignal) => Promise<number>): Promise<v
     process.stderr.write(`mendlog: ${toMendlogError(thrown).message}\n`);
     process.exitCode = 1;
   }
+}
+
+/** What is wrong with the arguments, in one line like every other failure. */
+function usageSentence(text: string): string {
+  const sentence = text
+    .replace(/^error: /, '')
+    .replace(/\.?\s*$/, '')
+    .replaceAll('\n', ' ');
+  return `mendlog: ${sentence}; see mendlog --help\n`;
 }
 
 function collectPeer(text: string, peers: Record<string, string>): Record<string, string> {

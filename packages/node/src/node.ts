@@ -156,7 +156,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     defaultConsistency,
   });
   const replica = createReplica({ nodeId: options.id, store, writes, trees, merkle, antiEntropy });
-  const server = createApiServer({ service, peer: replica, token });
+  const server = createApiServer({ service, peer: replica, token, log });
 
   // New work is refused first; what runs ends; the store closes when nothing uses it any more.
   const closeAll = async () => {

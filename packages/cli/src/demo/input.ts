@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { LIMITS, MendlogError } from '@mendlog/core';
+import { whyUnreadable } from '../why-unreadable.js';
 
 export interface InputFile {
   readonly path: string;
@@ -86,8 +87,9 @@ function readInput(path: string): Uint8Array {
       throw new Error('it is larger than 1 GiB, more than this demo reads');
     bytes = readFileSync(path);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new MendlogError('BAD_REQUEST', `cannot read the input file ${path}: ${why}`, { cause });
+    throw new MendlogError('BAD_REQUEST', `cannot read the input file ${path}: ${whyUnreadable(cause)}`, {
+      cause,
+    });
   }
   if (bytes.length === 0) throw new MendlogError('BAD_REQUEST', `the input file ${path} is empty`);
   return bytes;

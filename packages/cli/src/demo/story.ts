@@ -60,6 +60,11 @@ export async function tellStory({ cluster, client, files, narrator, signal }: St
   await cluster.kill(VICTIM);
   narrator.say(`2. ${VICTIM} killed with SIGKILL; writes go on`);
   narrator.say(`   ${await write(SHARE_BEFORE_KILL, 1)}`);
+  const { unknownOutcomes } = written;
+  if (unknownOutcomes > 0)
+    narrator.say(
+      `   ${count(unknownOutcomes, 'line')} of unknown outcome written once more; may be there twice`,
+    );
 
   const pending = await api.waitForStableHints();
   const dropped = await api.dropHints(VICTIM, SHARE_OF_HINTS_DROPPED);

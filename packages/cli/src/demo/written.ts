@@ -33,6 +33,11 @@ export class Written {
     return this.#acknowledgedCount;
   }
 
+  /** Appends of unknown outcome: each was made once more, and its line may be there twice. */
+  get unknownOutcomes(): number {
+    return [...this.#unknown.values()].reduce((sum, lines) => sum + lines.length, 0);
+  }
+
   /** Appends the lines from the share `from` to the share `to` of each file, many at a time. */
   async write(
     files: readonly InputFile[],

@@ -1,7 +1,7 @@
 /** What a caller gets to see of anything that was thrown: a code, a sentence, facts; never a stack. */
 import { type ErrorCode, type ErrorShape, MendlogError } from '@mendlog/core';
 import { TRPCError } from '@trpc/server';
-import { ZodError, z } from 'zod';
+import { ZodError } from 'zod';
 
 type TrpcCode = TRPCError['code'];
 
@@ -37,13 +37,14 @@ export function errorShapeOf(thrown: unknown): ErrorShape {
 
 function shapeOfTrpcError(error: TRPCError): ErrorShape {
   if (error.cause instanceof MendlogError) return error.cause.toShape();
-  if (error.cause instanceof ZodError) {
-    return {
-      code: 'BAD_REQUEST',
-      message: z.prettifyError(error.cause).replaceAll('✖ ', '').replaceAll('\n', '; '),
-    };
-  }
+  if (error.cause instanceof ZodError) return { code: 'BAD_REQUEST', message: sentenceOf(error.cause) };
   const code = CODE_OF_TRPC_CODE[error.code];
   if (code === undefined) return { code: 'INTERNAL', message: 'an internal error; the node has logged it' };
   return { code, message: error.message };
+}
+
+function sentenceOf(error: ZodError): string {
+  return error.issues
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+    .join('; ');
 }

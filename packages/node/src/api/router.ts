@@ -14,10 +14,12 @@ import {
   ORIGIN_LOWEST,
   packItems,
   parseRecordId,
+  toMendlogError,
   VERSION_HIGHEST,
   VERSION_LOWEST,
 } from '@mendlog/core';
 import { initTRPC, TRPCError } from '@trpc/server';
+import type { Log } from '../log.js';
 import { errorShapeOf, trpcCodeOf } from './error-shape.js';
 import { type RecordJson, recordJson, valueBytes } from './message.js';
 import * as schemas from './schemas.js';
@@ -26,6 +28,7 @@ import type { PeerService, Service } from './service.js';
 export interface RouterContext {
   readonly service: Service;
   readonly peer: PeerService | undefined;
+  readonly log: Log;
   /** The caller has proved that it knows the cluster secret. */
   readonly isPeer: boolean;
 }
@@ -35,13 +38,16 @@ const t = initTRPC.context<RouterContext>().create({
   errorFormatter: ({ shape, error }) => ({ ...shape, data: { ...shape.data, mendlog: errorShapeOf(error) } }),
 });
 
-// A MendlogError passes through tRPC as the cause of the error whose code fits its HTTP status.
-const procedure = t.procedure.use(async ({ next }) => {
+// A MendlogError, also one that came from another node, passes through tRPC as the cause of the error
+// whose code fits its HTTP status. What nobody foresaw is logged: the caller gets to see no more than that.
+const procedure = t.procedure.use(async ({ ctx, next, path }) => {
   const result = await next();
-  if (!result.ok && result.error.cause instanceof MendlogError) {
-    const { cause } = result.error;
+  if (result.ok) return result;
+  const cause = toMendlogError(result.error.cause);
+  if (cause.code !== 'INTERNAL')
     throw new TRPCError({ code: trpcCodeOf(cause), message: cause.message, cause });
-  }
+  if (result.error.code === 'INTERNAL_SERVER_ERROR')
+    ctx.log.warn('a procedure failed', { path, error: result.error.cause });
   return result;
 });
 
@@ -244,11 +250,9 @@ const peer = t.router({
   compare: peerProcedure
     .input(schemas.PeerCompareInput)
     .query(({ ctx, input }) => ctx.peer.compare(input.partition, input.other)),
-  repair: peerProcedure
-    .input(schemas.PeerRepairInput)
-    .mutation(async ({ ctx, input }) => ({
-      jobId: await ctx.peer.repair(input.partition, input.reason, input),
-    })),
+  repair: peerProcedure.input(schemas.PeerRepairInput).mutation(async ({ ctx, input }) => ({
+    jobId: await ctx.peer.repair(input.partition, input.reason, input),
+  })),
 });
 
 export const router = t.router({ records, partitions, cluster, merkle, hints, antiEntropy });

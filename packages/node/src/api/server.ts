@@ -14,6 +14,7 @@ import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { applyWSSHandler } from '@trpc/server/adapters/ws';
 import { WebSocketServer } from 'ws';
 import { carriesToken } from '../cluster-secret.js';
+import type { Log } from '../log.js';
 import { errorShapeOf } from './error-shape.js';
 import { answerRest } from './rest.js';
 import { binaryRouter, type RouterContext, router } from './router.js';
@@ -24,6 +25,7 @@ export interface ApiServerOptions {
   /** Absent on a gateway, which holds no replica. */
   readonly peer?: PeerService;
   readonly token: string;
+  readonly log: Log;
 }
 
 export interface ApiServer {
@@ -35,10 +37,11 @@ export interface ApiServer {
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
-export function createApiServer({ service, peer, token }: ApiServerOptions): ApiServer {
+export function createApiServer({ service, peer, token, log }: ApiServerOptions): ApiServer {
   const contextOf = (request: IncomingMessage): RouterContext => ({
     service,
     peer,
+    log,
     isPeer: carriesToken(request.headers.authorization, token),
   });
   const trpcHttp = createHTTPHandler({

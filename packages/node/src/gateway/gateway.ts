@@ -33,10 +33,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const secret = secrets[0];
   if (secret === undefined) throw new TypeError('listen is empty: give at least one host:port');
   const token = peerToken(loadKernel(), secret);
+  const log = options.log ?? silentLog;
   const nodes = new Map(Object.entries(options.nodes));
   const placement = new Placement([...nodes.keys()].sort(), options.replicationFactor ?? 3);
-  const peers = new Peers({ self: NO_NODE, nodes, token, log: options.log ?? silentLog });
-  const server = createApiServer({ service: createGatewayService(peers, placement), token });
+  const peers = new Peers({ self: NO_NODE, nodes, token, log });
+  const server = createApiServer({ service: createGatewayService(peers, placement), token, log });
   const close = async () => {
     await server.close();
     peers.close();

@@ -112,7 +112,12 @@ export class LmdbStore implements Store {
     this.#lock = lock;
     this.#kernel = options.kernel;
     this.#secret = options.secret;
-    this.#env = open({ path: join(options.dataDir, 'store'), maxDbs: 8, overlappingSync: false });
+    this.#env = open({
+      path: join(options.dataDir, 'store'),
+      maxDbs: 8,
+      overlappingSync: false,
+      eventTurnBatching: false,
+    });
     this.#records = this.#env.openDB({ name: 'records', keyEncoding: 'binary', encoding: 'binary' });
     this.#rows = this.#env.openDB({ name: 'rows', keyEncoding: 'binary', encoding: 'binary' });
     this.#partitions = this.#env.openDB({ name: 'partitions' });
@@ -271,7 +276,7 @@ export class LmdbStore implements Store {
     try {
       return await this.#env.childTransaction(action);
     } catch (cause) {
-      throw storeError(cause);
+      throw await storeError(cause);
     }
   }
 
@@ -408,8 +413,12 @@ function summaryOf(partition: string, state: PartitionState): PartitionSummary {
   return { partition, records: Number(count), head: state.head, root: state.root };
 }
 
-/** lmdb-js reports a full disk by errno or by text alone, depending on where it was noticed. */
-function storeError(cause: unknown): unknown {
+/** lmdb-js reports a full disk by errno or by text alone, and at a commit by a promise inside the error. */
+async function storeError(thrown: unknown): Promise<unknown> {
+  const isCommit = thrown instanceof Error && 'commitError' in thrown;
+  const cause = isCommit
+    ? await Promise.resolve(thrown.commitError).catch((error: unknown) => error)
+    : thrown;
   const text = cause instanceof Error ? cause.message : String(cause);
   const errno = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   if (errno === 28 || errno === 'ENOSPC' || /no space left|MDB_MAP_FULL/i.test(text)) {

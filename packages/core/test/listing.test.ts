@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { MendlogError } from '../src/errors.js';
+import { compareTags, listingEntries, sameTag } from '../src/protocol/listing.js';
+import { version } from './bytes.js';
+import { entry, listing, tag } from './listings.js';
+
+test('listing: entries come back in order', () => {
+  const entries = [entry(version(1, 2), 7), entry(version(1, 3), 8), entry(version(2, 0), 9)];
+  expect(listingEntries(listing(entries))).toEqual(entries);
+  expect(listingEntries(listing(entries, true))).toEqual(entries);
+  expect(listingEntries(listing([]))).toEqual([]);
+});
+
+test.each([
+  ['repeated', [entry(version(1)), entry(version(1))]],
+  ['repeated with another tag', [entry(version(1), 1), entry(version(1), 2)]],
+  ['descending by counter', [entry(version(2)), entry(version(1))]],
+  ['descending by origin', [entry(version(1, 2)), entry(version(1, 1))]],
+])('listing: entries that do not ascend are MALFORMED (%s)', (_, entries) => {
+  expect(() => listingEntries(listing(entries))).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
+});
+
+test('listing: cut inside an entry it is MALFORMED (every length)', () => {
+  const { entries } = listing([entry(version(1)), entry(version(2))]);
+  for (let length = 0; length <= entries.length; length++) {
+    const read = () => listingEntries({ entries: entries.subarray(0, length), truncated: false });
+    if (length % 32 === 0) expect(read()).toHaveLength(length / 32);
+    else expect(read).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
+  }
+});
+
+test('listing: truncated to nothing it is MALFORMED, since it would never go on', () => {
+  expect(() => listingEntries(listing([], true))).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
+});
+
+test('listing: any bytes are ascending entries or MALFORMED (random bytes)', () => {
+  const words = fc.array(fc.uint8Array({ minLength: 32, maxLength: 32 }), { maxLength: 4 });
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 100 }),
+    words.map((entries) => Uint8Array.from(entries.flatMap((entry) => [0, 0, ...entry.subarray(2)]))),
+  );
+  fc.assert(
+    fc.property(bytes, fc.boolean(), (entries, truncated) => {
+      try {
+        expect(listing(listingEntries({ entries, truncated }), truncated)).toEqual({ entries, truncated });
+      } catch (error) {
+        if (!(error instanceof MendlogError)) throw error;
+        expect(error.code).toBe('MALFORMED');
+      }
+    }),
+  );
+});
+
+test('tags: order is that of their bytes', () => {
+  const last = (byte: number) => Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? byte : 0));
+  expect(sameTag(tag(3), tag(3))).toBe(true);
+  expect(sameTag(last(0), last(1))).toBe(false);
+  expect(compareTags(last(200), last(100))).toBeGreaterThan(0);
+  expect(compareTags(tag(0), last(1))).toBeLessThan(0);
+});

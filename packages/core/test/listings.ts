@@ -1,0 +1,18 @@
+// Listings made by hand: versions and tags without records.
+import { LISTING_ENTRY_BYTES, type Listing, type ListingEntry } from '../src/protocol/listing.js';
+import { VERSION_BYTES, type Version, writeVersion } from '../src/version.js';
+
+/** A tag of 16 bytes, all of them the same. */
+export const tag = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
+
+export const entry = (version: Version, tagByte = 0): ListingEntry => ({ version, tag: tag(tagByte) });
+
+export function listing(entries: readonly ListingEntry[], truncated = false): Listing {
+  const bytes = new Uint8Array(entries.length * LISTING_ENTRY_BYTES);
+  const view = new DataView(bytes.buffer);
+  for (const [i, { version, tag }] of entries.entries()) {
+    writeVersion(view, i * LISTING_ENTRY_BYTES, version);
+    bytes.set(tag, i * LISTING_ENTRY_BYTES + VERSION_BYTES);
+  }
+  return { entries: bytes, truncated };
+}

@@ -1,0 +1,148 @@
+// A replica as sets of versions and tags, and a session between two of them, with everything that travels counted.
+import { AntiEntropySession, type SessionOutcome, type SessionStep } from '../src/anti-entropy/session.js';
+import { INDEXED_ROW_BYTES, ROW_BYTES, TAG_BYTES } from '../src/digest/kernel.js';
+import { type IndexRange, rowIndexOf } from '../src/digest/layout.js';
+import { compareTags, type Listing, type ListingEntry, type VersionRange } from '../src/protocol/listing.js';
+import { encodeFrame } from '../src/record.js';
+import { compareVersions, formatVersion, type Version } from '../src/version.js';
+import { utf8, version } from './bytes.js';
+import { listing } from './listings.js';
+import { oracleKernel } from './oracle-kernel.js';
+
+const KEY = new Uint8Array(32).fill(7);
+
+export function record(counter: number, value = '', origin: number | bigint = 1): ListingEntry {
+  const made = version(counter, origin);
+  const frame = encodeFrame({ version: made, timeMs: 1, value: utf8(value) });
+  const tag = new Uint8Array(TAG_BYTES);
+  oracleKernel.tags(KEY, frame, Uint32Array.of(frame.length), tag);
+  return { version: made, tag };
+}
+
+export class MemoryReplica {
+  readonly #records = new Map<string, ListingEntry>();
+
+  constructor(records: readonly ListingEntry[] = []) {
+    for (const entry of records) this.apply(entry);
+  }
+
+  /** As a store does: of two records of one version the one with the higher tag stays. */
+  apply(entry: ListingEntry): void {
+    const key = formatVersion(entry.version);
+    const known = this.#records.get(key);
+    if (known === undefined || compareTags(known.tag, entry.tag) < 0) this.#records.set(key, entry);
+  }
+
+  get records(): ListingEntry[] {
+    return [...this.#records.values()].sort((a, b) => compareVersions(a.version, b.version));
+  }
+
+  get(version: Version): ListingEntry | undefined {
+    return this.#records.get(formatVersion(version));
+  }
+
+  root(): Uint8Array {
+    return sumOf(this.records);
+  }
+
+  rows(level: number, ranges: readonly IndexRange[]): Uint8Array {
+    const byIndex = new Map<number, ListingEntry[]>();
+    for (const entry of this.records) {
+      const index = rowIndexOf(entry.version.counter, level);
+      if (!ranges.some(({ from, to }) => index >= from && index <= to)) continue;
+      const row = byIndex.get(index);
+      if (row === undefined) byIndex.set(index, [entry]);
+      else row.push(entry);
+    }
+    return indexedRows([...byIndex].map(([index, entries]) => [index, sumOf(entries)]));
+  }
+
+  list({ from, to, limit }: VersionRange): Listing {
+    const within = this.records.filter(
+      (entry) => compareVersions(entry.version, from) >= 0 && compareVersions(entry.version, to) <= 0,
+    );
+    return listing(within.slice(0, limit), within.length > limit);
+  }
+}
+
+function sumOf(entries: readonly ListingEntry[]): Uint8Array {
+  const row = new Uint8Array(ROW_BYTES);
+  const tags = Uint8Array.from(entries.flatMap(({ tag }) => [...tag]));
+  oracleKernel.addTags(row, new Uint32Array(entries.length), tags, 1);
+  return row;
+}
+
+/** Rows with their indexes, ascending, as they travel. */
+export function indexedRows(rows: readonly (readonly [index: number, row: Uint8Array])[]): Uint8Array {
+  const bytes = new Uint8Array(rows.length * INDEXED_ROW_BYTES);
+  const view = new DataView(bytes.buffer);
+  for (const [i, [index, row]] of [...rows].sort(([a], [b]) => a - b).entries()) {
+    view.setBigUint64(i * INDEXED_ROW_BYTES, BigInt(index), true);
+    bytes.set(row, i * INDEXED_ROW_BYTES + 8);
+  }
+  return bytes;
+}
+
+/** The other side of a session: a replica, or something that only claims to be one. */
+export type Peer = Pick<MemoryReplica, 'root' | 'rows' | 'list' | 'get' | 'apply'>;
+
+export interface SessionRun {
+  readonly outcome: SessionOutcome;
+  readonly steps: number;
+  /** Digests and listings that the peer sent. */
+  readonly bytes: number;
+  readonly pulled: readonly Version[];
+  readonly pushed: readonly Version[];
+}
+
+/** Throws where the session takes more steps than it may at most. */
+export function runSession(here: MemoryReplica, there: Peer, options: { preview: boolean }): SessionRun {
+  const stepsMax = 5000;
+  const session = new AntiEntropySession(oracleKernel, options);
+  const pulled: Version[] = [];
+  const pushed: Version[] = [];
+  let bytes = 0;
+  const received = (answer: Uint8Array) => {
+    bytes += answer.length;
+    return answer;
+  };
+  let step: SessionStep = session.start();
+  for (let steps = 1; steps <= stepsMax; steps++) {
+    switch (step.need) {
+      case 'roots':
+        step = session.roots(here.root(), received(there.root()));
+        break;
+      case 'rows':
+        step = session.rows(
+          here.rows(step.level, step.ranges),
+          received(there.rows(step.level, step.ranges)),
+        );
+        break;
+      case 'listings': {
+        const theirs = step.ranges.map((range) => there.list(range));
+        for (const { entries } of theirs) received(entries);
+        step = session.listings(
+          step.ranges.map((range) => here.list(range)),
+          theirs,
+        );
+        break;
+      }
+      case 'transfer':
+        move(step.pull, there, here, pulled);
+        move(step.push, here, there, pushed);
+        step = session.transferred();
+        break;
+      case 'nothing':
+        return { outcome: step.outcome, steps, bytes, pulled, pushed };
+    }
+  }
+  throw new Error(`the session did not end in ${stepsMax} steps`);
+}
+
+function move(versions: readonly Version[], from: Peer, to: Peer, moved: Version[]): void {
+  for (const version of versions) {
+    moved.push(version);
+    const entry = from.get(version);
+    if (entry !== undefined) to.apply(entry);
+  }
+}

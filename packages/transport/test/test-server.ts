@@ -1,0 +1,153 @@
+// A small router behind a real HTTP server, and raw WebSocket clients that say what they like.
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { type ErrorShape, MendlogError } from '@mendlog/core';
+import { initTRPC, TRPCError } from '@trpc/server';
+import { WebSocket } from 'ws';
+import { type BinaryAdapter, createBinaryAdapter } from '../src/adapter.js';
+import { Connection, type ConnectionOptions } from '../src/connection.js';
+import { SUBPROTOCOL } from '../src/messages.js';
+
+interface Context {
+  readonly authorization: string | undefined;
+  /** Calls of `wait` that have begun. */
+  readonly waiting: Set<(value: string) => void>;
+}
+
+// MessagePack carries bytes as they are: with a transformer, tRPC's types say so too.
+const t = initTRPC.context<Context>().create({
+  transformer: { serialize: (value: unknown) => value, deserialize: (value: unknown) => value },
+});
+
+const anything = (input: unknown) => input;
+
+export const router = t.router({
+  echo: t.procedure.input(anything).query(({ input }) => input),
+  length: t.procedure.input((input) => bytesOf(input)).mutation(({ input }) => ({ length: input.length })),
+  authorization: t.procedure.query(({ ctx }) => ctx.authorization),
+  bytes: t.procedure.input(Number).query(({ input }) => new Uint8Array(input)),
+  wait: t.procedure.query(({ ctx }) => new Promise<string>((resolve) => ctx.waiting.add(resolve))),
+  refuse: t.procedure.query(() => {
+    throw new MendlogError('AMBIGUOUS_ID', 'two records', {
+      details: { versions: ['1-a', '1-b'], needed: 2 },
+    });
+  }),
+  fail: t.procedure.query(() => {
+    throw new Error('a secret of the server');
+  }),
+});
+
+export type TestRouter = typeof router;
+
+function bytesOf(input: unknown): Uint8Array {
+  if (input instanceof Uint8Array) return input;
+  throw new TypeError('bytes are needed here');
+}
+
+function toErrorShape(thrown: unknown): ErrorShape {
+  const cause = thrown instanceof TRPCError ? thrown.cause : thrown;
+  if (cause instanceof MendlogError) return cause.toShape();
+  if (thrown instanceof TRPCError && thrown.code === 'NOT_FOUND')
+    return { code: 'NOT_FOUND', message: thrown.message };
+  return { code: 'INTERNAL', message: 'an internal error' };
+}
+
+export class TestServer implements AsyncDisposable {
+  /** Calls of `wait` on any connection, to be answered by the test. */
+  readonly waiting = new Set<(value: string) => void>();
+  readonly #opened: { close(): void }[] = [];
+  #running: { server: Server; adapter: BinaryAdapter } | undefined;
+  #port = 0;
+
+  static async start(): Promise<TestServer> {
+    const server = new TestServer();
+    await server.listen();
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get connections(): number {
+    return this.#running?.adapter.connections ?? 0;
+  }
+
+  /** On a free port at first, and on the same one after `die`. */
+  async listen(): Promise<void> {
+    const adapter = createBinaryAdapter({
+      router,
+      createContext: (request) => ({ authorization: request.headers.authorization, waiting: this.waiting }),
+      toErrorShape,
+    });
+    const server = createServer();
+    server.on('upgrade', (request, socket, head) => {
+      socket.on('error', () => socket.destroy());
+      adapter.handleUpgrade(request, socket, head);
+    });
+    server.listen(this.#port, '127.0.0.1');
+    await once(server, 'listening');
+    this.#running = { server, adapter };
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('the server has no port');
+    this.#port = address.port;
+  }
+
+  /** Every connection breaks and the port is free, as when the process dies. */
+  async die(): Promise<void> {
+    if (this.#running === undefined) return;
+    const { server, adapter } = this.#running;
+    this.#running = undefined;
+    const closed = once(server, 'close');
+    server.close();
+    adapter.close();
+    server.closeAllConnections();
+    await closed;
+  }
+
+  connect(options: Partial<ConnectionOptions> = {}): Connection<TestRouter> {
+    const connection = new Connection<TestRouter>({ url: this.url, ...options });
+    this.#opened.push(connection);
+    return connection;
+  }
+
+  async connectOpen(options: Partial<ConnectionOptions> = {}): Promise<Connection<TestRouter>> {
+    const connection = this.connect(options);
+    if (!(await connection.waitUntilOpen(5000))) throw new Error('the connection did not open');
+    return connection;
+  }
+
+  async connectRaw(): Promise<RawClient> {
+    const client = new RawClient(this.url);
+    this.#opened.push(client);
+    await client.opened;
+    return client;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const opened of this.#opened) opened.close();
+    await this.die();
+  }
+}
+
+/** A WebSocket without manners. */
+export class RawClient {
+  readonly socket: WebSocket;
+  readonly opened: Promise<unknown>;
+  /** The close code, once the connection has ended. */
+  readonly ended: Promise<number>;
+  readonly received: Uint8Array[] = [];
+
+  constructor(url: string) {
+    this.socket = new WebSocket(url.replace(/^http/, 'ws'), SUBPROTOCOL);
+    this.socket.binaryType = 'nodebuffer';
+    this.opened = once(this.socket, 'open');
+    this.ended = once(this.socket, 'close').then(([code]) => code);
+    this.socket.on('message', (bytes: Buffer) => this.received.push(bytes));
+    this.socket.on('error', () => {});
+  }
+
+  close(): void {
+    this.socket.terminate();
+  }
+}

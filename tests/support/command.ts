@@ -31,8 +31,8 @@ export interface CommandOptions {
 /** Starts `mendlog` with these arguments, in a process group of its own. What is left at the end is killed. */
 export function mendlog(args: readonly string[], options: CommandOptions = {}): Command {
   const env = { ...process.env, ...options.env };
-  if (options.env?.['MENDLOG_CLUSTER_SECRET'] === undefined) delete env['MENDLOG_CLUSTER_SECRET'];
-  delete env['MENDLOG_LOG_LEVEL'];
+  if (options.env?.MENDLOG_CLUSTER_SECRET === undefined) delete env.MENDLOG_CLUSTER_SECRET;
+  delete env.MENDLOG_LOG_LEVEL;
   const child = spawn(process.execPath, [MAIN, ...args], { env, detached: true });
   const { pid } = child;
   if (pid === undefined) throw new Error('the mendlog command could not be started');

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:net';
 
 /** What one demo takes: the gateway's five and the nodes' three. */
-export const PORTS_OF_A_CLUSTER = 8;
+const PORTS_OF_A_CLUSTER = 8;
 
 /** Below the ports that systems give to outgoing connections, any of which could be taken at any moment. */
 const FIRST = 15_000;
@@ -32,7 +32,7 @@ export async function areFree(basePort: number): Promise<boolean> {
 }
 
 /** Listens on a port until disposed. */
-export async function occupy(port: number): Promise<AsyncDisposable> {
+async function occupy(port: number): Promise<AsyncDisposable> {
   const server: Server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

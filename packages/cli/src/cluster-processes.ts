@@ -16,7 +16,7 @@ const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 5000;
 const ERROR_TAIL_CHARS = 4000;
 
-export const NODE_IDS = ['node1', 'node2', 'node3'] as const;
+const NODE_IDS = ['node1', 'node2', 'node3'] as const;
 export type NodeId = (typeof NODE_IDS)[number];
 
 export interface ClusterOptions {

@@ -4,7 +4,7 @@ import { destination, pino } from 'pino';
 
 export function processLog(name: string): Log {
   const logger = pino(
-    { name, level: process.env['MENDLOG_LOG_LEVEL'] ?? 'info' },
+    { name, level: process.env.MENDLOG_LOG_LEVEL ?? 'info' },
     destination({ dest: 2, sync: true }),
   );
   return {

@@ -4,7 +4,7 @@ import { MendlogError } from '@mendlog/core';
 import { whyUnreadable } from './why-unreadable.js';
 
 export function readSecret(secretFile: string | undefined): string | undefined {
-  if (secretFile === undefined) return process.env['MENDLOG_CLUSTER_SECRET'];
+  if (secretFile === undefined) return process.env.MENDLOG_CLUSTER_SECRET;
   try {
     return readFileSync(secretFile, 'utf8').trim();
   } catch (cause) {

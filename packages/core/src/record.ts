@@ -21,7 +21,7 @@ export interface LogRecord {
   readonly value: Uint8Array;
 }
 
-export const FRAME_FORMAT = 1;
+const FRAME_FORMAT = 1;
 export const FRAME_HEADER_BYTES = 2 + VERSION_BYTES + 8;
 export const FRAME_BYTES_MAX = FRAME_HEADER_BYTES + LIMITS.valueBytesMax;
 const VERSION_OFFSET = 2;

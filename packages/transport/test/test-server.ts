@@ -21,7 +21,7 @@ const t = initTRPC.context<Context>().create({
 
 const anything = (input: unknown) => input;
 
-export const router = t.router({
+const router = t.router({
   echo: t.procedure.input(anything).query(({ input }) => input),
   length: t.procedure.input((input) => bytesOf(input)).mutation(({ input }) => ({ length: input.length })),
   authorization: t.procedure.query(({ ctx }) => ctx.authorization),

@@ -43,7 +43,7 @@ export function readInputs(paths: readonly string[]): InputFile[] {
 
 /** Logs that this machine has: npm's own, then the system's. Throws BAD_REQUEST where there is none. */
 export function findInputs(): InputFile[] {
-  const npmCache = process.env['npm_config_cache'] ?? join(homedir(), '.npm');
+  const npmCache = process.env.npm_config_cache ?? join(homedir(), '.npm');
   const found: string[] = [];
   for (const folder of [join(npmCache, '_logs'), '/var/log', '/var/log/apt']) {
     const files = logFilesIn(folder);
@@ -95,7 +95,7 @@ function readInput(path: string): Uint8Array {
   return bytes;
 }
 
-export function splitLines(bytes: Uint8Array): Uint8Array[] {
+function splitLines(bytes: Uint8Array): Uint8Array[] {
   const lines: Uint8Array[] = [];
   let start = 0;
   for (;;) {

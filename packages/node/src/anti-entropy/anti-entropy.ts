@@ -24,7 +24,7 @@ import {
   type Store,
   toMendlogError,
 } from '@mendlog/core';
-import type { Jobs, JobsQuery, Preview, Trigger } from '../api/service.js';
+import type { JobOptions, Jobs, JobsQuery, Preview, Trigger } from '../api/service.js';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
@@ -41,12 +41,6 @@ export interface AntiEntropyOptions {
   readonly log: Log;
   /** Between two scheduled comparisons of all partitions; 0 for never. */
   readonly intervalMs: number;
-}
-
-export interface JobOptions {
-  /** Only these replicas, beside the executing one. */
-  readonly nodes?: string[] | undefined;
-  readonly priority?: number | undefined;
 }
 
 const EMPTY_ROW = new Uint8Array(ROW_BYTES);

@@ -42,9 +42,9 @@ export async function answerRest(
   }
 }
 
-export function sendProblem(response: ServerResponse, error: ErrorShape): void {
+function sendProblem(response: ServerResponse, error: ErrorShape): void {
   const status = ERROR_CODES[error.code].httpStatus;
-  const allow = error.details?.['allow'];
+  const allow = error.details?.allow;
   if (typeof allow === 'string') response.setHeader('allow', allow);
   const problem = {
     type: `urn:mendlog:error:${error.code}`,

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { router } from './router.js';
 import * as schemas from './schemas.js';
 
-export type Caller = ReturnType<typeof router.createCaller>;
+type Caller = ReturnType<typeof router.createCaller>;
 
 /** Path parameters, query parameters and body in one object; zod checks it in the procedure. */
 export type Input = Record<string, unknown>;

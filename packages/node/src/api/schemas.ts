@@ -2,11 +2,11 @@
 import { CONSISTENCY_LEVELS, JOB_REASONS, JOB_STATUSES, LIMITS, PARTITION_NAME_PATTERN } from '@mendlog/core';
 import { z } from 'zod';
 
-export const PartitionId = z
+const PartitionId = z
   .string()
   .regex(PARTITION_NAME_PATTERN, 'a partition name has 1 to 200 of the characters A-Z a-z 0-9 . _ -');
-export const Level = z.enum(CONSISTENCY_LEVELS);
-export const RecordIdText = z.string().max(40);
+const Level = z.enum(CONSISTENCY_LEVELS);
+const RecordIdText = z.string().max(40);
 const NodeId = z.string().min(1).max(100);
 /** Nodes that could not be asked: what they hold is not in the answer. */
 const Unreachable = z.array(NodeId).optional();
@@ -47,7 +47,7 @@ export const ReadInput = z.strictObject({
   id: RecordIdText,
   consistency: Level.optional(),
 });
-export const RecordOutput = z.object({
+const RecordOutput = z.object({
   id: Counter,
   version: VersionText,
   ...messageOfRead,
@@ -135,7 +135,7 @@ export const HintsDropInput = z.strictObject({
 });
 export const HintsDropOutput = z.object({ dropped: z.int() });
 
-export const JobOutput = z.object({
+const JobOutput = z.object({
   id: z.string(),
   /** The node that executes the job. */
   node: NodeId,

@@ -14,8 +14,6 @@ import type {
   VersionRange,
 } from '@mendlog/core';
 import type { z } from 'zod';
-import type { JobOptions } from '../anti-entropy/anti-entropy.js';
-import type { TreeView } from '../merkle/compare.js';
 import type * as schemas from './schemas.js';
 
 /** What became of one group of an append: its records have consecutive counters from `firstCounter`. */
@@ -51,6 +49,19 @@ export type Partitions = z.infer<typeof schemas.PartitionsOutput>;
 export type MerkleBuild = z.infer<typeof schemas.MerkleBuildOutput>;
 export type MerkleComparison = z.infer<typeof schemas.MerkleCompareOutput>;
 export type MerkleHealth = z.infer<typeof schemas.MerkleHealthOutput>;
+
+export interface JobOptions {
+  /** Only these replicas, beside the executing one. */
+  readonly nodes?: string[] | undefined;
+  readonly priority?: number | undefined;
+}
+
+/** The root of a replica's Merkle tree; a partition that is not there is an empty one. */
+export interface TreeView {
+  readonly rootHash: string;
+  readonly head: number;
+  readonly known: boolean;
+}
 
 export interface Service {
   readonly defaultConsistency: ConsistencyLevel;

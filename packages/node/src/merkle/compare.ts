@@ -1,14 +1,8 @@
 /** Compares this replica's Merkle tree of a partition with a peer's, and finds where they differ. */
 import { MendlogError } from '@mendlog/core';
 import { runSession, type SessionPeers } from '../anti-entropy/run-session.js';
-import type { MerkleComparison } from '../api/service.js';
+import type { MerkleComparison, TreeView } from '../api/service.js';
 import type { MerkleTrees } from './merkle-trees.js';
-
-export interface TreeView {
-  readonly rootHash: string;
-  readonly head: number;
-  readonly known: boolean;
-}
 
 /** The root of this replica's tree; a partition that is not here is an empty one. */
 export function treeView(

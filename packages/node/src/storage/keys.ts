@@ -7,7 +7,7 @@
 import { TAG_BYTES, VERSION_BYTES, type Version, writeVersion } from '@mendlog/core';
 
 export const RECORD_KEY_BYTES = 4 + VERSION_BYTES;
-export const ROW_KEY_BYTES = 4 + 1 + 8;
+const ROW_KEY_BYTES = 4 + 1 + 8;
 
 export function recordKey(partitionId: number, version: Version): Buffer {
   const key = Buffer.allocUnsafe(RECORD_KEY_BYTES);

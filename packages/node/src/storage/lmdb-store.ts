@@ -4,9 +4,11 @@
  *   apply(): check frames, hash tags --> [ transaction: records, digest rows, partition, hints ] --> flush
  *
  * Digest rows change in the transaction of their record, so digest and store never part.
- * Two traps of lmdb-js decide the options. With overlapping sync, which is its default, readers see
- * a transaction before it is flushed: it is off, so that what can be read survives a power cut. And
- * an exception inside `transaction` still commits what came before it: `childTransaction` rolls back.
+ * Three traps of lmdb-js decide the options. With overlapping sync, which is its default, readers see
+ * a transaction before it is flushed: it is off, so that what can be read survives a power cut. With
+ * event turn batching, its default too, a commit that fails also rejects a promise that nobody can
+ * reach, which ends the process: it is off. And an exception inside `transaction` still commits what
+ * came before it: `childTransaction` rolls back.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,6 +54,7 @@ import {
   tagOf,
 } from './keys.js';
 import { ensureMeta } from './meta.js';
+import { storeError } from './store-error.js';
 
 export interface LmdbStoreOptions {
   readonly dataDir: string;
@@ -80,6 +83,7 @@ type HintKey = [target: string, sequence: number];
 
 export class LmdbStore implements Store {
   readonly storeId: string;
+  readonly #dataDir: string;
   readonly #env: RootDatabase;
   readonly #lock: DataDirLock;
   readonly #kernel: DigestKernel;
@@ -109,6 +113,7 @@ export class LmdbStore implements Store {
   private constructor(options: LmdbStoreOptions, lock: DataDirLock) {
     const meta = ensureMeta(options.dataDir, options.nodeId);
     this.storeId = meta.storeId;
+    this.#dataDir = options.dataDir;
     this.#lock = lock;
     this.#kernel = options.kernel;
     this.#secret = options.secret;
@@ -276,7 +281,7 @@ export class LmdbStore implements Store {
     try {
       return await this.#env.childTransaction(action);
     } catch (cause) {
-      throw await storeError(cause);
+      throw await storeError(cause, this.#dataDir);
     }
   }
 
@@ -411,18 +416,4 @@ function hintValue(hint: HintBatch): HintValue {
 function summaryOf(partition: string, state: PartitionState): PartitionSummary {
   const count = new DataView(state.root.buffer, state.root.byteOffset).getBigUint64(ROW_BYTES - 8, true);
   return { partition, records: Number(count), head: state.head, root: state.root };
-}
-
-/** lmdb-js reports a full disk by errno or by text alone, and at a commit by a promise inside the error. */
-async function storeError(thrown: unknown): Promise<unknown> {
-  const isCommit = thrown instanceof Error && 'commitError' in thrown;
-  const cause = isCommit
-    ? await Promise.resolve(thrown.commitError).catch((error: unknown) => error)
-    : thrown;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  const errno = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (errno === 28 || errno === 'ENOSPC' || /no space left|MDB_MAP_FULL/i.test(text)) {
-    return new MendlogError('DISK_FULL', 'the disk is full: nothing was written', { cause });
-  }
-  return cause;
 }

@@ -1,0 +1,38 @@
+/**
+ * What lmdb-js throws when a write fails, in our words. A commit that failed carries its cause as a
+ * promise. A full disk is reported by errno, by text alone, or, where some of a batch's pages still
+ * fitted, as an input/output error: then the free space decides.
+ */
+import { statfs } from 'node:fs/promises';
+import { MendlogError } from '@mendlog/core';
+
+const ENOSPC = 28;
+const EIO = 5;
+/** Less than any batch that is large enough to be cut short. */
+const FREE_BYTES_MIN = 1024 * 1024;
+
+/** DISK_FULL where that is what happened in this folder, else the cause as it is. */
+export async function storeError(thrown: unknown, dataDir: string): Promise<unknown> {
+  const isCommit = thrown instanceof Error && 'commitError' in thrown;
+  const cause = isCommit
+    ? await Promise.resolve(thrown.commitError).catch((error: unknown) => error)
+    : thrown;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const isFull =
+    code === ENOSPC ||
+    code === 'ENOSPC' ||
+    /no space left|MDB_MAP_FULL/i.test(text) ||
+    (code === EIO && (await isNearlyFull(dataDir)));
+  if (!isFull) return cause;
+  return new MendlogError('DISK_FULL', 'the disk is full: nothing was written', { cause });
+}
+
+async function isNearlyFull(folder: string): Promise<boolean> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize < FREE_BYTES_MIN;
+  } catch {
+    return false;
+  }
+}

@@ -24,7 +24,7 @@ export interface Acknowledgement {
 
 interface PendingAppend {
   readonly partition: string;
-  readonly level: ConsistencyLevel;
+  readonly level: ConsistencyLevel | undefined;
   readonly bytes: Uint8Array;
   readonly resolve: (acknowledgement: Acknowledgement) => void;
   readonly reject: (error: MendlogError) => void;
@@ -47,7 +47,11 @@ export class AppendBatcher {
     this.#pool = pool;
   }
 
-  append(partition: string, bytes: Uint8Array, level: ConsistencyLevel): Promise<Acknowledgement> {
+  append(
+    partition: string,
+    bytes: Uint8Array,
+    level: ConsistencyLevel | undefined,
+  ): Promise<Acknowledgement> {
     return new Promise((resolve, reject) => {
       if (bytes.length > LIMITS.valueBytesMax) {
         throw new MendlogError(
@@ -120,7 +124,7 @@ export class AppendBatcher {
         ),
       ),
     );
-    const consistency = batch[0]?.level ?? 'QUORUM';
+    const consistency = batch[0]?.level;
     try {
       const { outcomes } = await connection.call.batches.append.mutate({ packed, consistency });
       for (const [i, group] of groups.entries()) {

@@ -8,7 +8,7 @@ import { Partition } from './partition.js';
 export interface ClientOptions {
   /** URLs of one or more nodes; the others are found through them. */
   readonly nodes: readonly string[];
-  /** For calls that name no level. */
+  /** For calls that name no level; by default that of the partition, else of the node (QUORUM). */
   readonly consistency?: ConsistencyLevel;
   /** How long a call may take, and how long the first one waits for a node. */
   readonly timeoutMs?: number;
@@ -29,7 +29,7 @@ export interface Client extends AsyncDisposable {
 export function createClient(options: ClientOptions): Client {
   const pool = new NodePool(options.nodes, options.timeoutMs ?? 5000);
   const batcher = new AppendBatcher(pool);
-  const consistency = options.consistency ?? 'QUORUM';
+  const { consistency } = options;
 
   function partition(name: string): Partition<unknown>;
   function partition<T>(name: string, values: ValueOptions<T>): Partition<T>;

@@ -44,12 +44,16 @@ export interface ScanOptions extends CallOptions {
   /** First and last record, both included: a version, or a counter. */
   readonly from?: string | number;
   readonly to?: string | number;
+  /** Only records written between these times, by the clocks of their coordinators; both included. */
+  readonly fromTimeMs?: number;
+  readonly toTimeMs?: number;
   readonly limit?: number;
 }
 
 export interface PartitionOptions<T> {
   readonly codec: Codec<T>;
-  readonly consistency: ConsistencyLevel;
+  /** Undefined: what the partition, else the node says. */
+  readonly consistency: ConsistencyLevel | undefined;
   readonly pool: NodePool;
   readonly batcher: AppendBatcher;
 }
@@ -109,22 +113,17 @@ export class Partition<T> {
     let from: Version =
       options.from === undefined ? VERSION_LOWEST : { origin: ORIGIN_LOWEST, ...idOf(options.from) };
     let left = options.limit ?? Number.POSITIVE_INFINITY;
-    let skipFirst = false;
+    const time = { fromMs: options.fromTimeMs, toMs: options.toTimeMs };
     await this.#options.pool.ready();
     while (left > 0) {
-      const limit = Math.min(PAGE_RECORDS, left) + (skipFirst ? 1 : 0);
-      const input = { partition: this.name, range: { from, to, limit }, consistency };
+      const range = { from, to, limit: Math.min(PAGE_RECORDS, left) };
+      const input = { partition: this.name, range, time, consistency };
       const page = await this.#call((connection) => connection.call.batches.scan.query(input));
       const frames = decodePacked(page.packed).flatMap((group) => [...itemsOf(group)]);
-      // The page before ended with the record that this one begins with.
-      for (const frame of skipFirst ? frames.slice(1) : frames) {
-        yield this.#decode(frame);
-        left--;
-      }
-      const last = frames.at(-1);
-      if (!page.truncated || last === undefined) return;
-      from = decodeFrame(last).version;
-      skipFirst = true;
+      for (const frame of frames) yield this.#decode(frame);
+      left -= frames.length;
+      if (page.next === undefined) return;
+      from = page.next;
     }
   }
 

@@ -17,6 +17,10 @@ export const ERROR_CODES = {
   METHOD_NOT_ALLOWED: { httpStatus: 405, retryable: false },
   /** Several records carry this counter: name one by its full version. */
   AMBIGUOUS_ID: { httpStatus: 409, retryable: false },
+  /** The partition is there already: change it, or drop it first. */
+  PARTITION_EXISTS: { httpStatus: 409, retryable: false },
+  /** The record lies at or below the partition's trim watermark. */
+  TRIMMED: { httpStatus: 409, retryable: false },
   /** A value, message or body is over its limit. */
   TOO_LARGE: { httpStatus: 413, retryable: false },
   /** A queue is full: nothing was written, try again later. */

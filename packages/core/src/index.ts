@@ -16,7 +16,21 @@ export {
   newJob,
   nextJob,
 } from './anti-entropy/job.js';
-export { AntiEntropySession, type SessionOutcome, type SessionStep } from './anti-entropy/session.js';
+export {
+  AntiEntropySession,
+  type SessionOutcome,
+  type SessionStep,
+  type SideSummary,
+} from './anti-entropy/session.js';
+export {
+  type CatalogEntry,
+  catalogEntryText,
+  checkPartitionOptions,
+  hasOptions,
+  laterEntry,
+  type PartitionOptions,
+} from './catalog/catalog-entry.js';
+export { type RetainedRecord, type Retention, retentionCut } from './catalog/retention.js';
 export { answersNeeded, CONSISTENCY_LEVELS, type ConsistencyLevel, majorityOf } from './consistency.js';
 export {
   type DigestKernel,
@@ -103,6 +117,7 @@ export {
   formatVersion,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
+  ORIGIN_PATTERN,
   originFromBits,
   parseRecordId,
   type RecordId,
@@ -111,5 +126,6 @@ export {
   VERSION_HIGHEST,
   VERSION_LOWEST,
   type Version,
+  versionAfter,
   writeVersion,
 } from './version.js';

@@ -29,6 +29,10 @@ export const LIMITS = {
   connectionBytesMax: 64 * MIB,
   /** Group commits of one coordinator that are under way together. */
   groupCommitsMax: 4,
+  /** Partitions that were given options. */
+  catalogEntriesMax: 65_536,
+  /** Records that one step of a trim removes. */
+  trimStepRecords: 1000,
   /** Ranges of one read. */
   rangesMax: 1024,
   /** Digest rows of one message. */

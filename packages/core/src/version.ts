@@ -18,7 +18,7 @@ export interface Version {
 export const VERSION_BYTES = 16;
 
 const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz';
-const ORIGIN_PATTERN = /^[0-9a-f][0-9a-hjkmnp-tv-z]{12}$/;
+export const ORIGIN_PATTERN = /^[0-9a-f][0-9a-hjkmnp-tv-z]{12}$/;
 const COUNTER_PATTERN = /^(?:0|[1-9][0-9]{0,15})$/;
 const UINT32 = 2 ** 32;
 
@@ -38,6 +38,16 @@ export function compareVersions(a: Version, b: Version): number {
 
 export function formatVersion(version: Version): string {
   return `${version.counter}-${version.origin}`;
+}
+
+/** The least version above this one; undefined above the highest. */
+export function versionAfter({ counter, origin }: Version): Version | undefined {
+  if (origin < ORIGIN_HIGHEST) return { counter, origin: originFromBits(bitsOfOrigin(origin) + 1n) };
+  return counter < Number.MAX_SAFE_INTEGER ? { counter: counter + 1, origin: ORIGIN_LOWEST } : undefined;
+}
+
+export function laterVersion(a: Version, b: Version): Version {
+  return compareVersions(a, b) >= 0 ? a : b;
 }
 
 /** A full version, or a bare counter, which stands for whichever record carries it. */

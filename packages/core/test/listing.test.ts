@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { MendlogError } from '../src/errors.js';
 import { compareTags, listingEntries, sameTag } from '../src/protocol/listing.js';
 import { version } from './bytes.js';
-import { entry, listing, tag } from './listings.js';
+import { entry, everything, listing, tag } from './listings.js';
 
 test('listing: entries come back in order', () => {
   const entries = [entry(version(1, 2), 7), entry(version(1, 3), 8), entry(version(2, 0), 9)];
-  expect(listingEntries(listing(entries))).toEqual(entries);
-  expect(listingEntries(listing(entries, true))).toEqual(entries);
-  expect(listingEntries(listing([]))).toEqual([]);
+  expect(listingEntries(listing(entries), everything())).toEqual(entries);
+  expect(listingEntries(listing(entries, true), everything())).toEqual(entries);
+  expect(listingEntries(listing([]), everything())).toEqual([]);
 });
 
 test.each([
@@ -18,20 +18,38 @@ test.each([
   ['descending by counter', [entry(version(2)), entry(version(1))]],
   ['descending by origin', [entry(version(1, 2)), entry(version(1, 1))]],
 ])('listing: entries that do not ascend are MALFORMED (%s)', (_, entries) => {
-  expect(() => listingEntries(listing(entries))).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
+  expect(() => listingEntries(listing(entries), everything())).toThrow(
+    expect.objectContaining({ code: 'MALFORMED' }),
+  );
 });
 
 test('listing: cut inside an entry it is MALFORMED (every length)', () => {
-  const { entries } = listing([entry(version(1)), entry(version(2))]);
+  const whole = listing([entry(version(1)), entry(version(2))]);
+  const { entries } = whole;
   for (let length = 0; length <= entries.length; length++) {
-    const read = () => listingEntries({ entries: entries.subarray(0, length), truncated: false });
+    const read = () => listingEntries({ ...whole, entries: entries.subarray(0, length) }, everything());
     if (length % 32 === 0) expect(read()).toHaveLength(length / 32);
     else expect(read).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
   }
 });
 
 test('listing: truncated to nothing it is MALFORMED, since it would never go on', () => {
-  expect(() => listingEntries(listing([], true))).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
+  expect(() => listingEntries(listing([], true), everything())).toThrow(
+    expect.objectContaining({ code: 'MALFORMED' }),
+  );
+});
+
+test('listing: what was not asked for is MALFORMED', () => {
+  const range = { from: version(2, 5), to: version(4, 5), limit: 2 };
+  const read = (...entries: ReturnType<typeof entry>[]) => listingEntries(listing(entries), range);
+  expect(read(entry(version(2, 5)), entry(version(4, 5)))).toHaveLength(2);
+  for (const answer of [
+    [entry(version(2, 4))],
+    [entry(version(4, 6))],
+    [entry(version(2, 5)), entry(version(3)), entry(version(4))],
+  ]) {
+    expect(() => read(...answer)).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
+  }
 });
 
 test('listing: any bytes are ascending entries or MALFORMED (random bytes)', () => {
@@ -43,7 +61,8 @@ test('listing: any bytes are ascending entries or MALFORMED (random bytes)', () 
   fc.assert(
     fc.property(bytes, fc.boolean(), (entries, truncated) => {
       try {
-        expect(listing(listingEntries({ entries, truncated }), truncated)).toEqual({ entries, truncated });
+        const given = { ...listing([]), entries, truncated };
+        expect(listing(listingEntries(given, everything()), truncated)).toMatchObject({ entries, truncated });
       } catch (error) {
         if (!(error instanceof MendlogError)) throw error;
         expect(error.code).toBe('MALFORMED');

@@ -1,6 +1,24 @@
 // Listings made by hand: versions and tags without records.
-import { LISTING_ENTRY_BYTES, type Listing, type ListingEntry } from '../src/protocol/listing.js';
-import { VERSION_BYTES, type Version, writeVersion } from '../src/version.js';
+import {
+  LISTING_ENTRY_BYTES,
+  type Listing,
+  type ListingEntry,
+  type VersionRange,
+} from '../src/protocol/listing.js';
+import {
+  VERSION_BYTES,
+  VERSION_HIGHEST,
+  VERSION_LOWEST,
+  type Version,
+  writeVersion,
+} from '../src/version.js';
+
+/** A range that holds every version. */
+export const everything = (limit = 100): VersionRange => ({
+  from: VERSION_LOWEST,
+  to: VERSION_HIGHEST,
+  limit,
+});
 
 /** A tag of 16 bytes, all of them the same. */
 export const tag = (byte: number): Uint8Array => new Uint8Array(16).fill(byte);
@@ -14,5 +32,5 @@ export function listing(entries: readonly ListingEntry[], truncated = false): Li
     writeVersion(view, i * LISTING_ENTRY_BYTES, version);
     bytes.set(tag, i * LISTING_ENTRY_BYTES + VERSION_BYTES);
   }
-  return { entries: bytes, truncated };
+  return { entries: bytes, truncated, trimmedTo: 0, partitionRecords: entries.length };
 }

@@ -1,5 +1,10 @@
 // A replica as sets of versions and tags, and a session between two of them, with everything that travels counted.
-import { AntiEntropySession, type SessionOutcome, type SessionStep } from '../src/anti-entropy/session.js';
+import {
+  AntiEntropySession,
+  type SessionOutcome,
+  type SessionStep,
+  type SideSummary,
+} from '../src/anti-entropy/session.js';
 import { INDEXED_ROW_BYTES, ROW_BYTES, TAG_BYTES } from '../src/digest/kernel.js';
 import { type IndexRange, rowIndexOf } from '../src/digest/layout.js';
 import { compareTags, type Listing, type ListingEntry, type VersionRange } from '../src/protocol/listing.js';
@@ -21,6 +26,7 @@ export function record(counter: number, value = '', origin: number | bigint = 1)
 
 export class MemoryReplica {
   readonly #records = new Map<string, ListingEntry>();
+  #trimmedTo = 0;
 
   constructor(records: readonly ListingEntry[] = []) {
     for (const entry of records) this.apply(entry);
@@ -28,6 +34,7 @@ export class MemoryReplica {
 
   /** As a store does: of two records of one version the one with the higher tag stays. */
   apply(entry: ListingEntry): void {
+    if (entry.version.counter <= this.#trimmedTo) return;
     const key = formatVersion(entry.version);
     const known = this.#records.get(key);
     if (known === undefined || compareTags(known.tag, entry.tag) < 0) this.#records.set(key, entry);
@@ -41,8 +48,13 @@ export class MemoryReplica {
     return this.#records.get(formatVersion(version));
   }
 
-  root(): Uint8Array {
-    return sumOf(this.records);
+  root(): SideSummary {
+    return { root: sumOf(this.records), trimmedTo: this.#trimmedTo };
+  }
+
+  trim(counter: number): void {
+    this.#trimmedTo = Math.max(this.#trimmedTo, counter);
+    for (const [key, { version }] of this.#records) if (version.counter <= counter) this.#records.delete(key);
   }
 
   rows(level: number, ranges: readonly IndexRange[]): Uint8Array {
@@ -61,7 +73,8 @@ export class MemoryReplica {
     const within = this.records.filter(
       (entry) => compareVersions(entry.version, from) >= 0 && compareVersions(entry.version, to) <= 0,
     );
-    return listing(within.slice(0, limit), within.length > limit);
+    const page = listing(within.slice(0, limit), within.length > limit);
+    return { ...page, trimmedTo: this.#trimmedTo, partitionRecords: this.#records.size };
   }
 }
 
@@ -84,7 +97,7 @@ export function indexedRows(rows: readonly (readonly [index: number, row: Uint8A
 }
 
 /** The other side of a session: a replica, or something that only claims to be one. */
-export type Peer = Pick<MemoryReplica, 'root' | 'rows' | 'list' | 'get' | 'apply'>;
+export type Peer = Pick<MemoryReplica, 'root' | 'trim' | 'rows' | 'list' | 'get' | 'apply'>;
 
 export interface SessionRun {
   readonly outcome: SessionOutcome;
@@ -106,11 +119,20 @@ export function runSession(here: MemoryReplica, there: Peer, options: { preview:
     bytes += answer.length;
     return answer;
   };
+  const summarised = (summary: SideSummary) => {
+    received(summary.root);
+    return summary;
+  };
   let step: SessionStep = session.start();
   for (let steps = 1; steps <= stepsMax; steps++) {
     switch (step.need) {
       case 'roots':
-        step = session.roots(here.root(), received(there.root()));
+        step = session.roots(here.root(), summarised(there.root()));
+        break;
+      case 'trim':
+        here.trim(step.trimTo);
+        there.trim(step.trimTo);
+        step = session.trimmed();
         break;
       case 'rows':
         step = session.rows(

@@ -2,15 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareTags, type ListingEntry } from '../src/protocol/listing.js';
 import { mergeListings } from '../src/quorum/range-read.js';
-import { compareVersions, formatVersion } from '../src/version.js';
+import { compareVersions, formatVersion, VERSION_HIGHEST, versionAfter } from '../src/version.js';
 import { version } from './bytes.js';
-import { entry, listing } from './listings.js';
+import { entry, everything, listing } from './listings.js';
 
 const textOf = (entries: readonly ListingEntry[]) =>
   entries.map(({ version, tag }) => `${version.counter}:${tag[0]}`);
 
 function merge(replicas: Record<string, ReturnType<typeof listing>>, limit = 100) {
-  const answer = mergeListings(new Map(Object.entries(replicas)), limit);
+  const answer = mergeListings(new Map(Object.entries(replicas)), everything(limit));
   const missing = Object.fromEntries(
     [...answer.missing].map(([name, lacked]) => [name, lacked.map((v) => v.counter)]),
   );
@@ -26,7 +26,7 @@ describe('range read', () => {
     });
     expect(entries).toEqual(['1:0', '2:0', '3:0']);
     expect(missing).toEqual({ a: [2], b: [1], c: [1, 2, 3] });
-    expect(answer.truncated).toBe(false);
+    expect(answer.next).toBeUndefined();
     expect(answer.holders(version(3))).toEqual(['a', 'b']);
     expect(answer.holders(version(9))).toEqual([]);
   });
@@ -56,17 +56,49 @@ describe('range read', () => {
     // Whether a holds 3 and 4 is not known: neither is answered, and a is not said to lack them.
     expect(entries).toEqual(['1:0', '2:0']);
     expect(missing).toEqual({ b: [1] });
-    expect(answer.truncated).toBe(true);
+    expect(answer.next).toEqual(versionAfter(version(2)));
   });
 
   test('range read: the limit cuts the answer, and what is missing with it', () => {
     const { answer, entries, missing } = merge(
-      { a: listing([1, 2, 3].map((i) => entry(version(i)))), b: listing([]) },
+      { a: listing([1, 3].map((i) => entry(version(i)))), b: listing([2, 3].map((i) => entry(version(i)))) },
       2,
     );
     expect(entries).toEqual(['1:0', '2:0']);
-    expect(missing).toEqual({ b: [1, 2] });
-    expect(answer.truncated).toBe(true);
+    expect(missing).toEqual({ a: [2], b: [1] });
+    expect(answer.next).toEqual(versionAfter(version(2)));
+  });
+
+  test('range read: what lies below any watermark is gone, and missing nowhere', () => {
+    const { answer, entries, missing } = merge({
+      a: { ...listing([entry(version(3))]), trimmedTo: 2 },
+      b: listing([entry(version(1)), entry(version(2)), entry(version(3)), entry(version(4))]),
+    });
+    expect(entries).toEqual(['3:0', '4:0']);
+    expect(missing).toEqual({ a: [4] });
+    expect(answer.trimmedTo).toBe(2);
+  });
+
+  test('range read: a page of nothing but trimmed records is skipped, up to the watermark', () => {
+    const behind = listing([entry(version(1)), entry(version(2))], true);
+    const { answer, entries } = merge({ a: { ...listing([]), trimmedTo: 1000 }, b: behind });
+    expect(entries).toEqual([]);
+    expect(answer.next).toEqual(version(1001, 0));
+    const all = { ...listing([]), trimmedTo: Number.MAX_SAFE_INTEGER };
+    expect(merge({ a: all, b: behind }).answer.next?.counter).toBe(Number.MAX_SAFE_INTEGER);
+  });
+
+  test('range read: a range that was answered to its end has no next page', () => {
+    const range = { from: version(1), to: version(2), limit: 2 };
+    const full = listing([entry(version(1)), entry(version(2))], true);
+    expect(mergeListings(new Map([['a', full]]), range).next).toBeUndefined();
+    expect(versionAfter(VERSION_HIGHEST)).toBeUndefined();
+  });
+
+  test('range read: a partition is known where any replica holds records of it', () => {
+    const empty = listing([]);
+    expect(merge({ a: empty, b: empty }).answer.isKnown).toBe(false);
+    expect(merge({ a: empty, b: { ...empty, partitionRecords: 1 } }).answer.isKnown).toBe(true);
   });
 
   test('range read: a malformed listing spoils the answer', () => {
@@ -90,9 +122,10 @@ describe('range read', () => {
           [...entries].sort((a, b) => compareVersions(a.version, b.version));
         const sets = replicas.map(([entries]) => ascending(entries));
         const listings = new Map(
-          replicas.map(([, limit], i) => {
+          replicas.map(([, own], i) => {
             const all = sets[i] ?? [];
-            return [`r${i}`, listing(all.slice(0, limit), all.length > limit)];
+            const most = Math.min(own, limit);
+            return [`r${i}`, listing(all.slice(0, most), all.length > most)];
           }),
         );
         const union = new Map<string, ListingEntry>();
@@ -104,12 +137,18 @@ describe('range read', () => {
         }
         const whole = ascending([...union.values()]);
 
-        const answer = mergeListings(listings, limit);
+        const answer = mergeListings(listings, everything(limit));
         expect(answer.entries).toEqual(whole.slice(0, answer.entries.length));
         expect(answer.entries.length).toBeLessThanOrEqual(limit);
-        if (!answer.truncated) expect(answer.entries).toHaveLength(whole.length);
-        // A reader that goes on always gets further.
+        if (answer.next === undefined) expect(answer.entries).toHaveLength(whole.length);
+        // A reader that goes on gets further, and misses nothing.
         if (whole.length > 0) expect(answer.entries.length).toBeGreaterThan(0);
+        const last = answer.entries.at(-1);
+        if (answer.next !== undefined && last !== undefined) {
+          expect(compareVersions(answer.next, last.version)).toBe(1);
+          const after = whole[answer.entries.length];
+          if (after !== undefined) expect(compareVersions(answer.next, after.version)).toBeLessThanOrEqual(0);
+        }
         const holds = (set: readonly ListingEntry[], entry: ListingEntry) =>
           set.some(
             (own) =>

@@ -162,7 +162,45 @@ describe('session: preview', () => {
   });
 });
 
+describe('session: trim watermarks', () => {
+  test('session: what one side has trimmed goes from the other, and does not come back (SPEC I5)', () => {
+    const records = counters(1, 600).map((counter) => record(counter));
+    for (const trimmedFirst of [true, false]) {
+      const [here, there] = [new MemoryReplica(records), new MemoryReplica(records)];
+      (trimmedFirst ? here : there).trim(400);
+      (trimmedFirst ? there : here).apply(record(601));
+      const { outcome, pulled, pushed } = runSession(here, there, REPAIR);
+      expect(outcome).toMatchObject({ equal: true, missingHere: trimmedFirst ? 1 : 0 });
+      expect(countersOf([...pulled, ...pushed])).toEqual([601]);
+      expect(here.records.map(({ version }) => version.counter)).toEqual(counters(401, 601));
+      expect(here.records).toEqual(there.records);
+      expect(there.root()).toEqual(here.root());
+    }
+  });
+
+  test('session: a preview trims nothing, and counts nothing that was trimmed as missing', () => {
+    const here = new MemoryReplica(counters(1, 10).map((counter) => record(counter)));
+    const there = new MemoryReplica(counters(1, 11).map((counter) => record(counter)));
+    here.trim(4);
+    const { outcome } = runSession(here, there, PREVIEW);
+    expect(outcome).toMatchObject({ missingHere: 1, missingThere: 0 });
+    expect(there.records).toHaveLength(11);
+  });
+});
+
 describe('session: bounds', () => {
+  test('session: a segment of more records than one listing is resolved to its end', () => {
+    const made = (origins: number) =>
+      counters(1, 2).flatMap((counter) => counters(1, origins).map((o) => entry(version(counter, o), 1)));
+    const here = new MemoryReplica(made(LIMITS.batchRecordsMax));
+    const there = new MemoryReplica(made(LIMITS.batchRecordsMax));
+    // Behind two whole listings of equal records.
+    there.apply(entry(version(3), 1));
+    const { outcome, pulled } = runSession(here, there, REPAIR);
+    expect(outcome).toMatchObject({ equal: true, rounds: 1, missingHere: 1, missingThere: 0 });
+    expect(countersOf(pulled)).toEqual([3]);
+  });
+
   test('session: more differing segments than one round resolves take the next round', () => {
     const count = LIMITS.sessionSegmentsMax + 100;
     const records = counters(1, count).map((segment) => entry(version(segment * SEGMENT), segment % 256));
@@ -171,6 +209,7 @@ describe('session: bounds', () => {
     let listed = 0;
     const peer: Peer = {
       root: () => there.root(),
+      trim: (counter) => there.trim(counter),
       rows: (level, ranges) => there.rows(level, ranges),
       get: (version) => there.get(version),
       apply: (entry) => there.apply(entry),
@@ -201,6 +240,7 @@ describe('session: bounds', () => {
     const nothing = new MemoryReplica();
     const deaf: Peer = {
       root: () => nothing.root(),
+      trim: () => {},
       rows: () => new Uint8Array(0),
       list: () => listing([]),
       get: () => undefined,
@@ -216,7 +256,8 @@ describe('session: bounds', () => {
     let turn = 0;
     // Every answer differs from the last, in every row that was asked for.
     const liar: Peer = {
-      root: () => tag(++turn % 256).slice(0, 16),
+      root: () => ({ root: new Uint8Array(ROW_BYTES).fill(++turn % 256), trimmedTo: 0 }),
+      trim: () => {},
       rows: (_, ranges) => {
         const indexes = ranges.flatMap(({ from, to }) => counters(from, Math.min(to, from + 300)));
         turn++;
@@ -240,7 +281,8 @@ describe('session: bounds', () => {
     const here = new MemoryReplica([record(1)]);
     const asked = { ranges: 0, rows: 0 };
     const wide: Peer = {
-      root: () => new Uint8Array(ROW_BYTES),
+      root: () => ({ root: new Uint8Array(ROW_BYTES), trimmedTo: 0 }),
+      trim: () => {},
       rows: (_, ranges) => {
         asked.rows = Math.max(asked.rows, ranges.length);
         const indexes = ranges.flatMap(({ from, to }) => counters(from, Math.min(to, from + 999)));
@@ -261,6 +303,7 @@ describe('session: bounds', () => {
 });
 
 const tag24 = new Uint8Array(ROW_BYTES).fill(9);
+let watermark = 0;
 
 describe('session: hostile answers', () => {
   const honest = () => new MemoryReplica([record(1), record(300)]);
@@ -268,6 +311,7 @@ describe('session: hostile answers', () => {
     const replica = honest();
     return {
       root: () => replica.root(),
+      trim: (counter) => replica.trim(counter),
       rows: (level, ranges) => replica.rows(level, ranges),
       list: (range) => replica.list(range),
       get: (version) => replica.get(version),
@@ -285,22 +329,26 @@ describe('session: hostile answers', () => {
     ['a row of index 2^64 - 1', { rows: () => new Uint8Array(32).fill(255) }],
     [
       'a listing that ends inside an entry',
-      { list: () => ({ entries: new Uint8Array(31), truncated: false }) },
+      { list: () => ({ ...listing([]), entries: new Uint8Array(31) }) },
     ],
     ['a listing that does not ascend', { list: () => listing([entry(version(2)), entry(version(1))]) }],
     ['a truncated listing of nothing', { list: () => listing([], true) }],
-    ['a counter that is none', { list: () => ({ entries: new Uint8Array(32).fill(255), truncated: false }) }],
+    ['an empty root', { root: () => ({ root: new Uint8Array(0), trimmedTo: 0 }) }],
+    ['a row that was not asked for', { rows: () => indexedRows([[Number.MAX_SAFE_INTEGER, tag24]]) }],
+    ['records outside the range', { list: () => listing([entry(version(2 ** 50), 3)]) }],
+    ['a counter that is none', { list: () => ({ ...listing([]), entries: new Uint8Array(32).fill(255) }) }],
   ])('session: %s ends it with an error', (_, answers) => {
     expect(() => runSession(new MemoryReplica(), answering(answers), REPAIR)).toThrow();
   });
 
   test.each<[string, Partial<Peer>]>([
-    ['an empty root', { root: () => new Uint8Array(0) }],
     ['no rows', { rows: () => new Uint8Array(0) }],
-    ['rows that were not asked for', { rows: () => indexedRows([[Number.MAX_SAFE_INTEGER, tag24]]) }],
-    ['records that it does not hold', { list: () => listing([entry(version(9))]), get: () => undefined }],
-    ['records outside the range', { list: () => listing([entry(version(2 ** 50), 3)]) }],
-    ['a listing cut at its first entry, each time', { list: () => listing([entry(version(1), 3)], true) }],
+    [
+      'records that it does not hold',
+      { list: ({ from }) => listing([entry({ ...from, counter: from.counter + 9 })]), get: () => undefined },
+    ],
+    ['a watermark that rises for ever', { root: () => ({ root: tag24, trimmedTo: ++watermark }) }],
+    ['a listing cut at its first entry, each time', { list: ({ from }) => listing([entry(from, 3)], true) }],
   ])('session: %s ends it at its bound', (_, answers) => {
     const { outcome } = runSession(new MemoryReplica([record(7)]), answering(answers), REPAIR);
     expect(outcome.rounds).toBeLessThanOrEqual(LIMITS.sessionRoundsMax);
@@ -334,7 +382,12 @@ describe('session: hostile answers', () => {
         .map((indexes) => indexedRows(indexes.map((index) => [index, tag24]))),
     );
     const list = fc.oneof(
-      fc.record({ entries: fc.uint8Array({ maxLength: 70 }), truncated: fc.boolean() }),
+      fc.record({
+        entries: fc.uint8Array({ maxLength: 70 }),
+        truncated: fc.boolean(),
+        trimmedTo: fc.nat(3),
+        partitionRecords: fc.nat(3),
+      }),
       fc
         .tuple(fc.uniqueArray(fc.integer({ min: 1, max: 1000 }), { maxLength: 4 }), fc.boolean(), fc.nat(2))
         .map(([found, truncated, byte]) =>
@@ -344,7 +397,13 @@ describe('session: hostile answers', () => {
           ),
         ),
     );
-    const root = fc.uint8Array({ maxLength: 30 });
+    const root = fc.record({
+      root: fc.oneof(
+        fc.uint8Array({ minLength: ROW_BYTES, maxLength: ROW_BYTES }),
+        fc.uint8Array({ maxLength: 30 }),
+      ),
+      trimmedTo: fc.nat(3),
+    });
     const answers = fc.record({
       roots: fc.infiniteStream(root),
       rows: fc.infiniteStream(rows),
@@ -359,6 +418,7 @@ describe('session: hostile answers', () => {
       fc.property(answers, fc.boolean(), ({ roots, rows, lists }, preview) => {
         const hostile: Peer = {
           root: () => next(roots),
+          trim: () => {},
           rows: () => next(rows),
           list: () => next(lists),
           get: () => undefined,

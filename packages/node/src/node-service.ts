@@ -1,19 +1,23 @@
 /** What a node answers: coordinates what it leads, forwards the rest, and reports on itself and its peers. */
 import {
-  type ConsistencyLevel,
   type DigestKernel,
+  decodeFrame,
   encodePacked,
+  frameVersion,
   MendlogError,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
   type RecordId,
   type Store,
   TAG_BYTES,
+  toMendlogError,
   type VersionRange,
 } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
 import type { AntiEntropy } from './anti-entropy/anti-entropy.js';
-import type { Service, Summary } from './api/service.js';
+import type { PartitionChange, PartitionDetails, Service, Summary, TimeRange } from './api/service.js';
+import type { Catalog } from './catalog/catalog.js';
+import type { PartitionChanges } from './catalog/partition-changes.js';
 import type { ReadCoordinator } from './coordinator/read-coordinator.js';
 import { routeAppends } from './coordinator/route-appends.js';
 import type { WriteCoordinator } from './coordinator/write-coordinator.js';
@@ -36,14 +40,19 @@ export interface NodeServiceOptions {
   readonly antiEntropy: AntiEntropy;
   readonly merkle: MerkleService;
   readonly metrics: Metrics;
-  readonly defaultConsistency: ConsistencyLevel;
+  readonly catalog: Catalog;
+  readonly changes: PartitionChanges;
 }
 
 /** Records with one counter: as many as coordinators that issued it at the same time. */
 const SAME_COUNTER_MAX = 64;
+/** How many records of a range one page looks at for those of a time. */
+const TIME_PAGE_RECORDS = 1000;
+const TIME_PAGES_MAX = 16;
 
 export function createNodeService(options: NodeServiceOptions): Service {
-  const { store, peers, placement, writes, reads, hints, antiEntropy, merkle, metrics } = options;
+  const { store, peers, placement, catalog, changes, writes, reads, hints, antiEntropy, merkle, metrics } =
+    options;
 
   /** The first live primary, this node included. */
   const coordinatorOf = (partition: string): string => {
@@ -55,9 +64,14 @@ export function createNodeService(options: NodeServiceOptions): Service {
     });
   };
 
-  return {
-    defaultConsistency: options.defaultConsistency,
+  /** Carried out by the node that coordinates the partition. */
+  const change = async (asked: PartitionChange): Promise<PartitionDetails> => {
+    const coordinator = coordinatorOf(asked.partition);
+    if (coordinator === peers.self) return await changes.carryOut(asked);
+    return await answerOf(peers.connectionTo(coordinator).call.peer.changePartition.mutate(asked));
+  };
 
+  return {
     append: (groups, consistency) =>
       routeAppends(groups, {
         coordinatorOf,
@@ -73,9 +87,27 @@ export function createNodeService(options: NodeServiceOptions): Service {
       return await reads.read(partition, ids.map(rangeOfId), level);
     },
 
-    async scan(partition, range, level) {
-      const [outcome] = await reads.read(partition, [range], level);
-      return outcome ?? { frames: [], truncated: false, repaired: false };
+    async scan(partition, { time, ...range }, level) {
+      const isTimed = time?.fromMs !== undefined || time?.toMs !== undefined;
+      const limit = isTimed ? TIME_PAGE_RECORDS : range.limit;
+      let { from } = range;
+      for (let page = 1; ; page++) {
+        const [outcome] = await reads.read(partition, [{ ...range, from, limit }], level);
+        if (outcome === undefined) throw new MendlogError('INTERNAL', 'a scan had no outcome');
+        const found = isTimed ? outcome.frames.filter((frame) => isWithin(frame, time)) : outcome.frames;
+        const isLast = outcome.next === undefined || found.length > 0 || page >= TIME_PAGES_MAX;
+        if (outcome.next !== undefined && !isLast) {
+          from = outcome.next;
+          continue;
+        }
+        const left = found[range.limit];
+        return {
+          ...outcome,
+          frames: found.slice(0, range.limit),
+          next: left === undefined ? outcome.next : frameVersion(left),
+          isKnown: outcome.isKnown || catalog.isConfigured(partition),
+        };
+      }
     },
 
     async layout() {
@@ -87,17 +119,29 @@ export function createNodeService(options: NodeServiceOptions): Service {
 
     health: () => healthOf(peers, placement, () => storeTotals(store)),
     summary: async () => [summaryOf(options)],
-    partitions: async () => ({
-      partitions: store
-        .partitions()
-        .map(({ partition, records, head }) => ({
-          partitionId: partition,
-          records,
-          head,
-          primaries: [...placement.primaries(partition)],
-        }))
-        .sort((a, b) => (a.partitionId < b.partitionId ? -1 : 1)),
-    }),
+    async partitions({ cursor = '', limit }) {
+      const names = new Set(catalog.configured().map(({ partition }) => partition));
+      for (const { partition, records } of store.partitions()) if (records > 0) names.add(partition);
+      const left = [...names].filter((name) => name > cursor).sort();
+      const page = left.slice(0, limit).map((partition) => {
+        const { bytes = 0, head = 0, records = 0, trimmedTo = 0 } = store.summary(partition) ?? {};
+        const primaries = [...placement.primaries(partition)];
+        return { partitionId: partition, records, bytes, head, trimmedTo, primaries };
+      });
+      const last = page.at(-1);
+      return { partitions: page, ...(left.length > limit && last ? { next: last.partitionId } : {}) };
+    },
+    partition: async (partition) => {
+      const coordinator = coordinatorOf(partition);
+      if (coordinator === peers.self) return await changes.details(partition);
+      return await answerOf(peers.connectionTo(coordinator).call.peer.partition.query({ partition }));
+    },
+    createPartition: async (partition, created) =>
+      await change({ change: 'create', partition, options: created }),
+    configurePartition: async (partition, configured) =>
+      await change({ change: 'configure', partition, options: configured }),
+    trimPartition: async (partition, to) => await change({ change: 'trim', partition, to }),
+    dropPartition: async (partition) => await change({ change: 'drop', partition }),
     metrics: () => metrics.text(),
     merkleBuild: merkle.merkleBuild,
     merkleCompare: merkle.merkleCompare,
@@ -145,4 +189,17 @@ function summaryOf({ store, peers, kernel, secret }: NodeServiceOptions): Summar
   const root = new Uint8Array(TAG_BYTES);
   kernel.tags(partitionKey(kernel, secret, ''), text, Uint32Array.of(text.length), root);
   return { node: peers.self, root: Buffer.from(root).toString('hex'), partitions };
+}
+
+/** What another node refused is refused here in the same words. */
+async function answerOf<Answer>(forwarded: Promise<Answer>): Promise<Answer> {
+  return await forwarded.catch((thrown: unknown) => {
+    throw toMendlogError(thrown);
+  });
+}
+
+/** By the clock of the coordinator that wrote the record, both ends included. */
+function isWithin(frame: Uint8Array, time: TimeRange | undefined): boolean {
+  const { timeMs } = decodeFrame(frame);
+  return timeMs >= (time?.fromMs ?? 0) && timeMs <= (time?.toMs ?? Number.POSITIVE_INFINITY);
 }

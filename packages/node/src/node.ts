@@ -20,6 +20,10 @@ import { loadKernel } from '@mendlog/merkle';
 import { AntiEntropy } from './anti-entropy/anti-entropy.js';
 import { createApiServer } from './api/server.js';
 import type { Service } from './api/service.js';
+import { Catalog } from './catalog/catalog.js';
+import { CatalogSync } from './catalog/catalog-sync.js';
+import { PartitionChanges } from './catalog/partition-changes.js';
+import { RetentionKeeper } from './catalog/retention-keeper.js';
 import { clusterSecret, peerToken } from './cluster-secret.js';
 import { ReadCoordinator, type ReadRepairMode } from './coordinator/read-coordinator.js';
 import { WriteCoordinator } from './coordinator/write-coordinator.js';
@@ -50,6 +54,7 @@ export interface NodeOptions {
   readonly merkle?: Partial<MerkleOptions>;
   readonly hints?: Partial<HintPolicy>;
   readonly reconciliation?: { readonly intervalMs?: number };
+  readonly retention?: { readonly intervalMs?: number };
   readonly readRepair?: ReadRepairMode;
   readonly readRepairChance?: number;
   /** For calls that name no level. */
@@ -58,6 +63,7 @@ export interface NodeOptions {
 }
 
 const RECONCILIATION_INTERVAL_MS = 60_000;
+const RETENTION_INTERVAL_MS = 10_000;
 
 export interface MendlogNode extends AsyncDisposable {
   readonly id: string;
@@ -87,8 +93,17 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
 
   const store = LmdbStore.open({ dataDir: options.dataDir, nodeId: options.id, kernel, secret });
   const token = peerToken(kernel, secret);
-  const placement = new Placement([...nodes.keys()].sort(), replicationFactor);
+  const catalog = new Catalog({ store, kernel, secret });
+  const placement = new Placement(
+    [...nodes.keys()].sort(),
+    replicationFactor,
+    (partition) => catalog.optionsOf(partition).replicationFactor,
+  );
+  const levelOf = (partition: string, level: ConsistencyLevel | undefined): ConsistencyLevel =>
+    level ?? catalog.optionsOf(partition).consistency ?? defaultConsistency;
+  const incarnation = originFromBits(randomBytes(8).readBigUInt64BE());
   const peers = new Peers({ self: options.id, nodes, token, log });
+  const catalogSync = new CatalogSync({ catalog, peers, log });
   const trees = new MerkleTrees({ store, kernel, secret, options: merkleOptions });
   const metrics: Metrics = new Metrics(options.id, {
     hints: () => hints.stats(),
@@ -127,7 +142,8 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     placement,
     hints,
     metrics,
-    incarnation: originFromBits(randomBytes(8).readBigUInt64BE()),
+    levelOf,
+    incarnation,
     writeTimeoutMs: options.writeTimeoutMs ?? 2000,
   });
   const reads = new ReadCoordinator({
@@ -136,9 +152,28 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     placement,
     metrics,
     log,
+    levelOf,
     readTimeoutMs: options.readTimeoutMs ?? 2000,
     readRepair: options.readRepair ?? 'blocking',
     readRepairChance: options.readRepairChance ?? 0,
+  });
+  const changes = new PartitionChanges({
+    store,
+    catalog,
+    peers,
+    placement,
+    reads,
+    headOf: (partition) => writes.head(partition),
+    incarnation,
+  });
+  const retention = new RetentionKeeper({
+    store,
+    catalog,
+    changes,
+    peers,
+    placement,
+    log,
+    intervalMs: options.retention?.intervalMs ?? RETENTION_INTERVAL_MS,
   });
   const merkle = createMerkleService({ store, kernel, peers, trees, metrics });
   const service = createNodeService({
@@ -153,16 +188,27 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     antiEntropy,
     merkle,
     metrics,
-    defaultConsistency,
+    catalog,
+    changes,
   });
-  const replica = createReplica({ nodeId: options.id, store, writes, trees, merkle, antiEntropy });
+  const replica = createReplica({
+    nodeId: options.id,
+    store,
+    peers,
+    catalog,
+    changes,
+    writes,
+    trees,
+    merkle,
+    antiEntropy,
+  });
   const server = createApiServer({ service, peer: replica, token, log });
 
   // New work is refused first; what runs ends; the store closes when nothing uses it any more.
   const closeAll = async () => {
-    writes.close();
+    await writes.close();
     await server.close();
-    await Promise.all([hints.close(), antiEntropy.close()]);
+    await Promise.all([hints.close(), antiEntropy.close(), retention.close(), catalogSync.settled()]);
     peers.close();
     await store.close();
   };
@@ -172,8 +218,12 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     return closing;
   };
   try {
+    // Whoever is there already is found, and has told its catalog, before anything can be asked of this node.
+    await peers.firstContact();
+    await catalogSync.settled();
     const url = await server.listen(address);
     if (nodes.get(options.id) === '') nodes.set(options.id, url);
+    peers.announce();
     log.info('node listens', { node: options.id, url });
     return { id: options.id, url, service, close, [Symbol.asyncDispose]: close };
   } catch (error) {

@@ -72,6 +72,17 @@ test('data folder: this process is refused while another one holds it, and takes
   await store.close();
 });
 
+test('data folder: of processes that find a dead owner together, one takes the folder over (processes=6)', async () => {
+  using folder = temporaryFolder();
+  await (await openInOtherProcess(folder.path)).kill();
+  const others = await Promise.all(Array.from({ length: 6 }, () => openInOtherProcess(folder.path)));
+  try {
+    expect(others.map(({ said }) => said).sort()).toEqual([...Array(5).fill('DATA_DIR_LOCKED'), 'open']);
+  } finally {
+    await Promise.all(others.map((other) => other.kill()));
+  }
+});
+
 test.runIf(processTimesKnown)(
   'data folder: a lock whose process id went to somebody else is taken over',
   async () => {
@@ -107,8 +118,8 @@ test('data folder: another node, another format and no meta at all are refused, 
   };
   const expectedCode = (nodeId: string) => (nodeId === 'n1' ? 'FORMAT_UNKNOWN' : 'BAD_CONFIG');
   refusalOf(JSON.stringify(meta), 'n2');
-  refusalOf(JSON.stringify({ ...meta, format: 2 }));
-  refusalOf(JSON.stringify({ format: 1 }));
+  refusalOf(JSON.stringify({ ...meta, format: meta.format + 1 }));
+  refusalOf(JSON.stringify({ format: meta.format }));
   refusalOf('');
   refusalOf('[]');
   writeFileSync(path, JSON.stringify(meta));

@@ -77,7 +77,7 @@ describe('store: records', () => {
   test('store: what was applied is read back, before and after a restart', async () => {
     await using opened = new TestStore();
     const frames = counters(1, 20).map((counter) => frame(counter, `value ${counter}`));
-    expect(await opened.store.apply([groupOf('orders', frames)], [])).toEqual({ added: 20 });
+    expect(await opened.store.apply([groupOf('orders', frames)], [])).toEqual({ added: 20, trimmed: [] });
     const { storeId } = opened.store;
     for (const when of ['before', 'after']) {
       expect(framesOf(opened.store, 'orders').map(hex)).toEqual(frames.map(hex));
@@ -91,9 +91,9 @@ describe('store: records', () => {
   test('store: a batch applied twice changes nothing the second time', async () => {
     await using opened = new TestStore();
     const group = groupOf('orders', [frame(1, 'a'), frame(2, 'b'), frame(2, 'c', 2)]);
-    expect(await opened.store.apply([group], [])).toEqual({ added: 3 });
+    expect(await opened.store.apply([group], [])).toEqual({ added: 3, trimmed: [] });
     const before = opened.store.summary('orders');
-    expect(await opened.store.apply([group, group], [])).toEqual({ added: 0 });
+    expect(await opened.store.apply([group, group], [])).toEqual({ added: 0, trimmed: [] });
     expect(opened.store.summary('orders')).toEqual(before);
     expectDigestsOf(opened.store, 'orders', framesOf(opened.store, 'orders'));
   });
@@ -145,7 +145,7 @@ describe('store: two records of one version', () => {
   ])('store: the higher tag stays ($order)', async ({ batches, added }) => {
     await using opened = new TestStore();
     for (const [i, batch] of batches.entries()) {
-      expect(await opened.store.apply([groupOf('orders', batch)], [])).toEqual({ added: added[i] });
+      expect((await opened.store.apply([groupOf('orders', batch)], [])).added).toBe(added[i]);
     }
     expect(framesOf(opened.store, 'orders').map(hex)).toEqual([hex(higher)]);
     expectDigestsOf(opened.store, 'orders', [higher]);
@@ -189,7 +189,7 @@ describe('store: refusals', () => {
       expect(opened.store.hints({ target: 'n2', limit: 10 })).toEqual([]);
       await opened.reopen();
       expect(opened.store.partitions()).toEqual([]);
-      expect(await opened.store.apply([groupOf('orders', [frame(1)])], [])).toEqual({ added: 1 });
+      expect((await opened.store.apply([groupOf('orders', [frame(1)])], [])).added).toBe(1);
     },
   );
 
@@ -202,7 +202,7 @@ describe('store: refusals', () => {
       code: 'CLOCK_JUMP',
     });
     expect(store.head('orders')).toBe(10);
-    expect(await store.apply([groupOf('orders', [frame(furthest)])], [])).toEqual({ added: 1 });
+    expect((await store.apply([groupOf('orders', [frame(furthest)])], [])).added).toBe(1);
     expect(store.head('orders')).toBe(furthest);
     expectDigestsOf(store, 'orders', framesOf(store, 'orders'));
   });
@@ -225,7 +225,7 @@ describe('store: ranges', () => {
     await opened.store.apply([groupOf('orders', frames)], []);
     const listed = (limit: number, from = VERSION_LOWEST, to = VERSION_HIGHEST) => {
       const listing = opened.store.list('orders', { from, to, limit });
-      const entries = listingEntries(listing);
+      const entries = listingEntries(listing, { from, to, limit });
       for (const { version, tag } of entries) {
         expect(hex(tag)).toBe(hex(tagOfFrame('orders', frames[version.counter - 1] ?? new Uint8Array(0))));
       }
@@ -292,6 +292,52 @@ describe('store: ranges', () => {
   });
 });
 
+describe('store: trim (SPEC I5)', () => {
+  test('store: trimmed records are gone and stay away, and the head is kept, also across restarts', async () => {
+    await using opened = new TestStore();
+    const frames = counters(1, 10).map((counter) => frame(counter, `v${counter}`));
+    await opened.store.apply([groupOf('orders', frames)], []);
+    await opened.store.trim('orders', 7);
+    await opened.store.trim('orders', 3);
+    for (const when of ['before', 'after']) {
+      expect(countersOf(framesOf(opened.store, 'orders'))).toEqual([8, 9, 10]);
+      const again = await opened.store.apply([groupOf('orders', frames)], []);
+      expect(again).toEqual({ added: 0, trimmed: ['orders'] });
+      expect(opened.store.summary('orders')).toMatchObject({ records: 3, head: 10, trimmedTo: 7 });
+      expect(opened.store.list('orders', EVERYTHING)).toMatchObject({ trimmedTo: 7, partitionRecords: 3 });
+      expectDigestsOf(opened.store, 'orders', frames.slice(7));
+      if (when === 'before') await opened.reopen();
+    }
+    await opened.store.trim('orders', 10);
+    expect(opened.store.summary('orders')).toMatchObject({ records: 0, bytes: 0, head: 10, trimmedTo: 10 });
+    expectDigestsOf(opened.store, 'orders', []);
+  });
+
+  test('store: a trim above every record raises the head, one of an unknown partition makes it', async () => {
+    await using opened = new TestStore();
+    await opened.store.trim('orders', 5);
+    expect(opened.store.summary('orders')).toMatchObject({ records: 0, head: 5, trimmedTo: 5 });
+    expect(await opened.store.apply([groupOf('orders', [frame(5), frame(6)])], [])).toEqual({
+      added: 1,
+      trimmed: ['orders'],
+    });
+    await expect(opened.store.trim('orders', 7 + LIMITS.counterJumpMax)).rejects.toMatchObject({
+      code: 'CLOCK_JUMP',
+    });
+  });
+
+  test('store: more records than one step removes go in several, those of one counter together (records=2501)', async () => {
+    await using opened = new TestStore();
+    const many = counters(1, 2 * LIMITS.trimStepRecords).map((origin) => frame(2, '', origin));
+    await opened.store.apply([groupOf('orders', [frame(1), ...many])], []);
+    const later = counters(3, 502).map((counter) => frame(counter));
+    await opened.store.apply([groupOf('orders', later)], []);
+    await opened.store.trim('orders', 2);
+    expect(opened.store.summary('orders')).toMatchObject({ records: 500, trimmedTo: 2 });
+    expectDigestsOf(opened.store, 'orders', later);
+  });
+});
+
 describe('store: digests (SPEC I7)', () => {
   // Few counters and origins around the borders of segments and rows, so that batches meet often.
   const border = DIGEST_LAYOUT.segmentSize;
@@ -307,12 +353,17 @@ describe('store: digests (SPEC I7)', () => {
     value: fc.constantFrom('', 'a', 'b', 'c'),
     partition: fc.constantFrom('p', 'q'),
   });
+  const trim = fc.record({
+    trimTo: fc.oneof(fc.integer({ min: 0, max: 6 }), fc.constantFrom(border, upperBorder)),
+    partition: fc.constantFrom('p', 'q'),
+  });
   const step = fc.oneof(
-    { weight: 4, arbitrary: fc.array(record, { minLength: 1, maxLength: 12 }) },
+    { weight: 6, arbitrary: fc.array(record, { minLength: 1, maxLength: 12 }) },
+    { weight: 2, arbitrary: trim },
     { weight: 1, arbitrary: fc.constant('reopen' as const) },
   );
 
-  test('store: records and digests are those of a model (random batches, duplicates, conflicts, restarts)', async () => {
+  test('store: records and digests are those of a model (random batches, duplicates, conflicts, trims, restarts)', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 1, maxLength: 6 }),
@@ -320,16 +371,35 @@ describe('store: digests (SPEC I7)', () => {
         async (steps, together) => {
           await using opened = new TestStore();
           const model = new Map<string, Map<string, Uint8Array>>();
+          const trimmedTo = new Map<string, number>();
+          const heads = new Map<string, number>();
           for (const batch of steps) {
             if (batch === 'reopen') {
               await opened.reopen();
               continue;
             }
+            if (!Array.isArray(batch)) {
+              const { partition, trimTo } = batch;
+              await opened.store.trim(partition, trimTo);
+              trimmedTo.set(partition, Math.max(trimTo, trimmedTo.get(partition) ?? 0));
+              heads.set(partition, Math.max(trimTo, heads.get(partition) ?? 0));
+              const records = model.get(partition) ?? new Map<string, Uint8Array>();
+              model.set(partition, records);
+              for (const [key, bytes] of records)
+                if (frameVersion(bytes).counter <= trimTo) records.delete(key);
+              continue;
+            }
             let added = 0;
+            const refused = new Set<string>();
             const brought = batch.map(({ counter, origin, value, partition }) => {
               const bytes = frame(counter, value, origin);
               const records = model.get(partition) ?? new Map<string, Uint8Array>();
               model.set(partition, records);
+              if (counter <= (trimmedTo.get(partition) ?? 0)) {
+                refused.add(partition);
+                return { partition, bytes };
+              }
+              heads.set(partition, Math.max(counter, heads.get(partition) ?? 0));
               const key = formatVersion(version(counter, origin));
               const known = records.get(key);
               if (known === undefined) added++;
@@ -350,14 +420,21 @@ describe('store: digests (SPEC I7)', () => {
                   ),
                 )
               : brought.map(({ partition, bytes }) => groupOf(partition, [bytes]));
-            expect(await opened.store.apply(groups, [])).toEqual({ added });
+            const applied = await opened.store.apply(groups, []);
+            expect(applied.added).toBe(added);
+            expect([...applied.trimmed].sort()).toEqual([...refused].sort());
           }
           for (const [partition, records] of model) {
             const frames = [...records.values()].sort((a, b) =>
               compareVersions(frameVersion(a), frameVersion(b)),
             );
             expect(framesOf(opened.store, partition).map(hex)).toEqual(frames.map(hex));
-            expect(opened.store.head(partition)).toBe(Math.max(...countersOf(frames)));
+            expect(opened.store.head(partition)).toBe(heads.get(partition) ?? 0);
+            expect(opened.store.summary(partition)).toMatchObject({
+              records: frames.length,
+              bytes: frames.reduce((sum, { length }) => sum + length, 0),
+              trimmedTo: trimmedTo.get(partition) ?? 0,
+            });
             expectDigestsOf(opened.store, partition, frames);
           }
         },

@@ -8,6 +8,7 @@ import {
   clusterSecret,
   createNode,
   type MendlogNode,
+  type NodeOptions,
   peerToken,
   type Service,
 } from '@mendlog/node';
@@ -46,15 +47,18 @@ export class TestCluster implements AsyncDisposable {
   readonly #urls: Readonly<Record<string, string>>;
   readonly #nodes = new Map<string, MendlogNode>();
 
-  private constructor(ports: readonly number[]) {
+  readonly #options: Partial<NodeOptions>;
+
+  private constructor(ports: readonly number[], options: Partial<NodeOptions>) {
+    this.#options = options;
     this.ids = ports.map((_, i) => `n${i + 1}`);
     this.#urls = Object.fromEntries(this.ids.map((id, i) => [id, `http://${HOST}:${ports[i]}`]));
   }
 
   /** Resolves when every node sees every other one. */
-  static async start(count = 3): Promise<TestCluster> {
+  static async start(count = 3, options: Partial<NodeOptions> = {}): Promise<TestCluster> {
     for (let attempt = 1; ; attempt++) {
-      const cluster = new TestCluster(await freePorts(count));
+      const cluster = new TestCluster(await freePorts(count), options);
       try {
         for (const id of cluster.ids) await cluster.start(id);
         await cluster.allSeen();
@@ -75,6 +79,7 @@ export class TestCluster implements AsyncDisposable {
       peers: this.#urls,
       writeTimeoutMs: 5000,
       readTimeoutMs: 5000,
+      ...this.#options,
     });
     this.#nodes.set(id, node);
   }
@@ -124,11 +129,20 @@ export class TestCluster implements AsyncDisposable {
 
   /** Stores groups on one replica alone, past every coordinator: a divergence made to measure. */
   async storeOnlyOn(id: string, groups: readonly PackedGroup[]): Promise<void> {
+    for (const group of groups)
+      await this.ask(id, (call) => call.peer.store.mutate({ packed: encodePacked([group]) }));
+  }
+
+  /** Asks one node as a peer does. */
+  async ask<Answer>(
+    id: string,
+    question: (call: Connection<BinaryRouter>['call']) => Promise<Answer>,
+  ): Promise<Answer> {
     const token = peerToken(loadKernel(), clusterSecret(undefined, HOST));
     const connection = new Connection<BinaryRouter>({ url: this.urlOf(id), token });
     try {
       await connection.waitUntilOpen(5000);
-      for (const group of groups) await connection.call.peer.store.mutate({ packed: encodePacked([group]) });
+      return await question(connection.call);
     } finally {
       connection.close();
     }

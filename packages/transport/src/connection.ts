@@ -22,6 +22,7 @@ export interface ConnectionOptions {
   readonly token?: string;
   readonly timeoutMs?: number;
   readonly onOpen?: () => void;
+  /** After each socket that closed, also one that never opened. */
   readonly onClose?: () => void;
 }
 
@@ -91,6 +92,7 @@ export class Connection<Router extends AnyRouter> {
   }
 
   #connect(): void {
+    this.#reconnectTimer = undefined;
     const url = new URL(this.#options.path ?? '/trpc/binary', this.url.replace(/^http/, 'ws'));
     const socket = new WebSocket(url, SUBPROTOCOL, {
       perMessageDeflate: false,
@@ -113,14 +115,20 @@ export class Connection<Router extends AnyRouter> {
   }
 
   #onSocketClosed(): void {
-    const wasOpen = this.#open;
     this.#open = false;
     this.#failPending('CONNECTION_LOST', `the connection to ${this.url} ended before the answer came`);
-    if (wasOpen) this.#options.onClose?.();
+    this.#options.onClose?.();
     if (this.#closed) return;
     const fullMs = Math.min(BACKOFF_FIRST_MS * 2 ** this.#failures, BACKOFF_MAX_MS);
     this.#failures++;
     this.#reconnectTimer = setTimeout(() => this.#connect(), fullMs * (0.5 + Math.random() / 2));
+  }
+
+  /** Ends the pause before the next attempt: the node is known to be there. */
+  connectNow(): void {
+    if (this.#closed || this.#reconnectTimer === undefined) return;
+    clearTimeout(this.#reconnectTimer);
+    this.#connect();
   }
 
   #failPending(code: 'CLOSED' | 'CONNECTION_LOST', message: string): void {

@@ -3,24 +3,38 @@
  * partition differ. Pure: the shell fetches what a step needs from both sides and hands it in.
  *
  *   roots --differ--> rows (top level) --> rows (next level) ... --> listings --> transfer
- *     ^  \--equal--> nothing (done)                                     ^  \--next chunk--/  |
- *     \-------------------------- next round, compare again ---------------------------------/
+ *   | ^ ^\--equal--> nothing (done)                                     ^  \--next chunk--/  |
+ *   | | \------------------------- next round, compare again --------------------------------/
+ *   v |
+ *   trim, where the trim watermarks differ: the lower one is raised before anything is compared,
+ *         so that what one side has thrown away does not come back from the other
  *
  * Cost follows the differences: a session over equal replicas is one root, one over a lost record
  * is one row list a level and one segment's listing. Writes in flight look like differences; moving
  * such a record early is harmless, since applying a record twice changes nothing. A session is
- * bounded by rounds and by segments a round, and what is left is found by the next one.
+ * bounded by rounds, and in each by segments and by listings that go on, and what is left is found by the
+ * next one. What a peer answers beyond the question is MALFORMED and ends the session.
  */
 import type { DigestKernel } from '../digest/kernel.js';
+import { ROW_BYTES } from '../digest/kernel.js';
 import { allRows, childRanges, DIGEST_LAYOUT, type IndexRange, segmentCounters } from '../digest/layout.js';
+import { MendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { Listing, VersionRange } from '../protocol/listing.js';
 import { mergeListings } from '../quorum/range-read.js';
 import { ORIGIN_HIGHEST, ORIGIN_LOWEST, type Version } from '../version.js';
 
+/** What stands for all that one side holds: one row of 24 bytes, and its trim watermark. */
+export interface SideSummary {
+  readonly root: Uint8Array;
+  readonly trimmedTo: number;
+}
+
 /** What the session needs next, from both sides. */
 export type SessionStep =
   | { readonly need: 'roots' }
+  /** Both sides are to be trimmed to this counter. */
+  | { readonly need: 'trim'; readonly trimTo: number }
   | { readonly need: 'rows'; readonly level: number; readonly ranges: readonly IndexRange[] }
   | { readonly need: 'listings'; readonly ranges: readonly VersionRange[] }
   | { readonly need: 'transfer'; readonly pull: readonly Version[]; readonly push: readonly Version[] }
@@ -40,13 +54,21 @@ export interface SessionOutcome {
 
 /** Segments whose listings travel in one step: about 4,000 records, 128 KiB a side. */
 const SEGMENTS_PER_STEP = 16;
+/** How often one round asks for the rest of a segment that holds more records than one listing. */
+const CONTINUATIONS_PER_ROUND_MAX = 256;
 const DIFFERENCES_MAX = 1000;
 
 export class AntiEntropySession {
   readonly #kernel: DigestKernel;
   readonly #preview: boolean;
   #level = DIGEST_LAYOUT.levels - 1;
-  #segments: number[] = [];
+  /** Rows, then listings, that were asked for last: answers must lie in them. */
+  #askedRows: readonly IndexRange[] = [];
+  #asked: readonly VersionRange[] = [];
+  /** Ranges that are still to be listed in this round. */
+  #open: VersionRange[] = [];
+  #continuationsLeft = 0;
+  #trims = 0;
   #rounds = 0;
   #missingHere = 0;
   #missingThere = 0;
@@ -63,13 +85,22 @@ export class AntiEntropySession {
     return { need: 'roots' };
   }
 
-  /** Both roots, one row of 24 bytes each. */
-  roots(here: Uint8Array, there: Uint8Array): SessionStep {
-    if (here.every((byte, i) => byte === there[i])) return this.#end(true);
+  roots(here: SideSummary, there: SideSummary): SessionStep {
+    if (there.root.length !== ROW_BYTES) throw new MendlogError('MALFORMED', 'a root is not one row');
+    // A watermark may rise again meanwhile; a peer that raises it for ever is left.
+    if (!this.#preview && here.trimmedTo !== there.trimmedTo && this.#trims < LIMITS.sessionRoundsMax) {
+      this.#trims++;
+      return { need: 'trim', trimTo: Math.max(here.trimmedTo, there.trimmedTo) };
+    }
+    if (here.root.every((byte, i) => byte === there.root[i])) return this.#end(true);
     if (this.#rounds >= LIMITS.sessionRoundsMax) return this.#end(false);
     this.#rounds++;
-    this.#level = DIGEST_LAYOUT.levels - 1;
-    return { need: 'rows', level: this.#level, ranges: [allRows(this.#level)] };
+    this.#continuationsLeft = CONTINUATIONS_PER_ROUND_MAX;
+    return this.#askRows(DIGEST_LAYOUT.levels - 1, [allRows(DIGEST_LAYOUT.levels - 1)]);
+  }
+
+  trimmed(): SessionStep {
+    return { need: 'roots' };
   }
 
   /** Both sides' indexed rows of the ranges asked for. */
@@ -79,30 +110,37 @@ export class AntiEntropySession {
     const indexes = new Float64Array(room);
     const count = this.#kernel.diffRows(here, there, indexes);
     const differing = [...indexes.subarray(0, count)];
+    const stranger = differing.find(
+      (index) => !this.#askedRows.some(({ from, to }) => from <= index && index <= to),
+    );
+    if (stranger !== undefined) throw new MendlogError('MALFORMED', `row ${stranger} was not asked for`);
     if (differing.length === 0) return this.#nextRound();
-    if (this.#level > 0) {
-      this.#level--;
-      return { need: 'rows', level: this.#level, ranges: childRanges(differing) };
-    }
-    this.#segments = differing;
+    if (this.#level > 0) return this.#askRows(this.#level - 1, childRanges(differing));
     for (const segment of differing) this.#noteDifference(segmentCounters(segment));
+    this.#open = differing.map(rangeOfSegment);
     return this.#nextListings();
   }
 
-  /** Both sides' listings, one for each range asked for. */
+  /**
+   * Both sides' listings, one for each range asked for. Where a segment holds more records than one
+   * listing, the rest is asked for later in the round.
+   */
   listings(here: readonly Listing[], there: readonly Listing[]): SessionStep {
     const pull: Version[] = [];
     const push: Version[] = [];
-    for (const [i, hereListing] of here.entries()) {
+    for (const [i, range] of this.#asked.entries()) {
+      const hereListing = here[i];
       const thereListing = there[i];
-      if (thereListing === undefined) break;
+      if (hereListing === undefined || thereListing === undefined) break;
       const merged = mergeListings(
         new Map([
           ['here', hereListing],
           ['there', thereListing],
         ]),
-        LIMITS.batchRecordsMax,
+        range,
       );
+      if (merged.next !== undefined && this.#continuationsLeft-- > 0)
+        this.#open.push({ ...range, from: merged.next });
       this.#recordsCompared += merged.entries.length;
       pull.push(...(merged.missing.get('here') ?? []));
       push.push(...(merged.missing.get('there') ?? []));
@@ -118,17 +156,16 @@ export class AntiEntropySession {
   }
 
   #nextListings(): SessionStep {
-    const chunk = this.#segments.splice(0, SEGMENTS_PER_STEP);
+    const chunk = this.#open.splice(0, SEGMENTS_PER_STEP);
     if (chunk.length === 0) return this.#nextRound();
-    const ranges = chunk.map((segment) => {
-      const { from, to } = segmentCounters(segment);
-      return {
-        from: { counter: from, origin: ORIGIN_LOWEST },
-        to: { counter: to, origin: ORIGIN_HIGHEST },
-        limit: LIMITS.batchRecordsMax,
-      };
-    });
-    return { need: 'listings', ranges };
+    this.#asked = chunk;
+    return { need: 'listings', ranges: chunk };
+  }
+
+  #askRows(level: number, ranges: readonly IndexRange[]): SessionStep {
+    this.#level = level;
+    this.#askedRows = ranges;
+    return { need: 'rows', level, ranges };
   }
 
   #nextRound(): SessionStep {
@@ -154,4 +191,13 @@ export class AntiEntropySession {
       },
     };
   }
+}
+
+function rangeOfSegment(segment: number): VersionRange {
+  const { from, to } = segmentCounters(segment);
+  return {
+    from: { counter: from, origin: ORIGIN_LOWEST },
+    to: { counter: to, origin: ORIGIN_HIGHEST },
+    limit: LIMITS.batchRecordsMax,
+  };
 }

@@ -4,7 +4,9 @@
  * Reads are synchronous and see only what is flushed. Writes return when they are flushed: what a
  * promise of this port acknowledges survives a power cut.
  */
+
 import type { Job } from '../anti-entropy/job.js';
+import type { CatalogEntry } from '../catalog/catalog-entry.js';
 import type { IndexRange } from '../digest/layout.js';
 import type { HintState } from '../hints/hint-policy.js';
 import type { Listing, VersionRange } from '../protocol/listing.js';
@@ -14,8 +16,12 @@ import type { RecordId, Version } from '../version.js';
 export interface PartitionSummary {
   readonly partition: string;
   readonly records: number;
-  /** The highest counter that this replica has stored; 0 before the first. */
+  /** Bytes of the records' frames. */
+  readonly bytes: number;
+  /** The highest counter that this replica has stored or was trimmed to; 0 before the first. It never falls. */
   readonly head: number;
+  /** The trim watermark: no record with a counter at or below it is held, or taken. */
+  readonly trimmedTo: number;
   /** The sum of all rows, 24 bytes. */
   readonly root: Uint8Array;
 }
@@ -34,6 +40,8 @@ export interface StoredHintBatch extends HintBatch {
 export interface ApplyResult {
   /** Records that were not there before. */
   readonly added: number;
+  /** Partitions of which some records lay at or below the trim watermark, and were not stored. */
+  readonly trimmed: readonly string[];
 }
 
 export interface Page {
@@ -51,6 +59,12 @@ export interface Store {
    * Rejects with MALFORMED, DISK_FULL or CLOSED, and has then stored nothing.
    */
   apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult>;
+
+  /**
+   * Raises the trim watermark to `counter` and removes every record at or below it, some at a time: each
+   * step is whole and flushed. Resolves when all are gone. Rejects with CLOCK_JUMP far above the head.
+   */
+  trim(partition: string, counter: number): Promise<void>;
 
   head(partition: string): number;
   partitions(): PartitionSummary[];
@@ -75,6 +89,10 @@ export interface Store {
   jobs(): Job[];
   putJob(job: Job): Promise<void>;
   deleteJobs(ids: readonly string[]): Promise<void>;
+
+  /** All entries, in no order. */
+  catalog(): CatalogEntry[];
+  putCatalogEntries(entries: readonly CatalogEntry[]): Promise<void>;
 
   close(): Promise<void>;
 }

@@ -5,7 +5,8 @@
  *
  * Replicas compare listings to find exactly what one of them lacks: a quorum read, read repair and
  * anti-entropy all end here. A listing that stops at its limit says so; beyond its last version it
- * proves nothing.
+ * proves nothing. It carries the replica's trim watermark: what is at or below it is not missing
+ * here, it was thrown away.
  */
 import { TAG_BYTES } from '../digest/kernel.js';
 import { MendlogError } from '../errors.js';
@@ -25,6 +26,10 @@ export interface Listing {
   readonly entries: Uint8Array;
   /** More records of the range follow the last entry. */
   readonly truncated: boolean;
+  /** The trim watermark: the replica holds no record with a counter at or below it, and takes none. */
+  readonly trimmedTo: number;
+  /** How many records of the partition the replica holds in all. */
+  readonly partitionRecords: number;
 }
 
 export interface ListingEntry {
@@ -32,8 +37,12 @@ export interface ListingEntry {
   readonly tag: Uint8Array;
 }
 
-/** Throws MALFORMED where entries are cut, out of order or repeated. */
-export function listingEntries(listing: Listing): ListingEntry[] {
+/**
+ * The entries of a listing that was asked for with this range. Throws MALFORMED where entries are cut,
+ * out of order, repeated, too many, or outside the range: what a peer lists beyond the question proves
+ * nothing, and would be taken for missing on whoever was asked the same.
+ */
+export function listingEntries(listing: Listing, range: VersionRange): ListingEntry[] {
   const { entries } = listing;
   if (entries.length % LISTING_ENTRY_BYTES !== 0)
     throw new MendlogError('MALFORMED', 'a listing ends inside an entry');
@@ -44,6 +53,12 @@ export function listingEntries(listing: Listing): ListingEntry[] {
     const version = readVersion(view, at);
     if (previous !== undefined && compareVersions(previous, version) >= 0) {
       throw new MendlogError('MALFORMED', 'a listing is not in ascending order');
+    }
+    if (compareVersions(version, range.from) < 0 || compareVersions(version, range.to) > 0) {
+      throw new MendlogError('MALFORMED', 'a listing holds a record outside the range that was asked for');
+    }
+    if (result.length >= range.limit) {
+      throw new MendlogError('MALFORMED', `a listing holds more than the ${range.limit} records asked for`);
     }
     previous = version;
     result.push({ version, tag: entries.subarray(at + VERSION_BYTES, at + LISTING_ENTRY_BYTES) });

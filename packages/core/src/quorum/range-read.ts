@@ -4,29 +4,53 @@
  *
  * A record is in the answer when any asked replica holds it: with R + W > N every acknowledged
  * record is among them. "Absent" is an answer: a replica that does not list a record that another
- * one lists lacks it, and read repair brings it. A truncated listing proves nothing beyond its last
- * version, so the answer ends at the smallest such version: the proven prefix.
+ * one lists lacks it, and read repair brings it. What lies at or below the highest trim watermark of
+ * any replica is gone, wherever it may still be stored. A truncated listing proves nothing beyond its
+ * last version, so the answer ends at the smallest such version: the proven prefix.
  */
-import { compareTags, type Listing, type ListingEntry, listingEntries } from '../protocol/listing.js';
-import { compareVersions, formatVersion, type Version } from '../version.js';
+import { MendlogError, toMendlogError } from '../errors.js';
+import {
+  compareTags,
+  type Listing,
+  type ListingEntry,
+  listingEntries,
+  type VersionRange,
+} from '../protocol/listing.js';
+import {
+  compareVersions,
+  formatVersion,
+  laterVersion,
+  ORIGIN_LOWEST,
+  type Version,
+  versionAfter,
+} from '../version.js';
 
 export interface RangeReadAnswer {
   /** The records of the answer, ascending. */
   readonly entries: readonly ListingEntry[];
-  /** More records may follow the last entry (or `provenTo`, where there is none). */
-  readonly truncated: boolean;
+  /** Where the rest of the range begins; undefined where the answer is all of it. */
+  readonly next: Version | undefined;
+  /** The highest trim watermark of the replicas. */
+  readonly trimmedTo: number;
+  /** Some replica holds records of the partition, whether or not in this range. */
+  readonly isKnown: boolean;
   /** Per replica, the records of the answer that it lacks or holds with a losing tag. */
   readonly missing: ReadonlyMap<string, readonly Version[]>;
   /** Per record of the answer, replicas that hold its winning bytes. */
   holders(version: Version): readonly string[];
 }
 
-export function mergeListings(listings: ReadonlyMap<string, Listing>, limit: number): RangeReadAnswer {
+/** Listings of one range by replica. Throws MALFORMED, with the `replica`, where one is not an answer to the range. */
+export function mergeListings(listings: ReadonlyMap<string, Listing>, range: VersionRange): RangeReadAnswer {
   const perReplica = new Map<string, ListingEntry[]>();
   let provenTo: Version | undefined;
+  let trimmedTo = 0;
+  let isKnown = false;
   for (const [replica, listing] of listings) {
-    const entries = listingEntries(listing);
+    const entries = entriesOf(replica, listing, range);
     perReplica.set(replica, entries);
+    trimmedTo = Math.max(trimmedTo, listing.trimmedTo);
+    isKnown ||= listing.partitionRecords > 0;
     const last = entries.at(-1);
     if (
       listing.truncated &&
@@ -41,13 +65,15 @@ export function mergeListings(listings: ReadonlyMap<string, Listing>, limit: num
   for (const entries of perReplica.values()) {
     for (const entry of entries) {
       if (provenTo !== undefined && compareVersions(entry.version, provenTo) > 0) break;
+      if (entry.version.counter <= trimmedTo) continue;
       const key = formatVersion(entry.version);
       const known = winners.get(key);
       if (known === undefined || compareTags(known.tag, entry.tag) < 0) winners.set(key, entry);
     }
   }
   const sorted = [...winners.values()].sort((a, b) => compareVersions(a.version, b.version));
-  const entries = sorted.slice(0, limit);
+  const entries = sorted.slice(0, range.limit);
+  const answeredTo = sorted.length > range.limit ? entries.at(-1)?.version : provenTo;
 
   const holdersOf = new Map<string, string[]>();
   for (const entry of entries) holdersOf.set(formatVersion(entry.version), []);
@@ -69,8 +95,30 @@ export function mergeListings(listings: ReadonlyMap<string, Listing>, limit: num
   }
   return {
     entries,
-    truncated: provenTo !== undefined || sorted.length > limit,
+    next: answeredTo === undefined ? undefined : nextAfter(answeredTo, trimmedTo, range.to),
+    trimmedTo,
+    isKnown,
     missing,
     holders: (version) => holdersOf.get(formatVersion(version)) ?? [],
   };
+}
+
+function entriesOf(replica: string, listing: Listing, range: VersionRange): ListingEntry[] {
+  try {
+    return listingEntries(listing, range);
+  } catch (cause) {
+    const { code, message } = toMendlogError(cause);
+    throw new MendlogError(code, `${replica}: ${message}`, { details: { replica }, cause });
+  }
+}
+
+/** Past what was answered, and past what was trimmed: a page of nothing but trimmed records is skipped. */
+function nextAfter(answeredTo: Version, trimmedTo: number, end: Version): Version | undefined {
+  const after = versionAfter(answeredTo);
+  if (after === undefined) return undefined;
+  const next = laterVersion(after, {
+    counter: Math.min(trimmedTo + 1, Number.MAX_SAFE_INTEGER),
+    origin: ORIGIN_LOWEST,
+  });
+  return compareVersions(next, end) <= 0 ? next : undefined;
 }

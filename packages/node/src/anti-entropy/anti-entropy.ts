@@ -48,6 +48,7 @@ const FINISHED_JOBS_KEPT_MAX = 1000;
 const PENDING_JOBS_MAX = 10_000;
 const VISITS_MAX = 3;
 const TICK_MS = 500;
+const ROOTS_PER_PAGE = 10_000;
 
 export class AntiEntropy {
   readonly #options: AntiEntropyOptions;
@@ -292,7 +293,7 @@ export class AntiEntropy {
   }
 
   /**
-   * The scheduled comparison: all roots of a live peer in one message, and a job for each partition
+   * The scheduled comparison: all roots of a live peer in one message (or a few), and a job for each partition
    * that this node leads and whose roots differ. Equal partitions cost nothing more.
    */
   async #scheduled(): Promise<void> {
@@ -301,8 +302,7 @@ export class AntiEntropy {
     for (const peerId of peers.nodeIds) {
       if (peerId === peers.self || !peers.isAlive(peerId)) continue;
       try {
-        const { roots } = await peers.connectionTo(peerId).call.peer.roots.query();
-        const theirs = new Map(roots.map(({ partition, root }) => [partition, root]));
+        const theirs = await this.#rootsOf(peerId);
         const names = new Set([...theirs.keys(), ...store.partitions().map(({ partition }) => partition)]);
         for (const partition of names) {
           if (!this.#leads(partition) || !placement.primaries(partition).includes(peerId)) continue;
@@ -314,6 +314,19 @@ export class AntiEntropy {
       } catch (thrown) {
         log.warn('a scheduled comparison failed', { peer: peerId, error: toMendlogError(thrown).message });
       }
+    }
+  }
+
+  async #rootsOf(peerId: string): Promise<Map<string, Uint8Array>> {
+    const all = new Map<string, Uint8Array>();
+    for (let after = ''; ; ) {
+      const { call } = this.#options.peers.connectionTo(peerId);
+      const { roots } = await call.peer.roots.query({ after, limit: ROOTS_PER_PAGE });
+      for (const { partition, root } of roots) all.set(partition, root);
+      const last = roots.at(-1)?.partition;
+      // Names ascend, so that the pages of a peer that repeats itself end as well.
+      if (last === undefined || last <= after || roots.length < ROOTS_PER_PAGE) return all;
+      after = last;
     }
   }
 

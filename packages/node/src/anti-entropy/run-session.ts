@@ -17,6 +17,7 @@ import {
   ROW_BYTES,
   type SessionOutcome,
   type SessionStep,
+  type SideSummary,
   type Store,
   type Version,
 } from '@mendlog/core';
@@ -49,10 +50,15 @@ export async function runSession(
   for (;;) {
     switch (step.need) {
       case 'roots': {
-        const here = store.summary(partition)?.root ?? new Uint8Array(ROW_BYTES);
-        const { root } = await peer.root.query({ partition });
-        bytes.received += root.length;
-        step = session.roots(here, root);
+        const there = await peer.root.query({ partition });
+        bytes.received += there.root.length;
+        step = session.roots(sideSummary(store, partition), there);
+        break;
+      }
+      case 'trim': {
+        await store.trim(partition, step.trimTo);
+        await peer.trim.mutate({ partition, counter: step.trimTo });
+        step = session.trimmed();
         break;
       }
       case 'rows': {
@@ -92,12 +98,17 @@ async function pull(sides: SessionPeers, partition: string, versions: readonly V
       partition,
       versions: open.slice(0, LIMITS.batchRecordsMax),
     });
-    const groups = decodePacked(packed);
-    const got = new Set(
-      groups.flatMap((group) => [...itemsOf(group)].map((frame) => formatVersion(frameVersion(frame)))),
-    );
+    const wanted = new Set(open.map(formatVersion));
+    const got = new Map<string, Uint8Array>();
+    for (const group of decodePacked(packed)) {
+      for (const frame of itemsOf(group)) {
+        const version = formatVersion(frameVersion(frame));
+        // What was not asked for is not taken: an answer cannot bring other records.
+        if (group.partition === partition && wanted.has(version)) got.set(version, frame);
+      }
+    }
     bytes += packed.length;
-    await sides.store.apply(groups, []);
+    await sides.store.apply([packItems(partition, [...got.values()])], []);
     const rest = open.filter((version) => !got.has(formatVersion(version)));
     // An answer may end at its byte limit; one that brings nothing asked for would repeat for ever.
     if (rest.length === open.length)
@@ -120,6 +131,12 @@ async function push(sides: SessionPeers, partition: string, versions: readonly V
     at += group.ends.length;
   }
   return bytes;
+}
+
+/** An unknown partition is an empty one. */
+export function sideSummary(store: Store, partition: string): SideSummary {
+  const { root, trimmedTo } = store.summary(partition) ?? { root: new Uint8Array(ROW_BYTES), trimmedTo: 0 };
+  return { root, trimmedTo };
 }
 
 export function readGroup(store: Store, partition: string, versions: readonly Version[]): PackedGroup {

@@ -7,7 +7,7 @@ type JsonSchema = Record<string, unknown>;
 
 interface ObjectSchema {
   readonly properties?: Record<string, JsonSchema>;
-  readonly required?: readonly string[];
+  readonly required?: readonly string[] | undefined;
 }
 
 const PROBLEM = z.object({
@@ -41,7 +41,8 @@ function operation(route: Route): JsonSchema {
   const input: ObjectSchema = route.input === undefined ? {} : jsonSchema(route.input, 'input');
   const names = Object.keys(input.properties ?? {});
   const inPath = names.filter((name) => route.path.includes(`:${name}`));
-  const inQuery = route.method === 'GET' ? names.filter((name) => !inPath.includes(name)) : [];
+  const hasBody = route.method === 'POST' || route.method === 'PUT';
+  const inQuery = hasBody ? [] : names.filter((name) => !inPath.includes(name));
   const parameters = [...inPath, ...inQuery].map((name) => ({
     name,
     in: inPath.includes(name) ? 'path' : 'query',
@@ -52,12 +53,13 @@ function operation(route: Route): JsonSchema {
     route.output === undefined
       ? { 'text/plain': { schema: { type: 'string' } } }
       : { 'application/json': { schema: jsonSchema(route.output, 'output') } };
+  const inBody = withoutProperties(input, inPath);
   const body =
-    route.method === 'POST' && route.input !== undefined
+    hasBody && route.input !== undefined
       ? {
           requestBody: {
-            required: (input.required ?? []).length > 0,
-            content: { 'application/json': { schema: input } },
+            required: (inBody.required ?? []).length > 0,
+            content: { 'application/json': { schema: inBody } },
           },
         }
       : {};
@@ -74,6 +76,17 @@ function operation(route: Route): JsonSchema {
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
       },
     },
+  };
+}
+
+/** A body need not repeat what the path says. */
+function withoutProperties(schema: ObjectSchema, names: readonly string[]): ObjectSchema {
+  const properties = Object.entries(schema.properties ?? {}).filter(([name]) => !names.includes(name));
+  const required = schema.required?.filter((name) => !names.includes(name)) ?? [];
+  return {
+    ...schema,
+    properties: Object.fromEntries(properties),
+    ...(required.length > 0 ? { required } : { required: undefined }),
   };
 }
 

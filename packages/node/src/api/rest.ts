@@ -6,7 +6,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ERROR_CODES, type ErrorShape, LIMITS, MendlogError } from '@mendlog/core';
 import { errorShapeOf } from './error-shape.js';
 import { openApiDocument } from './openapi.js';
-import { type RouterContext, router } from './router.js';
+import type { RouterContext } from './procedure.js';
+import { router } from './router.js';
 import { type Input, ROUTES, type Route } from './routes.js';
 
 const REFUSED_BODY_MS = 1000;
@@ -25,7 +26,9 @@ export async function answerRest(
     }
     const { route, parameters } = findRoute(request.method ?? 'GET', url.pathname);
     const given =
-      route.method === 'POST' ? await readJsonBody(request) : Object.fromEntries(url.searchParams);
+      route.method === 'POST' || route.method === 'PUT'
+        ? await readJsonBody(request)
+        : Object.fromEntries(url.searchParams);
     const input = { ...given, ...parameters };
     const answer = await route.call(router.createCaller(context), input);
     const status = route.statusOf?.(answer) ?? route.status;

@@ -9,7 +9,7 @@ type Caller = ReturnType<typeof router.createCaller>;
 export type Input = Record<string, unknown>;
 
 export interface Route {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** `:name` stands for one path segment. */
   readonly path: string;
   readonly summary: string;
@@ -70,10 +70,56 @@ export const ROUTES: readonly Route[] = [
   {
     method: 'GET',
     path: '/api/partitions',
-    summary: 'All partitions',
+    summary: 'All partitions, in order of name',
+    input: schemas.PageInput,
     output: schemas.PartitionsOutput,
     status: 200,
-    call: (caller) => caller.partitions.list(),
+    call: (caller, input) => call(caller.partitions.list, input),
+  },
+  {
+    method: 'POST',
+    path: '/api/partitions',
+    summary: 'Create a partition with options of its own',
+    input: schemas.CreatePartitionInput,
+    output: schemas.PartitionDetailsOutput,
+    status: 201,
+    call: (caller, input) => call(caller.partitions.create, input),
+  },
+  {
+    method: 'GET',
+    path: '/api/partitions/:partitionId',
+    summary: 'One partition and its options',
+    input: schemas.PartitionInput,
+    output: schemas.PartitionDetailsOutput,
+    status: 200,
+    call: (caller, input) => call(caller.partitions.get, input),
+  },
+  {
+    method: 'PUT',
+    path: '/api/partitions/:partitionId',
+    summary: 'Set the consistency and retention of a partition',
+    input: schemas.ConfigurePartitionInput,
+    output: schemas.PartitionDetailsOutput,
+    status: 200,
+    call: (caller, input) => call(caller.partitions.configure, input),
+  },
+  {
+    method: 'DELETE',
+    path: '/api/partitions/:partitionId',
+    summary: 'Drop a partition: all its records and options',
+    input: schemas.PartitionInput,
+    output: schemas.PartitionDetailsOutput,
+    status: 200,
+    call: (caller, input) => call(caller.partitions.drop, input),
+  },
+  {
+    method: 'POST',
+    path: '/api/partitions/:partitionId/trim',
+    summary: 'Remove the oldest records of a partition, up to a counter',
+    input: schemas.TrimPartitionInput,
+    output: schemas.PartitionDetailsOutput,
+    status: 200,
+    call: (caller, input) => call(caller.partitions.trim, input),
   },
   {
     method: 'GET',

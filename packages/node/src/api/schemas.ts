@@ -1,5 +1,12 @@
 /** The shapes of every call and answer: one place, for tRPC, REST and the OpenAPI document. */
-import { CONSISTENCY_LEVELS, JOB_REASONS, JOB_STATUSES, LIMITS, PARTITION_NAME_PATTERN } from '@mendlog/core';
+import {
+  CONSISTENCY_LEVELS,
+  JOB_REASONS,
+  JOB_STATUSES,
+  LIMITS,
+  ORIGIN_PATTERN,
+  PARTITION_NAME_PATTERN,
+} from '@mendlog/core';
 import { z } from 'zod';
 
 const PartitionId = z
@@ -55,18 +62,29 @@ const RecordOutput = z.object({
 });
 export const ReadOutput = RecordOutput.extend({ partitionId: PartitionId, repaired: z.boolean() });
 
+/** Milliseconds since 1970, or ISO 8601 with a zone, such as 2026-11-24T12:00:00Z. */
+const Time = z
+  .union([
+    z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
+    z.coerce.number().int().min(0),
+  ])
+  .optional();
+
 export const ScanInput = z.strictObject({
   partitionId: PartitionId,
   /** First and last record id, both included. */
   from: RecordIdText.optional(),
   to: RecordIdText.optional(),
+  /** Only records that were written between these times, by the clocks of their coordinators. */
+  fromTime: Time,
+  toTime: Time,
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   consistency: Level.optional(),
 });
 export const ScanOutput = z.object({
   partitionId: PartitionId,
   records: z.array(RecordOutput),
-  /** Where the next page begins; absent on the last one. */
+  /** `from` of the next page; absent on the last one. A page may hold fewer records than the limit, even none. */
   next: VersionText.optional(),
 });
 
@@ -188,11 +206,48 @@ export const PreviewOutput = z.object({
   ),
 });
 
+const PartitionSummary = z.object({
+  partitionId: PartitionId,
+  records: z.int(),
+  /** Of values and their frames. */
+  bytes: z.int(),
+  head: Counter,
+  /** The trim watermark: records with a counter at or below it are gone. */
+  trimmedTo: Counter,
+  primaries: z.array(NodeId),
+});
 export const PartitionsOutput = z.object({
-  partitions: z.array(
-    z.object({ partitionId: PartitionId, records: z.int(), head: Counter, primaries: z.array(NodeId) }),
-  ),
+  partitions: z.array(PartitionSummary),
+  next: z.string().optional(),
   unreachable: Unreachable,
+});
+
+const RetentionShape = z.strictObject({
+  /** Records older than this go, by the clock of the coordinator that wrote them. */
+  maxAgeMs: z.int().min(1).optional(),
+  maxRecords: z.int().min(0).optional(),
+  maxBytes: z.int().min(0).optional(),
+});
+/** What is not named follows the cluster's default. */
+const partitionSettings = { consistency: Level.optional(), retention: RetentionShape.optional() };
+const ReplicationFactor = z.int().min(1).max(100);
+export const PartitionInput = z.strictObject({ partitionId: PartitionId });
+export const CreatePartitionInput = z.strictObject({
+  partitionId: PartitionId,
+  replicationFactor: ReplicationFactor.optional(),
+  ...partitionSettings,
+});
+export const ConfigurePartitionInput = z.strictObject({ partitionId: PartitionId, ...partitionSettings });
+export const TrimPartitionInput = z.strictObject({
+  partitionId: PartitionId,
+  /** The highest counter that goes. */
+  to: Counter,
+});
+export const PartitionDetailsOutput = PartitionSummary.extend({
+  replicationFactor: z.int(),
+  /** Absent where the partition follows the default of the node that coordinates. */
+  consistency: Level.optional(),
+  retention: RetentionShape.optional(),
 });
 
 /** A node by its address, its id, or a URL whose host is its id. */
@@ -241,7 +296,7 @@ export const MerkleHealthOutput = z.object({
 });
 
 /** Binary shapes: packed groups, listings and rows as core encodes them. */
-const VersionShape = z.object({ counter: Counter, origin: z.string().length(13) });
+const VersionShape = z.object({ counter: Counter, origin: z.string().regex(ORIGIN_PATTERN) });
 const RangeShape = z.object({
   from: VersionShape,
   to: VersionShape,
@@ -249,16 +304,43 @@ const RangeShape = z.object({
 });
 const IndexRangeShape = z.object({ from: Counter, to: Counter });
 
-export const BatchAppendInput = z.object({ packed: Bytes, consistency: Level });
+export const BatchAppendInput = z.object({ packed: Bytes, consistency: Level.optional() });
 export const BatchReadInput = z.object({
   partition: PartitionId,
   ids: z.array(RecordIdText).min(1).max(LIMITS.rangesMax),
-  consistency: Level,
+  consistency: Level.optional(),
 });
-export const BatchScanInput = z.object({ partition: PartitionId, range: RangeShape, consistency: Level });
+export const BatchScanInput = z.object({
+  partition: PartitionId,
+  range: RangeShape,
+  time: z.object({ fromMs: z.int().optional(), toMs: z.int().optional() }).optional(),
+  consistency: Level.optional(),
+});
 
+export const PeerHeartbeatInput = z.object({ from: NodeId.optional() });
 export const PeerHeadsInput = z.object({ partitions: z.array(PartitionId).max(LIMITS.batchGroupsMax) });
 export const PeerStoreInput = z.object({ packed: Bytes });
+export const PeerTrimInput = z.object({ partition: PartitionId, counter: Counter });
+export const PeerPageInput = z.object({
+  after: z.string().max(LIMITS.partitionNameMax),
+  limit: z.int().min(1).max(10_000),
+});
+const PartitionOptionsShape = z.object({
+  replicationFactor: ReplicationFactor.optional(),
+  ...partitionSettings,
+});
+export const PeerMergeCatalogInput = z.object({
+  entries: z
+    .array(z.object({ partition: PartitionId, version: VersionShape, options: PartitionOptionsShape }))
+    .max(LIMITS.batchRecordsMax),
+});
+const changed = { partition: PartitionId };
+export const PeerChangePartitionInput = z.discriminatedUnion('change', [
+  z.object({ change: z.literal('create'), ...changed, options: PartitionOptionsShape }),
+  z.object({ change: z.literal('configure'), ...changed, options: PartitionOptionsShape }),
+  z.object({ change: z.literal('trim'), ...changed, to: Counter }),
+  z.object({ change: z.literal('drop'), ...changed }),
+]);
 export const PeerListInput = z.object({
   ranges: z.array(z.object({ partition: PartitionId, range: RangeShape })).max(LIMITS.rangesMax),
 });
@@ -271,7 +353,7 @@ export const PeerRowsInput = z.object({
   level: z.int().min(0).max(10),
   ranges: z.array(IndexRangeShape).max(LIMITS.rowsMax),
 });
-export const PeerRootInput = z.object({ partition: PartitionId });
+export const PeerPartitionInput = z.object({ partition: PartitionId });
 export const PeerTreeInput = z.object({ partition: PartitionId, reach: Counter });
 export const PeerCompareInput = z.object({ partition: PartitionId, other: NodeId });
 export const PeerRepairInput = z.object({

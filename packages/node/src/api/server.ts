@@ -16,8 +16,9 @@ import { WebSocketServer } from 'ws';
 import { carriesToken } from '../cluster-secret.js';
 import type { Log } from '../log.js';
 import { errorShapeOf } from './error-shape.js';
+import type { RouterContext } from './procedure.js';
 import { answerRest } from './rest.js';
-import { binaryRouter, type RouterContext, router } from './router.js';
+import { binaryRouter, router } from './router.js';
 import type { PeerService, Service } from './service.js';
 
 export interface ApiServerOptions {

@@ -3,13 +3,17 @@
  * nothing, answers the same calls by asking the nodes.
  */
 import type {
+  ApplyResult,
+  CatalogEntry,
   ConsistencyLevel,
   ErrorShape,
   IndexRange,
   JobReason,
   Listing,
   PackedGroup,
+  PartitionOptions,
   RecordId,
+  SideSummary,
   Version,
   VersionRange,
 } from '@mendlog/core';
@@ -24,13 +28,18 @@ export type AppendOutcome =
       readonly count: number;
       readonly origin: string;
       readonly acks: number;
+      /** The level that was kept. */
+      readonly consistency: ConsistencyLevel;
     }
   | { readonly ok: false; readonly error: ErrorShape };
 
 /** The records of one range, ascending. */
 export interface ReadOutcome {
   readonly frames: readonly Uint8Array[];
-  readonly truncated: boolean;
+  /** Where the rest of the range begins; absent where this is all of it. */
+  readonly next?: Version | undefined;
+  /** Some asked replica holds records of the partition, or it has options. */
+  readonly isKnown: boolean;
   /** A replica lacked a record of the answer and has been given it. */
   readonly repaired: boolean;
 }
@@ -46,6 +55,7 @@ export type Preview = z.infer<typeof schemas.PreviewOutput>;
 export type HintsPage = z.infer<typeof schemas.HintsPendingOutput>;
 export type PageQuery = z.infer<typeof schemas.PageInput>;
 export type Partitions = z.infer<typeof schemas.PartitionsOutput>;
+export type PartitionDetails = z.infer<typeof schemas.PartitionDetailsOutput>;
 export type MerkleBuild = z.infer<typeof schemas.MerkleBuildOutput>;
 export type MerkleComparison = z.infer<typeof schemas.MerkleCompareOutput>;
 export type MerkleHealth = z.infer<typeof schemas.MerkleHealthOutput>;
@@ -63,17 +73,45 @@ export interface TreeView {
   readonly known: boolean;
 }
 
+/** What a change of a partition is: see PartitionChanges. */
+export type PartitionChange =
+  | {
+      readonly change: 'create' | 'configure';
+      readonly partition: string;
+      readonly options: PartitionOptions;
+    }
+  | { readonly change: 'trim'; readonly partition: string; readonly to: number }
+  | { readonly change: 'drop'; readonly partition: string };
+
+/** Records by the wall clock of their coordinators, both ends included. */
+export interface TimeRange {
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+}
+
+/** A call without a level takes that of its partition, else that of the node that coordinates. */
+export type Level = ConsistencyLevel | undefined;
+
 export interface Service {
-  readonly defaultConsistency: ConsistencyLevel;
-  append(groups: readonly PackedGroup[], level: ConsistencyLevel): Promise<AppendOutcome[]>;
+  append(groups: readonly PackedGroup[], level: Level): Promise<AppendOutcome[]>;
   /** One outcome for each id, in order; no frame where there is no such record. */
-  read(partition: string, ids: readonly RecordId[], level: ConsistencyLevel): Promise<ReadOutcome[]>;
-  scan(partition: string, range: VersionRange, level: ConsistencyLevel): Promise<ReadOutcome>;
+  read(partition: string, ids: readonly RecordId[], level: Level): Promise<ReadOutcome[]>;
+  /** Rejects with NOT_FOUND for a partition that nobody knows. */
+  scan(
+    partition: string,
+    range: VersionRange & { time?: TimeRange | undefined },
+    level: Level,
+  ): Promise<ReadOutcome>;
 
   layout(): Promise<Layout>;
   health(): Promise<Health>;
   summary(): Promise<Summary[]>;
-  partitions(): Promise<Partitions>;
+  partitions(query: PageQuery): Promise<Partitions>;
+  partition(partition: string): Promise<PartitionDetails>;
+  createPartition(partition: string, options: PartitionOptions): Promise<PartitionDetails>;
+  configurePartition(partition: string, options: PartitionOptions): Promise<PartitionDetails>;
+  trimPartition(partition: string, to: number): Promise<PartitionDetails>;
+  dropPartition(partition: string): Promise<PartitionDetails>;
   /** The Prometheus text format. */
   metrics(): Promise<string>;
 
@@ -93,21 +131,37 @@ export interface Service {
   setPaused(paused: boolean): Promise<void>;
 }
 
+/** What a node answers to a heartbeat. */
+export interface Heartbeat {
+  readonly node: string;
+  readonly storeId: string;
+  /** The digest of its catalog, one row of 24 bytes. */
+  readonly catalog: Uint8Array;
+}
+
 /** What a node does for its peers: the local replica, and coordinating what they forward. */
 export interface PeerService {
-  heartbeat(): { node: string; storeId: string };
+  /** `from` is a peer that listens. */
+  heartbeat(from: string | undefined): Heartbeat;
   totals(): { partitions: number; records: number };
   heads(partitions: readonly string[]): number[];
-  coordinate(groups: readonly PackedGroup[], level: ConsistencyLevel): Promise<AppendOutcome[]>;
-  apply(groups: readonly PackedGroup[]): Promise<{ added: number }>;
+  coordinate(groups: readonly PackedGroup[], level: Level): Promise<AppendOutcome[]>;
+  apply(groups: readonly PackedGroup[]): Promise<ApplyResult>;
+  trim(partition: string, counter: number): Promise<void>;
   list(ranges: readonly { partition: string; range: VersionRange }[]): Listing[];
   fetch(partition: string, versions: readonly Version[]): PackedGroup;
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array;
-  root(partition: string): Uint8Array;
-  /** The roots of all partitions that this replica holds. */
-  roots(): { partition: string; root: Uint8Array }[];
+  root(partition: string): SideSummary;
+  /** The roots of the partitions that this replica holds, in order of name, after one. */
+  roots(after: string, limit: number): { partition: string; root: Uint8Array }[];
   tree(partition: string, reach: number): TreeView;
   compare(partition: string, other: string): Promise<MerkleComparison>;
   /** Queues a job here: another node knows that a replica lacks records, or was asked to have it compared. */
   repair(partition: string, reason: JobReason, options: JobOptions): Promise<string>;
+  /** Catalog entries in order of name, after one. */
+  catalog(after: string, limit: number): CatalogEntry[];
+  mergeCatalog(entries: readonly CatalogEntry[]): Promise<void>;
+  /** Carries a change out here, whatever this node thinks who leads. */
+  partition(partition: string): Promise<PartitionDetails>;
+  changePartition(change: PartitionChange): Promise<PartitionDetails>;
 }

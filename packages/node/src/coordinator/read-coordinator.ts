@@ -21,10 +21,13 @@ import {
   packItems,
   type RangeReadAnswer,
   type Store,
+  toMendlogError,
+  VERSION_HIGHEST,
+  VERSION_LOWEST,
   type Version,
   type VersionRange,
 } from '@mendlog/core';
-import type { ReadOutcome } from '../api/service.js';
+import type { Level, ReadOutcome } from '../api/service.js';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
@@ -34,6 +37,7 @@ export interface ReadCoordinatorOptions {
   readonly store: Store;
   readonly peers: Peers;
   readonly placement: Placement;
+  readonly levelOf: (partition: string, level: Level) => ConsistencyLevel;
   readonly readTimeoutMs: number;
   readonly readRepair: ReadRepairMode;
   /** How likely a read also compares the live replicas beyond those its level asks, in the background. */
@@ -44,6 +48,10 @@ export interface ReadCoordinatorOptions {
 
 /** blocking: before the answer; async: after it; off: not at all. */
 export type ReadRepairMode = 'blocking' | 'async' | 'off';
+
+const ANY_RECORD: VersionRange = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: 1 };
+/** How often one read goes on past a page on which every record had been trimmed. */
+const EMPTY_PAGES_MAX = 4;
 
 /** A page stays well below the limit of a message, whatever the values' sizes. */
 const PAGE_BYTES_MAX = LIMITS.messageBytesMax / 4;
@@ -65,13 +73,9 @@ export class ReadCoordinator {
   }
 
   /** One outcome for each range, in order. All ranges are of one partition. */
-  async read(
-    partition: string,
-    ranges: readonly VersionRange[],
-    level: ConsistencyLevel,
-  ): Promise<ReadOutcome[]> {
+  async read(partition: string, ranges: readonly VersionRange[], level: Level): Promise<ReadOutcome[]> {
     const primaries = this.#options.placement.primaries(partition);
-    const needed = answersNeeded(level, primaries.length);
+    const needed = answersNeeded(this.#options.levelOf(partition, level), primaries.length);
     const { metrics, readRepair, readRepairChance } = this.#options;
     const startedMs = performance.now();
     const failed = new Set<string>();
@@ -92,6 +96,12 @@ export class ReadCoordinator {
         throw error;
       }
     }
+  }
+
+  /** Whether a read quorum knows of any record of the partition. */
+  async isKnown(partition: string): Promise<boolean> {
+    const [outcome] = await this.read(partition, [ANY_RECORD], 'QUORUM');
+    return outcome?.isKnown ?? false;
   }
 
   /** Compares all live replicas behind the answer, and repairs what differs. */
@@ -132,9 +142,33 @@ export class ReadCoordinator {
     ranges: readonly VersionRange[],
     mode: ReadRepairMode,
   ): Promise<ReadOutcome[]> {
-    const listings = await Promise.all(replicas.map((nodeId) => this.#list(nodeId, partition, ranges)));
+    const answers = await this.#answersOf(replicas, partition, ranges);
     const outcomes: ReadOutcome[] = [];
-    for (const [i, range] of ranges.entries()) {
+    for (const [i, first] of answers.entries()) {
+      let answer = first;
+      // All that was listed has been trimmed elsewhere: what is asked for lies behind it.
+      for (let page = 1; answer.entries.length === 0 && answer.next !== undefined; page++) {
+        if (page > EMPTY_PAGES_MAX)
+          throw new MendlogError('READ_TIMEOUT', `${partition} is being trimmed; read again`);
+        const range = ranges[i];
+        if (range === undefined) break;
+        const [next] = await this.#answersOf(replicas, partition, [{ ...range, from: answer.next }]);
+        if (next === undefined) break;
+        answer = next;
+      }
+      outcomes.push(await this.#resolve(partition, answer, mode));
+    }
+    return outcomes;
+  }
+
+  /** The merged answer to each range, in order. */
+  async #answersOf(
+    replicas: readonly string[],
+    partition: string,
+    ranges: readonly VersionRange[],
+  ): Promise<RangeReadAnswer[]> {
+    const listings = await Promise.all(replicas.map((nodeId) => this.#list(nodeId, partition, ranges)));
+    return ranges.map((range, i) => {
       const perReplica = new Map<string, Listing>();
       for (const [r, nodeId] of replicas.entries()) {
         const listing = listings[r]?.[i];
@@ -142,9 +176,13 @@ export class ReadCoordinator {
           throw new ReplicaFailed(nodeId, new Error('an answer holds too few listings'));
         perReplica.set(nodeId, listing);
       }
-      outcomes.push(await this.#resolve(partition, mergeListings(perReplica, range.limit), mode));
-    }
-    return outcomes;
+      try {
+        return mergeListings(perReplica, range);
+      } catch (thrown) {
+        const { replica } = toMendlogError(thrown).details;
+        throw typeof replica === 'string' ? new ReplicaFailed(replica, thrown) : thrown;
+      }
+    });
   }
 
   async #list(
@@ -175,7 +213,9 @@ export class ReadCoordinator {
       throw new MendlogError('READ_TIMEOUT', 'the replicas no longer hold what they listed; read again');
     }
     const shown = versions.slice(0, page.length);
-    const outcome = { frames: page, truncated: answer.truncated || page.length < versions.length };
+    // A page that ends early for its bytes goes on with the first version that it leaves out.
+    const next = versions[page.length] ?? answer.next;
+    const outcome = { frames: page, next, isKnown: answer.isKnown };
     if (mode === 'blocking') {
       return { ...outcome, repaired: (await this.#repair(partition, answer, shown, frames)) > 0 };
     }

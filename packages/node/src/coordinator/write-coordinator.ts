@@ -29,7 +29,7 @@ import {
   writeFrame,
   writeVersion,
 } from '@mendlog/core';
-import type { AppendOutcome } from '../api/service.js';
+import type { AppendOutcome, Level } from '../api/service.js';
 import type { HintKeeper } from '../hints/hint-keeper.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
@@ -42,6 +42,7 @@ export interface WriteCoordinatorOptions {
   readonly placement: Placement;
   readonly hints: HintKeeper;
   readonly metrics: Metrics;
+  readonly levelOf: (partition: string, level: Level) => ConsistencyLevel;
   readonly incarnation: string;
   readonly writeTimeoutMs: number;
 }
@@ -53,6 +54,7 @@ const GROUP_BYTES_MAX = LIMITS.messageBytesMax - 64 * 1024;
 interface PendingWrite {
   readonly values: PackedGroup;
   readonly primaries: readonly string[];
+  readonly consistency: ConsistencyLevel;
   readonly needed: number;
   readonly answer: (outcome: AppendOutcome) => void;
 }
@@ -69,7 +71,8 @@ export class WriteCoordinator {
   readonly #heads: AssignedHeads;
   readonly #queue: PendingWrite[] = [];
   #queuedBytes = 0;
-  #underWay = 0;
+  /** Group commits under way. */
+  readonly #commits = new Set<Promise<void>>();
   #scheduled = false;
   #closed = false;
   /** Resolves when the latest group has its versions. */
@@ -90,7 +93,7 @@ export class WriteCoordinator {
   }
 
   /** Never rejects: what goes wrong is the group's outcome. */
-  submit(values: PackedGroup, level: ConsistencyLevel): Promise<AppendOutcome> {
+  submit(values: PackedGroup, level: Level): Promise<AppendOutcome> {
     const startedMs = performance.now();
     const size = { records: values.ends.length, bytes: values.bytes.length };
     return new Promise((resolve) => {
@@ -100,9 +103,10 @@ export class WriteCoordinator {
       };
       try {
         const primaries = this.#options.placement.primaries(values.partition);
-        const needed = answersNeeded(level, primaries.length);
+        const consistency = this.#options.levelOf(values.partition, level);
+        const needed = answersNeeded(consistency, primaries.length);
         this.#admit(values, primaries, needed);
-        this.#queue.push({ values, primaries, needed, answer });
+        this.#queue.push({ values, primaries, consistency, needed, answer });
         this.#queuedBytes += values.bytes.length;
         this.#schedule();
       } catch (thrown) {
@@ -111,7 +115,8 @@ export class WriteCoordinator {
     });
   }
 
-  close(): void {
+  /** Refuses what waits and what comes; resolves when the commits that are under way have ended. */
+  async close(): Promise<void> {
     this.#closed = true;
     for (const write of this.#queue.splice(0)) {
       write.answer({
@@ -119,6 +124,8 @@ export class WriteCoordinator {
         error: { code: 'CLOSED', message: 'the node is closing: nothing was written' },
       });
     }
+    this.#queuedBytes = 0;
+    await Promise.all(this.#commits);
   }
 
   /** Refuses before anything is queued what could not be written anyway. */
@@ -170,12 +177,12 @@ export class WriteCoordinator {
   }
 
   #pump(): void {
-    while (this.#queue.length > 0 && this.#underWay < LIMITS.groupCommitsMax) {
-      this.#underWay++;
-      void this.#commit(this.#takeGroup()).finally(() => {
-        this.#underWay--;
+    while (this.#queue.length > 0 && this.#commits.size < LIMITS.groupCommitsMax) {
+      const commit = this.#commit(this.#takeGroup()).finally(() => {
+        this.#commits.delete(commit);
         this.#pump();
       });
+      this.#commits.add(commit);
     }
   }
 
@@ -320,6 +327,13 @@ export class WriteCoordinator {
       }
     }, this.#options.writeTimeoutMs);
 
+    // A trim that came in between: the replica has not stored the record, and no hint may bring it.
+    const reportStored = (nodeId: string, sent: readonly VersionedWrite[], trimmed: readonly string[]) => {
+      const failure = new MendlogError('TRIMMED', 'the partition was trimmed meanwhile');
+      for (const write of sent)
+        report(nodeId, [write], trimmed.includes(write.values.partition) ? failure : undefined);
+    };
+
     const replicas = new Set(writes.flatMap(({ primaries }) => primaries));
     replicas.delete(peers.self);
     const hints: HintBatch[] = [];
@@ -327,7 +341,7 @@ export class WriteCoordinator {
       const sent = writes.filter(({ primaries }) => primaries.includes(nodeId));
       if (peers.isAlive(nodeId)) {
         this.#sendTo(nodeId, sent).then(
-          () => report(nodeId, sent),
+          (trimmed) => reportStored(nodeId, sent, trimmed),
           (thrown: unknown) => {
             report(nodeId, sent, toMendlogError(thrown));
             this.#options.hints.keep(this.#hintFor(nodeId, sent));
@@ -341,12 +355,12 @@ export class WriteCoordinator {
     }
     try {
       const own = writes.filter(({ primaries }) => primaries.includes(peers.self));
-      await store.apply(
+      const { trimmed } = await store.apply(
         own.map(({ frames }) => frames),
         hints,
       );
       this.#options.hints.noteStored(hints);
-      report(peers.self, own);
+      reportStored(peers.self, own, trimmed);
     } catch (thrown) {
       report(peers.self, writes, toMendlogError(thrown));
       for (const hint of hints) this.#options.hints.keep(hint);
@@ -355,10 +369,12 @@ export class WriteCoordinator {
     clearTimeout(timer);
   }
 
-  async #sendTo(nodeId: string, writes: readonly VersionedWrite[]): Promise<void> {
+  /** Returns the partitions whose records the replica refused as trimmed. */
+  async #sendTo(nodeId: string, writes: readonly VersionedWrite[]): Promise<readonly string[]> {
     const packed = encodePacked(writes.map(({ frames }) => frames));
     const context = { timeoutMs: this.#options.writeTimeoutMs };
-    await this.#options.peers.connectionTo(nodeId).call.peer.store.mutate({ packed }, { context });
+    const { store } = this.#options.peers.connectionTo(nodeId).call.peer;
+    return (await store.mutate({ packed }, { context })).trimmed;
   }
 
   #hintFor(target: string, writes: readonly VersionedWrite[]): HintBatch {
@@ -378,6 +394,7 @@ export class WriteCoordinator {
         count: values.ends.length,
         origin: this.#options.incarnation,
         acks: quorum.acks,
+        consistency: write.consistency,
       };
     }
     return { ok: false, error: unknownOutcome(quorum, failure) };

@@ -57,8 +57,6 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
   };
 
   return {
-    defaultConsistency: 'QUORUM',
-
     append: (groups, consistency) =>
       routeAppends(groups, {
         coordinatorOf,
@@ -77,13 +75,13 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
         ids: texts,
         consistency,
       });
-      return records.map((record) => ({ ...record, truncated: false }));
+      return records.map((record) => ({ ...record, isKnown: true }));
     },
 
-    async scan(partition, range, consistency) {
-      const page = await replicaOf(partition).batches.scan.query({ partition, range, consistency });
-      const frames = decodePacked(page.packed).flatMap((group) => [...itemsOf(group)]);
-      return { frames, truncated: page.truncated, repaired: page.repaired };
+    async scan(partition, { time, ...range }, consistency) {
+      const input = { partition, range, time, consistency };
+      const { packed, ...page } = await replicaOf(partition).batches.scan.query(input);
+      return { ...page, frames: decodePacked(packed).flatMap((group) => [...itemsOf(group)]) };
     },
 
     async layout() {
@@ -99,10 +97,19 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
         .flat()
         .sort((a, b) => (a.node < b.node ? -1 : 1)),
 
-    async partitions() {
-      const { answers, ...rest } = await askAll((call) => call.partitions.list.query());
-      return { partitions: mergePartitions(answers), ...rest };
+    async partitions(query) {
+      const { answers, ...rest } = await askAll((call) => call.partitions.list.query(query));
+      return { ...mergePartitions(answers, query.limit), ...rest };
     },
+
+    partition: (partition) => replicaOf(partition).partitions.get.query({ partitionId: partition }),
+    createPartition: (partition, options) =>
+      replicaOf(partition).partitions.create.mutate({ partitionId: partition, ...options }),
+    configurePartition: (partition, { consistency, retention }) =>
+      replicaOf(partition).partitions.configure.mutate({ partitionId: partition, consistency, retention }),
+    trimPartition: (partition, to) =>
+      replicaOf(partition).partitions.trim.mutate({ partitionId: partition, to }),
+    dropPartition: (partition) => replicaOf(partition).partitions.drop.mutate({ partitionId: partition }),
 
     async metrics() {
       const { answers } = await askAll((call) => call.cluster.metrics.query());
@@ -218,19 +225,33 @@ interface Answers<Answer> {
   readonly unreachable?: string[];
 }
 
-/** Replicas that are behind hold fewer records: the most that any holds is the partition's. */
-function mergePartitions(answers: readonly Partitions[]): Partitions['partitions'] {
+/**
+ * Replicas that are behind hold fewer records: the most that any holds is the partition's. Each page is
+ * complete up to its last name, so all of them together are up to the least of those.
+ */
+function mergePartitions(
+  answers: readonly Partitions[],
+  limit: number,
+): Pick<Partitions, 'partitions' | 'next'> {
   const merged = new Map<string, Partitions['partitions'][number]>();
   for (const partition of answers.flatMap(({ partitions }) => partitions)) {
-    const known = merged.get(partition.partitionId);
-    const records = Math.max(partition.records, known?.records ?? 0);
+    const known = merged.get(partition.partitionId) ?? partition;
     merged.set(partition.partitionId, {
       ...partition,
-      records,
-      head: Math.max(partition.head, known?.head ?? 0),
+      records: Math.max(partition.records, known.records),
+      bytes: Math.max(partition.bytes, known.bytes),
+      head: Math.max(partition.head, known.head),
+      trimmedTo: Math.max(partition.trimmedTo, known.trimmedTo),
     });
   }
-  return [...merged.values()].sort((a, b) => (a.partitionId < b.partitionId ? -1 : 1));
+  const ends = answers.flatMap(({ next }) => next ?? []).sort();
+  const all = [...merged.values()]
+    .filter(({ partitionId }) => ends[0] === undefined || partitionId <= ends[0])
+    .sort((a, b) => (a.partitionId < b.partitionId ? -1 : 1));
+  const partitions = all.slice(0, limit);
+  const last = partitions.at(-1);
+  const more = ends.length > 0 || all.length > limit;
+  return { partitions, ...(more && last !== undefined ? { next: last.partitionId } : {}) };
 }
 
 function addHintStats(a: HintStats, b: HintStats): HintStats {

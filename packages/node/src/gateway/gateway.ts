@@ -43,6 +43,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     peers.close();
   };
   try {
+    await peers.firstContact();
     const urls: string[] = [];
     for (const address of addresses) urls.push(await server.listen(address));
     return { urls, close, [Symbol.asyncDispose]: close };

@@ -2,11 +2,13 @@
  * The other nodes of the cluster: a connection to each, and whether it is alive.
  *
  * A peer is alive while its connection is open and a heartbeat was answered lately. A heartbeat tells
- * who answers: a peer whose address leads to another node is never alive.
+ * who answers: a peer whose address leads to another node is never alive. It also tells who asks, once
+ * that node listens: whoever waits to connect to it then does so at once.
  */
 import { MendlogError } from '@mendlog/core';
 import { Connection } from '@mendlog/transport/connection';
 import type { BinaryRouter } from '../api/router.js';
+import type { Heartbeat } from '../api/service.js';
 import type { Log } from '../log.js';
 
 export interface PeersOptions {
@@ -24,6 +26,9 @@ export type PeerConnection = Connection<BinaryRouter>;
 interface Peer {
   readonly id: string;
   readonly connection: PeerConnection;
+  /** Resolves when the first attempt to reach it has ended, well or not. */
+  readonly firstAttempt: Promise<void>;
+  readonly endFirstAttempt: () => void;
   lastHeardMs: number;
   beating: boolean;
   alive: boolean;
@@ -35,6 +40,8 @@ export class Peers {
   readonly #peers = new Map<string, Peer>();
   readonly #timer: NodeJS.Timeout;
   readonly #aliveListeners: ((nodeId: string) => void)[] = [];
+  readonly #heartbeatListeners: ((nodeId: string, heartbeat: Heartbeat) => void)[] = [];
+  #announced = false;
   readonly #heartbeatMs: number;
   readonly #deadAfterMs: number;
 
@@ -74,19 +81,49 @@ export class Peers {
     this.#aliveListeners.push(listener);
   }
 
+  /** Calls back with each answer to a heartbeat. */
+  onHeartbeat(listener: (nodeId: string, heartbeat: Heartbeat) => void): void {
+    this.#heartbeatListeners.push(listener);
+  }
+
+  /** Resolves when each peer has answered a heartbeat, or could not be reached at the first attempt. */
+  async firstContact(): Promise<void> {
+    await Promise.all([...this.#peers.values()].map(({ firstAttempt }) => firstAttempt));
+  }
+
+  /** This node listens: its heartbeats say so from now on. */
+  announce(): void {
+    this.#announced = true;
+    for (const peer of this.#peers.values()) if (peer.connection.isOpen) void this.#beat(peer);
+  }
+
+  /** A peer has said that it listens. */
+  heardFrom(nodeId: string): void {
+    this.#peers.get(nodeId)?.connection.connectNow();
+  }
+
   close(): void {
     clearInterval(this.#timer);
     for (const peer of this.#peers.values()) peer.connection.close();
   }
 
   #connect(id: string, url: string): Peer {
+    let endFirstAttempt = () => {};
+    const firstAttempt = new Promise<void>((resolve) => {
+      endFirstAttempt = resolve;
+    });
     const peer: Peer = {
       id,
+      firstAttempt,
+      endFirstAttempt,
       connection: new Connection<BinaryRouter>({
         url,
         token: this.#options.token,
         onOpen: () => void this.#beat(peer),
-        onClose: () => this.#setAlive(peer, false),
+        onClose: () => {
+          endFirstAttempt();
+          this.#setAlive(peer, false);
+        },
       }),
       lastHeardMs: 0,
       beating: false,
@@ -112,18 +149,22 @@ export class Peers {
     peer.beating = true;
     try {
       const context = { timeoutMs: this.#deadAfterMs };
-      const { node } = await peer.connection.call.peer.heartbeat.query(undefined, { context });
-      if (node === peer.id) {
+      const input = this.#announced ? { from: this.self } : {};
+      const heartbeat = await peer.connection.call.peer.heartbeat.query(input, { context });
+      if (heartbeat.node === peer.id) {
         peer.lastHeardMs = performance.now();
         this.#setAlive(peer, peer.connection.isOpen);
+        for (const listener of this.#heartbeatListeners) listener(peer.id, heartbeat);
       } else {
-        this.#options.log.warn('the address of a peer leads to another node', { peer: peer.id, found: node });
+        const found = heartbeat.node;
+        this.#options.log.warn('the address of a peer leads to another node', { peer: peer.id, found });
       }
     } catch (error) {
       // A peer that refuses (a wrong secret) must be heard of; silence is what deadAfterMs is for.
       this.#options.log.debug('a heartbeat was not answered', { peer: peer.id, error });
     } finally {
       peer.beating = false;
+      peer.endFirstAttempt();
     }
   }
 

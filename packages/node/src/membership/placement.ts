@@ -1,25 +1,40 @@
-/** The preference lists of partitions under the configured nodes, remembered within a bound. */
-import { type PreferenceList, preferenceList } from '@mendlog/core';
+/**
+ * The preference lists of partitions under the configured nodes, remembered within a bound. A partition
+ * may have its own number of replicas; its primaries are then a prefix of the same list, or go on in it.
+ */
+import { preferenceList } from '@mendlog/core';
 
 const REMEMBERED_MAX = 65_536;
 
 export class Placement {
+  /** For partitions that were not given another one. */
   readonly replicationFactor: number;
   readonly #nodeIds: readonly string[];
-  readonly #lists = new Map<string, PreferenceList>();
+  readonly #factorOf: (partition: string) => number | undefined;
+  readonly #remembered = new Map<string, readonly string[]>();
 
-  constructor(nodeIds: readonly string[], replicationFactor: number) {
+  constructor(
+    nodeIds: readonly string[],
+    replicationFactor: number,
+    factorOf: (partition: string) => number | undefined = () => undefined,
+  ) {
     this.#nodeIds = nodeIds;
+    this.#factorOf = factorOf;
     this.replicationFactor = Math.min(replicationFactor, nodeIds.length);
   }
 
   primaries(partition: string): readonly string[] {
-    let list = this.#lists.get(partition);
-    if (list === undefined) {
-      if (this.#lists.size >= REMEMBERED_MAX) this.#lists.clear();
-      list = preferenceList(partition, this.#nodeIds, this.replicationFactor);
-      this.#lists.set(partition, list);
-    }
-    return list.primaries;
+    const replicas = Math.min(this.#factorOf(partition) ?? this.replicationFactor, this.#nodeIds.length);
+    const remembered = this.#remembered.get(partition);
+    if (remembered?.length === replicas) return remembered;
+    if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
+    const { primaries } = preferenceList(partition, this.#nodeIds, replicas);
+    this.#remembered.set(partition, primaries);
+    return primaries;
+  }
+
+  /** The primaries that the partition would have without options of its own. */
+  defaultPrimaries(partition: string): readonly string[] {
+    return preferenceList(partition, this.#nodeIds, this.replicationFactor).primaries;
   }
 }

@@ -1,18 +1,12 @@
 /** What this node does for its peers: the procedures of the `peer` router over the local store. */
-import type {
-  ConsistencyLevel,
-  IndexRange,
-  Listing,
-  PackedGroup,
-  Store,
-  Version,
-  VersionRange,
-} from '@mendlog/core';
-import { ROW_BYTES } from '@mendlog/core';
+import type { IndexRange, Listing, PackedGroup, Store, Version, VersionRange } from '@mendlog/core';
 import type { AntiEntropy } from '../anti-entropy/anti-entropy.js';
-import { readGroup } from '../anti-entropy/run-session.js';
-import type { AppendOutcome, PeerService } from '../api/service.js';
+import { readGroup, sideSummary } from '../anti-entropy/run-session.js';
+import type { AppendOutcome, Level, PeerService } from '../api/service.js';
+import type { Catalog } from '../catalog/catalog.js';
+import type { PartitionChanges } from '../catalog/partition-changes.js';
 import type { WriteCoordinator } from '../coordinator/write-coordinator.js';
+import type { Peers } from '../membership/peers.js';
 import { treeView } from '../merkle/compare.js';
 import type { MerkleService } from '../merkle/merkle-service.js';
 import type { MerkleTrees } from '../merkle/merkle-trees.js';
@@ -21,6 +15,9 @@ import { storeTotals } from '../node-service.js';
 export interface ReplicaOptions {
   readonly nodeId: string;
   readonly store: Store;
+  readonly peers: Peers;
+  readonly catalog: Catalog;
+  readonly changes: PartitionChanges;
   readonly writes: WriteCoordinator;
   readonly trees: MerkleTrees;
   readonly merkle: MerkleService;
@@ -30,28 +27,45 @@ export interface ReplicaOptions {
 export function createReplica({
   nodeId,
   store,
+  peers,
+  catalog,
+  changes,
   writes,
   trees,
   merkle,
   antiEntropy,
 }: ReplicaOptions): PeerService {
   return {
-    heartbeat: () => ({ node: nodeId, storeId: store.storeId }),
+    heartbeat(from) {
+      if (from !== undefined) peers.heardFrom(from);
+      return { node: nodeId, storeId: store.storeId, catalog: catalog.digest };
+    },
     totals: () => storeTotals(store),
     heads: (partitions) => partitions.map((partition) => writes.head(partition)),
-    coordinate: (groups: readonly PackedGroup[], level: ConsistencyLevel): Promise<AppendOutcome[]> =>
+    coordinate: (groups: readonly PackedGroup[], level: Level): Promise<AppendOutcome[]> =>
       Promise.all(groups.map((group) => writes.submit(group, level))),
     apply: (groups) => store.apply(groups, []),
+    trim: (partition, counter) => store.trim(partition, counter),
     list: (ranges: readonly { partition: string; range: VersionRange }[]): Listing[] =>
       ranges.map(({ partition, range }) => store.list(partition, range)),
     fetch: (partition: string, versions: readonly Version[]) => readGroup(store, partition, versions),
     rows: (partition: string, level: number, ranges: readonly IndexRange[]) =>
       store.rows(partition, level, ranges),
-    roots: () => store.partitions().map(({ partition, root }) => ({ partition, root })),
+    roots: (after, limit) =>
+      store
+        .partitions()
+        .filter(({ partition }) => partition > after)
+        .sort((a, b) => (a.partition < b.partition ? -1 : 1))
+        .slice(0, limit)
+        .map(({ partition, root }) => ({ partition, root })),
     tree: (partition, reach) => treeView(trees, { store }, partition, reach),
     compare: (partition, other) => merkle.compare(partition, other),
     repair: (partition, reason, { nodes, priority }) =>
       antiEntropy.queue(partition, reason, { nodes, priority }),
-    root: (partition) => store.summary(partition)?.root ?? new Uint8Array(ROW_BYTES),
+    root: (partition) => sideSummary(store, partition),
+    catalog: (after, limit) => catalog.page(after, limit),
+    mergeCatalog: (entries) => catalog.merge(entries),
+    partition: (partition) => changes.details(partition),
+    changePartition: (change) => changes.carryOut(change),
   };
 }

@@ -14,6 +14,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ApplyResult,
+  type CatalogEntry,
   compareTags,
   DIGEST_LAYOUT,
   type DigestKernel,
@@ -38,6 +39,7 @@ import {
   type Store,
   type StoredHintBatch,
   TAG_BYTES,
+  VERSION_LOWEST,
   type Version,
   type VersionRange,
 } from '@mendlog/core';
@@ -66,6 +68,9 @@ export interface LmdbStoreOptions {
 interface PartitionState {
   readonly id: number;
   readonly head: number;
+  readonly trimmedTo: number;
+  /** Bytes of all frames. */
+  readonly bytes: number;
   /** Sum of all rows. */
   readonly root: Uint8Array;
 }
@@ -77,6 +82,8 @@ interface PreparedGroup {
   /** Tag and frame of each record. */
   readonly values: readonly Buffer[];
 }
+
+const EMPTY_ROW = new Uint8Array(ROW_BYTES);
 
 type HintValue = Omit<HintBatch, 'target'>;
 type HintKey = [target: string, sequence: number];
@@ -93,6 +100,7 @@ export class LmdbStore implements Store {
   readonly #partitions: Database<PartitionState, string>;
   readonly #hints: Database<HintValue, HintKey>;
   readonly #jobs: Database<Job, string>;
+  readonly #catalog: Database<CatalogEntry, string>;
   /** What the table of partitions holds, flushed; spares a read on every call. */
   readonly #known = new Map<string, PartitionState>();
   readonly #tagKeys = new Map<string, Uint8Array>();
@@ -128,6 +136,7 @@ export class LmdbStore implements Store {
     this.#partitions = this.#env.openDB({ name: 'partitions' });
     this.#hints = this.#env.openDB({ name: 'hints' });
     this.#jobs = this.#env.openDB({ name: 'jobs' });
+    this.#catalog = this.#env.openDB({ name: 'catalog' });
     for (const { key, value } of this.#partitions.getRange()) this.#known.set(key, value);
     for (const { key } of this.#hints.getRange()) this.#nextHint = Math.max(this.#nextHint, key[1] + 1);
   }
@@ -138,16 +147,29 @@ export class LmdbStore implements Store {
       key: [hint.target, this.#nextHint++] satisfies HintKey,
       hint,
     }));
-    return await this.#transaction(() => {
+    const { changed, added, trimmed } = await this.#transaction(() => {
       let added = 0;
+      const trimmed = new Set<string>();
       const changed = new Map<string, PartitionState>();
-      for (const group of prepared) added += this.#applyGroup(group, changed);
+      for (const group of prepared) {
+        const applied = this.#applyGroup(group, changed);
+        added += applied.added;
+        if (applied.trimmed) trimmed.add(group.partition);
+      }
       for (const { key, hint } of keyedHints) this.#hints.put(key, hintValue(hint));
-      return { changed, added };
-    }).then(({ changed, added }) => {
-      for (const [partition, state] of changed) this.#known.set(partition, state);
-      return { added };
+      return { changed, added, trimmed };
     });
+    for (const [partition, state] of changed) this.#known.set(partition, state);
+    return { added, trimmed: [...trimmed] };
+  }
+
+  async trim(partition: string, counter: number): Promise<void> {
+    this.#checkJump(partition, counter);
+    for (;;) {
+      const state = await this.#transaction(() => this.#trimStep(partition, counter));
+      this.#known.set(partition, state);
+      if (state.trimmedTo >= counter) return;
+    }
   }
 
   head(partition: string): number {
@@ -200,14 +222,18 @@ export class LmdbStore implements Store {
   }
 
   list(partition: string, range: VersionRange): Listing {
+    const { trimmedTo = 0, records = 0 } = this.summary(partition) ?? {};
     const parts: Buffer[] = [];
     let listed = 0;
+    let truncated = false;
     for (const { key, value } of this.#entries(partition, range)) {
-      if (listed >= range.limit) return { entries: Buffer.concat(parts), truncated: true };
+      truncated = listed >= range.limit;
+      if (truncated) break;
       parts.push(key.subarray(4, RECORD_KEY_BYTES), tagOf(value));
       listed++;
     }
-    return { entries: Buffer.concat(parts, listed * LISTING_ENTRY_BYTES), truncated: false };
+    const entries = Buffer.concat(parts, listed * LISTING_ENTRY_BYTES);
+    return { entries, truncated, trimmedTo, partitionRecords: records };
   }
 
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array {
@@ -269,6 +295,16 @@ export class LmdbStore implements Store {
     });
   }
 
+  catalog(): CatalogEntry[] {
+    return [...this.#catalog.getRange()].map(({ value }) => value);
+  }
+
+  async putCatalogEntries(entries: readonly CatalogEntry[]): Promise<void> {
+    await this.#transaction(() => {
+      for (const entry of entries) this.#catalog.put(entry.partition, entry);
+    });
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -290,61 +326,103 @@ export class LmdbStore implements Store {
     const { partition, bytes, ends } = group;
     const tags = new Uint8Array(ends.length * TAG_BYTES);
     this.#kernel.tags(this.#tagKey(partition), bytes, ends, tags);
-    const counterMax = this.head(partition) + LIMITS.counterJumpMax;
     const versions: Version[] = [];
     const values: Buffer[] = [];
     for (let i = 0; i < ends.length; i++) {
       const frame = itemAt(group, i);
       const version = frameVersion(frame);
-      if (version.counter > counterMax) {
-        throw new MendlogError(
-          'CLOCK_JUMP',
-          `counter ${version.counter} is too far ahead of ${this.head(partition)}`,
-        );
-      }
+      this.#checkJump(partition, version.counter);
       versions.push(version);
       values.push(Buffer.concat([tags.subarray(i * TAG_BYTES, (i + 1) * TAG_BYTES), frame]));
     }
     return { partition, versions, values };
   }
 
-  /** Inside the transaction. Returns how many records are new. */
-  #applyGroup(group: PreparedGroup, changed: Map<string, PartitionState>): number {
+  #checkJump(partition: string, counter: number): void {
+    const head = this.head(partition);
+    if (counter > head + LIMITS.counterJumpMax)
+      throw new MendlogError('CLOCK_JUMP', `counter ${counter} is too far ahead of ${head}`);
+  }
+
+  /** Inside the transaction. How many records are new, and whether some are trimmed already. */
+  #applyGroup(
+    group: PreparedGroup,
+    changed: Map<string, PartitionState>,
+  ): { added: number; trimmed: boolean } {
     const before =
       changed.get(group.partition) ?? this.#partitions.get(group.partition) ?? this.#newPartition();
     const tagsIn = new TagChanges();
     const tagsOut = new TagChanges();
-    let head = before.head;
+    let { bytes, head } = before;
     let added = 0;
+    let trimmed = false;
     for (const [i, version] of group.versions.entries()) {
       const key = recordKey(before.id, version);
       const value = group.values[i] as Buffer;
+      if (version.counter <= before.trimmedTo) {
+        trimmed = true;
+        continue;
+      }
       // Above the head nothing can be there yet: the common case costs no look-up.
       const present = version.counter > head ? undefined : this.#records.get(key);
       if (present !== undefined) {
         if (compareTags(tagOf(present), tagOf(value)) >= 0) continue;
         tagsOut.add(version.counter, tagOf(present));
+        bytes -= frameOf(present).length;
       } else {
         added++;
       }
       this.#records.put(key, value);
       tagsIn.add(version.counter, tagOf(value));
+      bytes += frameOf(value).length;
       head = Math.max(head, version.counter);
     }
     const root = Uint8Array.from(before.root);
     // In this order: a record that one batch both brings and replaces must be in before it goes out.
     this.#changeRows(before.id, root, tagsIn, 1);
     this.#changeRows(before.id, root, tagsOut, -1);
-    const after = { id: before.id, head, root };
+    const after = { ...before, bytes, head, root };
     this.#partitions.put(group.partition, after);
     changed.set(group.partition, after);
-    return added;
+    return { added, trimmed };
+  }
+
+  /**
+   * Inside the transaction: removes the oldest records up to the counter, so many at most, and raises
+   * the watermark as far as all are gone. The last counter of a step may have more records.
+   */
+  #trimStep(partition: string, counter: number): PartitionState {
+    const before = this.#partitions.get(partition) ?? this.#newPartition();
+    const to = { counter, origin: ORIGIN_HIGHEST };
+    const oldest = [
+      ...this.#records.getRange({
+        start: recordKey(before.id, VERSION_LOWEST),
+        end: keyAfterRecord(before.id, to),
+        limit: LIMITS.trimStepRecords,
+      }),
+    ];
+    const tagsOut = new TagChanges();
+    let { bytes } = before;
+    let lastCounter = 0;
+    for (const { key, value } of oldest) {
+      lastCounter = frameVersion(frameOf(value)).counter;
+      tagsOut.add(lastCounter, tagOf(value));
+      bytes -= frameOf(value).length;
+      this.#records.remove(key);
+    }
+    const isLastStep = oldest.length < LIMITS.trimStepRecords;
+    const trimmedTo = Math.max(before.trimmedTo, isLastStep ? counter : lastCounter - 1);
+    const root = Uint8Array.from(before.root);
+    this.#changeRows(before.id, root, tagsOut, -1);
+    const after = { ...before, bytes, head: Math.max(before.head, trimmedTo), root, trimmedTo };
+    this.#partitions.put(partition, after);
+    return after;
   }
 
   #newPartition(): PartitionState {
     let idMax = 0;
     for (const { value } of this.#partitions.getRange()) idMax = Math.max(idMax, value.id);
-    return { id: idMax + 1, head: 0, root: new Uint8Array(ROW_BYTES) };
+    return { id: idMax + 1, head: 0, trimmedTo: 0, bytes: 0, root: new Uint8Array(ROW_BYTES) };
   }
 
   #changeRows(partitionId: number, root: Uint8Array, changes: TagChanges, sign: 1 | -1): void {
@@ -367,7 +445,10 @@ export class LmdbStore implements Store {
       this.#kernel.addTags(rows, rowOf, tags, sign);
       for (const [index, position] of positions) {
         const row = Buffer.from(rows.subarray(position * ROW_BYTES, (position + 1) * ROW_BYTES));
-        this.#rows.put(rowKey(partitionId, level, index), row);
+        const key = rowKey(partitionId, level, index);
+        // An absent row is an empty one: what was trimmed leaves nothing behind.
+        if (row.equals(EMPTY_ROW)) this.#rows.remove(key);
+        else this.#rows.put(key, row);
       }
     }
   }
@@ -415,5 +496,6 @@ function hintValue(hint: HintBatch): HintValue {
 
 function summaryOf(partition: string, state: PartitionState): PartitionSummary {
   const count = new DataView(state.root.buffer, state.root.byteOffset).getBigUint64(ROW_BYTES - 8, true);
-  return { partition, records: Number(count), head: state.head, root: state.root };
+  const { bytes, head, trimmedTo, root } = state;
+  return { partition, records: Number(count), bytes, head, trimmedTo, root };
 }

@@ -1,0 +1,59 @@
+/** What nodes ask each other: it needs the cluster secret, and a replica. */
+import { decodePacked, encodePacked } from '@mendlog/core';
+import { peerProcedure, t } from './procedure.js';
+import * as schemas from './schemas.js';
+
+export const peer = t.router({
+  heartbeat: peerProcedure
+    .input(schemas.PeerHeartbeatInput)
+    .query(({ ctx, input }) => ctx.peer.heartbeat(input.from)),
+  totals: peerProcedure.query(({ ctx }) => ctx.peer.totals()),
+  heads: peerProcedure
+    .input(schemas.PeerHeadsInput)
+    .query(({ ctx, input }) => ({ heads: ctx.peer.heads(input.partitions) })),
+  append: peerProcedure.input(schemas.BatchAppendInput).mutation(async ({ ctx, input }) => ({
+    outcomes: await ctx.peer.coordinate(decodePacked(input.packed), input.consistency),
+  })),
+  store: peerProcedure
+    .input(schemas.PeerStoreInput)
+    .mutation(({ ctx, input }) => ctx.peer.apply(decodePacked(input.packed))),
+  trim: peerProcedure
+    .input(schemas.PeerTrimInput)
+    .mutation(({ ctx, input }) => ctx.peer.trim(input.partition, input.counter)),
+  list: peerProcedure
+    .input(schemas.PeerListInput)
+    .query(({ ctx, input }) => ({ listings: ctx.peer.list(input.ranges) })),
+  fetch: peerProcedure.input(schemas.PeerFetchInput).query(({ ctx, input }) => ({
+    packed: encodePacked([ctx.peer.fetch(input.partition, input.versions)]),
+  })),
+  rows: peerProcedure.input(schemas.PeerRowsInput).query(({ ctx, input }) => ({
+    rows: ctx.peer.rows(input.partition, input.level, input.ranges),
+  })),
+  root: peerProcedure
+    .input(schemas.PeerPartitionInput)
+    .query(({ ctx, input }) => ctx.peer.root(input.partition)),
+  roots: peerProcedure
+    .input(schemas.PeerPageInput)
+    .query(({ ctx, input }) => ({ roots: ctx.peer.roots(input.after, input.limit) })),
+  tree: peerProcedure
+    .input(schemas.PeerTreeInput)
+    .query(({ ctx, input }) => ctx.peer.tree(input.partition, input.reach)),
+  compare: peerProcedure
+    .input(schemas.PeerCompareInput)
+    .query(({ ctx, input }) => ctx.peer.compare(input.partition, input.other)),
+  repair: peerProcedure.input(schemas.PeerRepairInput).mutation(async ({ ctx, input }) => ({
+    jobId: await ctx.peer.repair(input.partition, input.reason, input),
+  })),
+  catalog: peerProcedure
+    .input(schemas.PeerPageInput)
+    .query(({ ctx, input }) => ({ entries: ctx.peer.catalog(input.after, input.limit) })),
+  mergeCatalog: peerProcedure
+    .input(schemas.PeerMergeCatalogInput)
+    .mutation(({ ctx, input }) => ctx.peer.mergeCatalog(input.entries)),
+  partition: peerProcedure
+    .input(schemas.PeerPartitionInput)
+    .query(({ ctx, input }) => ctx.peer.partition(input.partition)),
+  changePartition: peerProcedure
+    .input(schemas.PeerChangePartitionInput)
+    .mutation(({ ctx, input }) => ctx.peer.changePartition(input)),
+});

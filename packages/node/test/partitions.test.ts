@@ -1,0 +1,265 @@
+// Partitions as users manage them: options, drop, trim, retention and times, on three nodes.
+import { decodeFrame, encodeFrame, LIMITS, packItems, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
+import type { Service } from '@mendlog/node';
+import { describe, expect, test } from 'vitest';
+import { eventually } from './eventually.js';
+import { counters, frame, groupOf, version } from './records.js';
+import { TestCluster } from './test-cluster.js';
+
+const EVERYTHING = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: 1000 };
+
+async function append(service: Service, partition: string, count = 1): Promise<number> {
+  const group = packItems(partition, Array(count).fill(Buffer.from('x')));
+  const [outcome] = await service.append([group], undefined);
+  if (outcome?.ok !== true) throw new Error(`not acknowledged: ${JSON.stringify(outcome)}`);
+  return outcome.firstCounter;
+}
+
+async function countersOf(service: Service, partition: string): Promise<number[]> {
+  const { frames } = await service.scan(partition, EVERYTHING, undefined);
+  return frames.map((bytes) => decodeFrame(bytes).version.counter);
+}
+
+const namesOf = async (service: Service) =>
+  (await service.partitions({ limit: 100 })).partitions.map(({ partitionId }) => partitionId);
+
+describe('partitions: options', () => {
+  test('partitions: every node keeps the options of one that any node created', async () => {
+    await using cluster = await TestCluster.start();
+    const retention = { maxRecords: 100 };
+    const created = await cluster
+      .node('n2')
+      .service.createPartition('orders', { replicationFactor: 1, consistency: 'ONE', retention });
+    expect(created).toMatchObject({
+      replicationFactor: 1,
+      consistency: 'ONE',
+      retention,
+      records: 0,
+      head: 0,
+    });
+    expect(created.primaries).toHaveLength(1);
+    for (const service of cluster.services) {
+      expect(await service.partition('orders')).toEqual(created);
+      expect(await namesOf(service)).toEqual(['orders']);
+    }
+    const [outcome] = await cluster
+      .node('n1')
+      .service.append([packItems('orders', [Buffer.from('x')])], undefined);
+    expect(outcome).toMatchObject({ ok: true, acks: 1, firstCounter: 1, consistency: 'ONE' });
+    const holders = await Promise.all(
+      cluster.running.map(async ({ id, service }) =>
+        (await service.summary())[0]?.partitions.length ? id : [],
+      ),
+    );
+    expect(holders.flat()).toEqual(created.primaries);
+  });
+
+  test('partitions: options that were set while a node was down reach it before it serves', async () => {
+    await using cluster = await TestCluster.start();
+    await cluster.stop('n3');
+    await cluster.node('n1').service.createPartition('orders', { replicationFactor: 2, consistency: 'TWO' });
+    const configured = await cluster.node('n2').service.configurePartition('orders', { consistency: 'ONE' });
+    expect(configured).toMatchObject({ replicationFactor: 2, consistency: 'ONE' });
+    await cluster.start('n3');
+    const { catalog } = await heartbeatOf(cluster, 'n3');
+    expect(Buffer.from(catalog)).toEqual(Buffer.from((await heartbeatOf(cluster, 'n1')).catalog));
+    await cluster.allSeen();
+    expect(await cluster.node('n3').service.partition('orders')).toEqual(configured);
+    // And they survive a restart of all at once.
+    for (const id of cluster.ids) await cluster.stop(id);
+    for (const id of cluster.ids) await cluster.start(id);
+    await cluster.allSeen();
+    expect(await cluster.node('n2').service.partition('orders')).toMatchObject({ consistency: 'ONE' });
+  });
+
+  test('partitions: what cannot be is refused, each with its code', async () => {
+    await using cluster = await TestCluster.start();
+    const { service } = cluster.node('n1');
+    await append(service, 'implicit');
+    await service.createPartition('explicit', { consistency: 'ALL' });
+    const refusals: [() => Promise<unknown>, string][] = [
+      [() => service.createPartition('implicit', {}), 'PARTITION_EXISTS'],
+      [() => service.createPartition('explicit', {}), 'PARTITION_EXISTS'],
+      [() => service.createPartition('more', { replicationFactor: 4 }), 'BAD_REQUEST'],
+      [() => service.createPartition('more', { replicationFactor: 2, consistency: 'THREE' }), 'BAD_REQUEST'],
+      [() => service.createPartition('more', { retention: {} }), 'BAD_REQUEST'],
+      [() => service.configurePartition('none', {}), 'NOT_FOUND'],
+      [() => service.partition('none'), 'NOT_FOUND'],
+      [() => service.dropPartition('none'), 'NOT_FOUND'],
+      [() => service.trimPartition('none', 1), 'NOT_FOUND'],
+      [() => service.trimPartition('implicit', 2), 'BAD_REQUEST'],
+    ];
+    for (const [refused, code] of refusals) await expect(refused()).rejects.toMatchObject({ code });
+    expect(await namesOf(service)).toEqual(['explicit', 'implicit']);
+    await cluster.stop('n2');
+    await cluster.stop('n3');
+    for (const refused of [
+      () => service.createPartition('more', {}),
+      () => service.dropPartition('explicit'),
+    ]) {
+      await expect(refused()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    }
+  });
+
+  test('partitions: pages go on after the last name', async () => {
+    await using cluster = await TestCluster.start();
+    const { service } = cluster.node('n1');
+    const names = counters(10, 16).map((n) => `p${n}`);
+    for (const name of names) await append(service, name);
+    await cluster.converged();
+    const seen: string[] = [];
+    for (let cursor: string | undefined; ; ) {
+      const page = await service.partitions({ limit: 3, cursor });
+      seen.push(...page.partitions.map(({ partitionId }) => partitionId));
+      if (page.next === undefined) break;
+      cursor = page.next;
+    }
+    expect(seen).toEqual(names);
+  });
+});
+
+describe('partitions: drop and trim (SPEC I5)', () => {
+  test('partitions: a dropped one is gone everywhere, and begins anew above what it used', async () => {
+    await using cluster = await TestCluster.start();
+    const { service } = cluster.node('n1');
+    await service.createPartition('orders', { consistency: 'ALL' });
+    await append(service, 'orders', 5);
+    const dropped = await service.dropPartition('orders');
+    expect(dropped).toMatchObject({ records: 0, bytes: 0, head: 5, trimmedTo: 5 });
+    expect(dropped.consistency).toBeUndefined();
+    for (const each of cluster.services) {
+      expect(await namesOf(each)).toEqual([]);
+      expect(await each.scan('orders', EVERYTHING, undefined)).toMatchObject({ frames: [], isKnown: false });
+    }
+    expect(await append(service, 'orders')).toBe(6);
+    expect(await countersOf(cluster.node('n3').service, 'orders')).toEqual([6]);
+    await cluster.converged();
+  });
+
+  test('partitions: a node that was down while it was dropped does not bring it back', async () => {
+    await using cluster = await TestCluster.start();
+    const { service } = cluster.node('n1');
+    await append(service, 'orders', 5);
+    await cluster.stop('n3');
+    await append(service, 'orders', 3);
+    expect((await service.dropPartition('orders')).trimmedTo).toBe(8);
+    expect(await append(service, 'orders')).toBe(9);
+    await cluster.start('n3');
+    await cluster.allSeen();
+    // Whoever is asked: the watermark of one of a quorum's replicas is enough.
+    for (const each of cluster.services) expect(await countersOf(each, 'orders')).toEqual([9]);
+    await Promise.all(cluster.services.map((each) => each.trigger({ partitionId: 'orders' })));
+    await cluster.converged();
+    await eventually(
+      { for: 'all replicas to hold one record' },
+      async () => (await Promise.all(cluster.services.map((each) => each.summary()))).flat(),
+      (summaries) => summaries.every(({ partitions }) => partitions[0]?.records === 1),
+    );
+    // A late copy from before, as a hint of a node that was away would bring it, is not taken.
+    await cluster.storeOnlyOn('n3', [groupOf('orders', [frame(2, 'late')])]);
+    expect(await countersOf(cluster.node('n3').service, 'orders')).toEqual([9]);
+  });
+
+  test('partitions: scans skip what a lagging replica still holds, however much (records=3000)', async () => {
+    await using cluster = await TestCluster.start();
+    const { service } = cluster.node('n1');
+    await cluster.stop('n3');
+    for (let i = 0; i < 3; i++) await append(service, 'orders', 1000);
+    await cluster.start('n3');
+    await cluster.converged();
+    await cluster.stop('n3');
+    await service.trimPartition('orders', 2990);
+    await cluster.start('n3');
+    await cluster.allSeen();
+    for (const each of cluster.services) {
+      const page = await each.scan('orders', { ...EVERYTHING, limit: 10 }, 'ALL');
+      expect(page.frames.map((bytes) => decodeFrame(bytes).version.counter)).toEqual(counters(2991, 3000));
+    }
+  });
+
+  test('partitions: an append meets a trim that its replicas did (trimmed above what the coordinator knew)', async () => {
+    await using cluster = await TestCluster.start();
+    const { service } = cluster.node('n1');
+    await append(service, 'orders', 5);
+    await service.trimPartition('orders', 5);
+    for (const id of cluster.ids) {
+      await cluster.stop(id);
+      expect(await append(cluster.services[0] ?? service, 'orders')).toBeGreaterThan(5);
+      await cluster.start(id);
+      await cluster.allSeen();
+    }
+  });
+});
+
+describe('partitions: retention', () => {
+  test('partitions: the oldest records go by number on every replica, the newest stay', async () => {
+    await using cluster = await TestCluster.start(3, { retention: { intervalMs: 50 } });
+    const { service } = cluster.node('n1');
+    await service.createPartition('orders', { retention: { maxRecords: 10 } });
+    for (let i = 0; i < 3; i++) await append(service, 'orders', 1200);
+    await append(service, 'kept', 50);
+    await eventually(
+      { for: 'ten records to be left' },
+      async () => (await Promise.all(cluster.services.map((each) => each.summary()))).flat(),
+      (summaries) =>
+        summaries.every(
+          ({ partitions }) => partitions.find(({ partitionId }) => partitionId === 'orders')?.records === 10,
+        ),
+    );
+    expect(await countersOf(cluster.node('n3').service, 'orders')).toEqual(counters(3591, 3600));
+    expect(await countersOf(cluster.node('n3').service, 'kept')).toHaveLength(50);
+    await cluster.converged();
+  });
+
+  test('partitions: records go by age, by the clock of who wrote them', async () => {
+    await using cluster = await TestCluster.start(3, { retention: { intervalMs: 50 } });
+    const { service } = cluster.node('n1');
+    // Written long ago, as far as their coordinator's clock tells.
+    const old = groupOf(
+      'orders',
+      counters(1, 4).map((counter) => frame(counter)),
+    );
+    for (const id of cluster.ids) await cluster.storeOnlyOn(id, [old]);
+    await append(service, 'orders', 2);
+    await service.configurePartition('orders', { retention: { maxAgeMs: 3_600_000 } });
+    await eventually(
+      { for: 'the old records to go' },
+      () => countersOf(service, 'orders'),
+      (left) => left.length === 2,
+    );
+    expect(await countersOf(service, 'orders')).toEqual([5, 6]);
+  });
+});
+
+describe('partitions: times', () => {
+  test('partitions: a scan by time finds what was written then, in pages', async () => {
+    await using cluster = await TestCluster.start();
+    const { service } = cluster.node('n1');
+    const at = (counter: number) =>
+      encodeFrame({ version: version(counter), timeMs: 1000 + counter * 10, value: Buffer.from('x') });
+    const all = counters(1, 5000).map(at);
+    for (let from = 0; from < all.length; from += LIMITS.batchRecordsMax) {
+      for (const id of cluster.ids)
+        await cluster.storeOnlyOn(id, [groupOf('orders', all.slice(from, from + LIMITS.batchRecordsMax))]);
+    }
+    const found: number[] = [];
+    let from = VERSION_LOWEST;
+    for (let page = 0; page < 10; page++) {
+      const time = { fromMs: 1000 + 2995 * 10, toMs: 1000 + 3005 * 10 };
+      const { frames, next } = await service.scan(
+        'orders',
+        { ...EVERYTHING, from, limit: 4, time },
+        undefined,
+      );
+      expect(frames.length).toBeLessThanOrEqual(4);
+      found.push(...frames.map((bytes) => decodeFrame(bytes).version.counter));
+      if (next === undefined) break;
+      from = next;
+    }
+    expect(found).toEqual(counters(2995, 3005));
+  });
+});
+
+async function heartbeatOf(cluster: TestCluster, id: string): Promise<{ catalog: Uint8Array }> {
+  return await cluster.ask(id, (call) => call.peer.heartbeat.query({}));
+}

@@ -106,10 +106,13 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const catalogSync = new CatalogSync({ catalog, peers, log });
   const trees = new MerkleTrees({ store, kernel, secret, options: merkleOptions });
   const metrics: Metrics = new Metrics(options.id, {
+    kernel: kernel.kind,
     hints: () => hints.stats(),
+    hintAgesMs: () => hints.agesMs(),
     totals: () => storeTotals(store),
     writeQueueBytes: () => writes.queuedBytes,
     jobs: () => antiEntropy.countByStatus(),
+    oldestPendingJobMs: () => antiEntropy.oldestPendingMs(),
     cachedTrees: () => trees.cachedTrees,
     peers: () =>
       peers.nodeIds.filter((id) => id !== options.id).map((id) => ({ id, alive: peers.isAlive(id) })),

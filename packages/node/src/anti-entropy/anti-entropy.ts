@@ -90,6 +90,15 @@ export class AntiEntropy {
     return counts;
   }
 
+  /** How long the longest waiting job has waited; 0 where none waits. */
+  oldestPendingMs(): number {
+    const nowMs = Date.now();
+    let oldestAtMs = nowMs;
+    for (const { status, createdAtMs } of this.#jobs.values())
+      if (status === 'PENDING') oldestAtMs = Math.min(oldestAtMs, createdAtMs);
+    return nowMs - oldestAtMs;
+  }
+
   /** Queues a job at the node that leads the partition, and returns the job's id. */
   async queueAtLeader(partition: string, reason: JobReason, options: JobOptions = {}): Promise<string> {
     const { peers, placement } = this.#options;
@@ -223,11 +232,13 @@ export class AntiEntropy {
 
   async #run(waiting: Job): Promise<void> {
     const job = jobStarted(waiting, Date.now());
+    const startedMs = performance.now();
+    const seconds = () => (performance.now() - startedMs) / 1000;
     await this.#save(job);
     try {
       const progress = await this.#reconcile(job);
       await this.#save(jobCompleted(job, progress, Date.now()));
-      this.#options.metrics.jobEnded('completed');
+      this.#options.metrics.jobEnded('completed', seconds());
       this.#options.metrics.repaired(progress.recordsRepaired, {
         sent: progress.bytesSent,
         received: progress.bytesReceived,
@@ -239,7 +250,7 @@ export class AntiEntropy {
         partition: job.partition,
         error: message,
       });
-      this.#options.metrics.jobEnded('failed');
+      this.#options.metrics.jobEnded('failed', seconds());
       await this.#save(jobFailed(job, { error: message, jitter: Math.random() }, Date.now()));
     }
     await this.#forgetOldest();

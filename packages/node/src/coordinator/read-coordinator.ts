@@ -79,11 +79,12 @@ export class ReadCoordinator {
     const { metrics, readRepair, readRepairChance } = this.#options;
     const startedMs = performance.now();
     const failed = new Set<string>();
+    const counted = { consistency: level, ranges: ranges.length };
     for (;;) {
-      const replicas = this.#choose(primaries, needed, failed);
       try {
+        const replicas = this.#choose(primaries, needed, failed);
         const outcomes = await this.#readFrom(replicas, partition, ranges, readRepair);
-        metrics.readRanges('answered', ranges.length, (performance.now() - startedMs) / 1000);
+        metrics.readRanges('answered', counted, (performance.now() - startedMs) / 1000);
         if (Math.random() < readRepairChance) this.#repairAll(primaries, partition, ranges);
         return outcomes;
       } catch (error) {
@@ -92,7 +93,7 @@ export class ReadCoordinator {
           failed.add(error.nodeId);
           continue;
         }
-        metrics.readRanges('failed', ranges.length, 0);
+        metrics.readRanges('failed', counted, 0);
         throw error;
       }
     }

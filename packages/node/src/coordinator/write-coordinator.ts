@@ -33,7 +33,7 @@ import type { AppendOutcome, Level } from '../api/service.js';
 import type { HintKeeper } from '../hints/hint-keeper.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
-import type { Metrics } from '../metrics/metrics.js';
+import type { Metrics, WriteOutcome } from '../metrics/metrics.js';
 import { AssignedHeads } from './assigned-heads.js';
 
 export interface WriteCoordinatorOptions {
@@ -95,10 +95,10 @@ export class WriteCoordinator {
   /** Never rejects: what goes wrong is the group's outcome. */
   submit(values: PackedGroup, level: Level): Promise<AppendOutcome> {
     const startedMs = performance.now();
-    const size = { records: values.ends.length, bytes: values.bytes.length };
+    const group = { consistency: level, records: values.ends.length, bytes: values.bytes.length };
     return new Promise((resolve) => {
       const answer = (outcome: AppendOutcome) => {
-        this.#options.metrics.wrote(verdictOf(outcome), size, (performance.now() - startedMs) / 1000);
+        this.#options.metrics.wrote(verdictOf(outcome), group, (performance.now() - startedMs) / 1000);
         resolve(outcome);
       };
       try {
@@ -401,7 +401,7 @@ export class WriteCoordinator {
   }
 }
 
-function verdictOf(outcome: AppendOutcome): 'acknowledged' | 'refused' | 'unknown' {
+function verdictOf(outcome: AppendOutcome): WriteOutcome {
   if (outcome.ok) return 'acknowledged';
   return outcome.error.code === 'WRITE_TIMEOUT' ? 'unknown' : 'refused';
 }

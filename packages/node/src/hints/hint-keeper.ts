@@ -78,17 +78,23 @@ export class HintKeeper {
 
   stats(): HintStats {
     const byTarget = Object.fromEntries([...this.#pending].filter(([, count]) => count > 0));
-    let oldestAtMs = Number.POSITIVE_INFINITY;
-    for (const target of Object.keys(byTarget)) {
-      const [oldest] = this.#options.store.hints({ target, limit: 1 });
-      if (oldest !== undefined) oldestAtMs = Math.min(oldestAtMs, oldest.createdAtMs);
-    }
+    const agesMs = Object.values(this.agesMs());
     return {
       pending: Object.values(byTarget).reduce((sum, count) => sum + count, 0),
       byTarget,
       ...this.#counts,
-      oldestAgeMs: Number.isFinite(oldestAtMs) ? Math.max(0, Date.now() - oldestAtMs) : null,
+      oldestAgeMs: agesMs.length > 0 ? Math.max(...agesMs) : null,
     };
+  }
+
+  /** The age of the oldest pending hint of each target that has any. */
+  agesMs(): Record<string, number> {
+    const ages: Record<string, number> = {};
+    for (const [target, count] of this.#pending) {
+      const [oldest] = count > 0 ? this.#options.store.hints({ target, limit: 1 }) : [];
+      if (oldest !== undefined) ages[target] = Math.max(0, Date.now() - oldest.createdAtMs);
+    }
+    return ages;
   }
 
   /** The pending hints in order of target and writing, a record each. The cursor names the last one shown. */

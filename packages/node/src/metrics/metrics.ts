@@ -1,26 +1,25 @@
 /**
- * What a node counts, for Prometheus. The parts of the node are asked for their state when somebody
- * scrapes; only what has no state elsewhere is counted here.
+ * What a node counts, for Prometheus: only what has no state elsewhere. Each is counted once for a group,
+ * a read or a job, never for each record.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { HintStats } from '../api/service.js';
-
-/** What a scrape asks the parts of a node. */
-export interface MetricSources {
-  hints(): HintStats;
-  totals(): { partitions: number; records: number };
-  writeQueueBytes(): number;
-  jobs(): Readonly<Record<string, number>>;
-  cachedTrees(): number;
-  peers(): readonly { id: string; alive: boolean }[];
-}
+import { CONSISTENCY_LEVELS, type ConsistencyLevel } from '@mendlog/core';
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { type MetricSources, registerStateGauges } from './state-gauges.js';
 
 /** Seconds; from a commit on a fast disk to the time-outs. */
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
+/** Refused: nothing was written. Unknown: the records may be stored or not. */
+const WRITE_OUTCOMES = ['acknowledged', 'refused', 'unknown'] as const;
+export type WriteOutcome = (typeof WRITE_OUTCOMES)[number];
+const READ_OUTCOMES = ['answered', 'failed'] as const;
+export type ReadResult = (typeof READ_OUTCOMES)[number];
+
+/** Seconds; from a comparison of equal roots to the streaming of a whole partition. */
+const JOB_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
+
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #sources: MetricSources;
   readonly #jobsCompleted = this.#counter(
     'reconciliation_jobs_completed_total',
     'Anti-entropy jobs that completed',
@@ -45,7 +44,7 @@ export class Metrics {
   readonly #writes = this.#counter(
     'mendlog_writes_total',
     'Groups of records written through this coordinator',
-    ['outcome'],
+    ['outcome', 'consistency'],
   );
   readonly #records = this.#counter(
     'mendlog_records_written_total',
@@ -55,34 +54,52 @@ export class Metrics {
     'mendlog_bytes_written_total',
     'Bytes of values acknowledged by this coordinator',
   );
-  readonly #reads = this.#counter('mendlog_reads_total', 'Ranges read through this coordinator', ['outcome']);
+  readonly #reads = this.#counter('mendlog_reads_total', 'Ranges read through this coordinator', [
+    'outcome',
+    'consistency',
+  ]);
   readonly #writeSeconds = this.#histogram(
     'mendlog_write_seconds',
     'Time from submission to acknowledgement',
+    LATENCY_BUCKETS,
   );
-  readonly #readSeconds = this.#histogram('mendlog_read_seconds', 'Time of a quorum read');
+  readonly #readSeconds = this.#histogram('mendlog_read_seconds', 'Time of a read', LATENCY_BUCKETS);
+  readonly #jobSeconds = this.#histogram(
+    'mendlog_reconciliation_job_seconds',
+    'Time of an attempt of an anti-entropy job',
+    JOB_BUCKETS,
+  );
 
   constructor(nodeId: string, sources: MetricSources) {
-    this.#sources = sources;
     this.#registry.setDefaultLabels({ node: nodeId });
     collectDefaultMetrics({ register: this.#registry });
-    this.#gauges();
+    registerStateGauges(this.#registry, sources);
+    // A series that begins with its first event hides that event from rate(): all begin at 0.
+    for (const consistency of CONSISTENCY_LEVELS) {
+      for (const outcome of WRITE_OUTCOMES) this.#writes.inc({ outcome, consistency }, 0);
+      for (const outcome of READ_OUTCOMES) this.#reads.inc({ outcome, consistency }, 0);
+    }
+    for (const direction of ['sent', 'received']) this.#repairBytes.inc({ direction }, 0);
   }
 
   wrote(
-    outcome: 'acknowledged' | 'refused' | 'unknown',
-    size: { records: number; bytes: number },
+    outcome: WriteOutcome,
+    group: { consistency: ConsistencyLevel; records: number; bytes: number },
     seconds: number,
   ): void {
-    this.#writes.inc({ outcome });
+    this.#writes.inc({ outcome, consistency: group.consistency });
     if (outcome !== 'acknowledged') return;
-    this.#records.inc(size.records);
-    this.#bytes.inc(size.bytes);
+    this.#records.inc(group.records);
+    this.#bytes.inc(group.bytes);
     this.#writeSeconds.observe(seconds);
   }
 
-  readRanges(outcome: 'answered' | 'failed', ranges: number, seconds: number): void {
-    this.#reads.inc({ outcome }, ranges);
+  readRanges(
+    outcome: ReadResult,
+    read: { consistency: ConsistencyLevel; ranges: number },
+    seconds: number,
+  ): void {
+    this.#reads.inc({ outcome, consistency: read.consistency }, read.ranges);
     if (outcome === 'answered') this.#readSeconds.observe(seconds);
   }
 
@@ -94,7 +111,8 @@ export class Metrics {
     this.#comparisons.inc();
   }
 
-  jobEnded(ended: 'completed' | 'failed'): void {
+  jobEnded(ended: 'completed' | 'failed', seconds: number): void {
+    this.#jobSeconds.observe(seconds);
     if (ended === 'completed') this.#jobsCompleted.inc();
     else this.#jobsFailed.inc();
   }
@@ -110,71 +128,11 @@ export class Metrics {
     return await this.#registry.metrics();
   }
 
-  #gauges(): void {
-    const { hints, totals, writeQueueBytes, jobs, cachedTrees, peers } = this.#sources;
-    this.#gauge('hints_pending', 'Hints that wait for their target', (gauge) => gauge.set(hints().pending));
-    this.#gauge(
-      'mendlog_hints_pending_by_target',
-      'Hints that wait, by target',
-      (gauge) => {
-        gauge.reset();
-        for (const [target, pending] of Object.entries(hints().byTarget)) gauge.set({ target }, pending);
-      },
-      ['target'],
-    );
-    this.#gauge(
-      'mendlog_hints_total',
-      'Hints since the start of this process, by what became of them',
-      (gauge) => {
-        const { stored, replayed, expired, dropped, failed } = hints();
-        for (const [state, number] of Object.entries({ stored, replayed, expired, dropped, failed }))
-          gauge.set({ state }, number);
-      },
-      ['state'],
-    );
-    this.#gauge('mendlog_partitions', 'Partitions on this replica', (gauge) =>
-      gauge.set(totals().partitions),
-    );
-    this.#gauge('mendlog_records', 'Records on this replica', (gauge) => gauge.set(totals().records));
-    this.#gauge('mendlog_write_queue_bytes', 'Bytes that wait for a group commit', (gauge) =>
-      gauge.set(writeQueueBytes()),
-    );
-    this.#gauge('mendlog_merkle_cached_trees', 'Merkle trees that are kept', (gauge) =>
-      gauge.set(cachedTrees()),
-    );
-    this.#gauge(
-      'mendlog_jobs',
-      'Anti-entropy jobs that are kept, by status',
-      (gauge) => {
-        for (const [status, number] of Object.entries(jobs())) gauge.set({ status }, number);
-      },
-      ['status'],
-    );
-    this.#gauge(
-      'mendlog_peer_up',
-      '1 while a peer is alive',
-      (gauge) => {
-        for (const { id, alive } of peers()) gauge.set({ peer: id }, alive ? 1 : 0);
-      },
-      ['peer'],
-    );
-  }
-
   #counter<Label extends string>(name: string, help: string, labelNames: Label[] = []): Counter<Label> {
     return new Counter({ name, help, labelNames, registers: [this.#registry] });
   }
 
-  #histogram(name: string, help: string): Histogram {
-    return new Histogram({ name, help, buckets: LATENCY_BUCKETS, registers: [this.#registry] });
-  }
-
-  #gauge(name: string, help: string, collect: (gauge: Gauge) => void, labelNames: string[] = []): void {
-    const gauge: Gauge = new Gauge({
-      name,
-      help,
-      labelNames,
-      registers: [this.#registry],
-      collect: () => collect(gauge),
-    });
+  #histogram(name: string, help: string, buckets: number[]): Histogram {
+    return new Histogram({ name, help, buckets, registers: [this.#registry] });
   }
 }

@@ -22,7 +22,7 @@ const staticSteps = [
     args: [
       tool('dependency-cruiser/bin/dependency-cruise.mjs'),
       ...['--config', 'dependency-cruiser.cjs'],
-      ...['packages', 'bench', 'examples', 'tests', 'scripts'],
+      ...['packages', 'bench', 'examples', 'tests', 'tests-ci', 'scripts'],
     ],
   },
   {
@@ -92,7 +92,8 @@ if (!process.argv.includes('--static')) {
   runVitest();
   for (const step of dynamicSteps) runStep(step);
   console.log(
-    'Left to .ci/run, which needs more than Node.js: the Rust crate, and the WebAssembly built from it.',
+    'Left to .ci/run, which needs more than Node.js: the Rust crate, the WebAssembly built from it, and tests-ci ' +
+      '(dashboards and alerts on a real Prometheus).',
   );
 }
 console.log(`${passed} passed, ${failed} failed`);

@@ -53,6 +53,15 @@ export class Nodes implements AsyncDisposable {
     for (const nodeId of nodeIds) this.#commands.delete(nodeId);
   }
 
+  /** Waits until these nodes see that one down. */
+  async waitUntilSeenDown(down: NodeId, by: readonly NodeId[]): Promise<void> {
+    await eventually(
+      `${by.join(', ')} to see that ${down} is down`,
+      () => Promise.all(by.map((nodeId) => this.get<Health>(nodeId, '/api/health'))),
+      (views) => views.every(({ nodes }) => nodes.find(({ id }) => id === down)?.status === 'DOWN'),
+    );
+  }
+
   /** Waits until no node keeps a hint. Hints that could not be replayed fail it. */
   async waitUntilHintsAreReplayed(): Promise<void> {
     await eventually(

@@ -7,6 +7,7 @@ import {
   MendlogError,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
+  type PartitionSummary,
   type RecordId,
   type Store,
   TAG_BYTES,
@@ -121,7 +122,7 @@ export function createNodeService(options: NodeServiceOptions): Service {
     summary: async () => [summaryOf(options)],
     async partitions({ cursor = '', limit }) {
       const names = new Set(catalog.configured().map(({ partition }) => partition));
-      for (const { partition, records } of store.partitions()) if (records > 0) names.add(partition);
+      for (const { partition } of heldPartitions(store)) names.add(partition);
       const left = [...names].filter((name) => name > cursor).sort();
       const page = left.slice(0, limit).map((partition) => {
         const { bytes = 0, head = 0, records = 0, trimmedTo = 0 } = store.summary(partition) ?? {};
@@ -166,8 +167,13 @@ function rangeOfId(id: RecordId): VersionRange {
   };
 }
 
+/** Without those that are empty: of a dropped one the watermark is left, and not on every replica. */
+function heldPartitions(store: Store): PartitionSummary[] {
+  return store.partitions().filter(({ records }) => records > 0);
+}
+
 export function storeTotals(store: Store): Totals {
-  const partitions = store.partitions();
+  const partitions = heldPartitions(store);
   return {
     partitions: partitions.length,
     records: partitions.reduce((sum, { records }) => sum + records, 0),
@@ -176,8 +182,7 @@ export function storeTotals(store: Store): Totals {
 
 /** Partitions by name; the root of the node is the keyed hash of all names and roots. */
 function summaryOf({ store, peers, kernel, secret }: NodeServiceOptions): Summary {
-  const partitions = store
-    .partitions()
+  const partitions = heldPartitions(store)
     .sort((a, b) => (a.partition < b.partition ? -1 : 1))
     .map(({ partition, records, head, root }) => ({
       partitionId: partition,

@@ -100,7 +100,8 @@ export class PartitionChanges {
     const primaries = placement.primaries(partition);
     const head = await this.#head(partition, primaries);
     // Without its options it may have other primaries, and a majority of those must know as well.
-    await this.trimTo(partition, head, [primaries, placement.defaultPrimaries(partition)]);
+    const lists = [primaries, placement.defaultPrimaries(partition)];
+    if (head > 0) await this.trimTo(partition, head, lists);
     if (catalog.isConfigured(partition)) await this.#putOptions(partition, {});
     return this.#details(partition);
   }

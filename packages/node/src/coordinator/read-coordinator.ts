@@ -75,11 +75,12 @@ export class ReadCoordinator {
   /** One outcome for each range, in order. All ranges are of one partition. */
   async read(partition: string, ranges: readonly VersionRange[], level: Level): Promise<ReadOutcome[]> {
     const primaries = this.#options.placement.primaries(partition);
-    const needed = answersNeeded(this.#options.levelOf(partition, level), primaries.length);
+    const consistency = this.#options.levelOf(partition, level);
+    const needed = answersNeeded(consistency, primaries.length);
     const { metrics, readRepair, readRepairChance } = this.#options;
     const startedMs = performance.now();
     const failed = new Set<string>();
-    const counted = { consistency: level, ranges: ranges.length };
+    const counted = { consistency, ranges: ranges.length };
     for (;;) {
       try {
         const replicas = this.#choose(primaries, needed, failed);

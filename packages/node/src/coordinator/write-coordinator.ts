@@ -95,7 +95,8 @@ export class WriteCoordinator {
   /** Never rejects: what goes wrong is the group's outcome. */
   submit(values: PackedGroup, level: Level): Promise<AppendOutcome> {
     const startedMs = performance.now();
-    const group = { consistency: level, records: values.ends.length, bytes: values.bytes.length };
+    const consistency = this.#options.levelOf(values.partition, level);
+    const group = { consistency, records: values.ends.length, bytes: values.bytes.length };
     return new Promise((resolve) => {
       const answer = (outcome: AppendOutcome) => {
         this.#options.metrics.wrote(verdictOf(outcome), group, (performance.now() - startedMs) / 1000);
@@ -103,7 +104,6 @@ export class WriteCoordinator {
       };
       try {
         const primaries = this.#options.placement.primaries(values.partition);
-        const consistency = this.#options.levelOf(values.partition, level);
         const needed = answersNeeded(consistency, primaries.length);
         this.#admit(values, primaries, needed);
         this.#queue.push({ values, primaries, consistency, needed, answer });

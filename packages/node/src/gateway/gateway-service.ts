@@ -32,25 +32,26 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
     peers.connectionTo(coordinatorOf(partition)).call;
 
   /**
-   * The answers of all live nodes, and who could not be asked: a node that dies on the way is one of
+   * The answers of all live nodes, in the order of the nodes, and who could not be asked: a node that dies on the way is one of
    * them. UNAVAILABLE where nobody answers.
    */
   const askAll = async <Answer>(
     ask: (call: PeerConnection['call']) => Promise<Answer>,
   ): Promise<Answers<Answer>> => {
-    const answers: Answer[] = [];
     const unreachable: string[] = [];
-    await Promise.all(
+    const answered = await Promise.all(
       peers.nodeIds.map(async (nodeId) => {
         try {
-          answers.push(await ask(peers.connectionTo(nodeId).call));
+          return [await ask(peers.connectionTo(nodeId).call)];
         } catch (thrown) {
           const error = toMendlogError(thrown);
           if (error.code !== 'UNREACHABLE' && error.code !== 'CONNECTION_LOST') throw error;
           unreachable.push(nodeId);
+          return [];
         }
       }),
     );
+    const answers = answered.flatMap((answer) => answer);
     if (answers.length > 0)
       return { answers, ...(unreachable.length > 0 ? { unreachable: unreachable.sort() } : {}) };
     throw new MendlogError('UNAVAILABLE', 'no node can be reached', { details: { missing: peers.nodeIds } });

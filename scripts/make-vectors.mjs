@@ -304,7 +304,255 @@ const merkleTree = [
   });
 });
 
-for (const [call, vectors] of Object.entries({ deriveKey, tags, addTags, sumRows, diffRows, merkleTree })) {
+const SYMBOLS_MAX = 2 ** 20;
+const COUNTER_MAX = 2 ** 53 - 1;
+const cell = (counters, tags, checks, count) => {
+  const bytes = Buffer.alloc(24);
+  bytes.writeBigUInt64LE(BigInt.asUintN(56, BigInt(counters)), 0);
+  bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(tags)), 8);
+  bytes.writeUInt32LE(checks >>> 0, 16);
+  bytes.writeInt32LE(count, 20);
+  return hex(bytes);
+};
+
+/** Items `from`, `from` + 1, ...: item i has counter 1,000 i, and the tag of its number. */
+const items = (count, from = 0) => {
+  const counters = Array.from({ length: count }, (_, i) => (from + i) * 1000);
+  const tags = counters.map((counter) => {
+    const out = new Uint8Array(16);
+    oracle.tags(bytesOf(KEY), Buffer.from(String(counter)), Uint32Array.of(String(counter).length), out);
+    return hex(out);
+  });
+  return { counters, tags };
+};
+const together = (...lists) => ({
+  counters: lists.flatMap((list) => list.counters),
+  tags: lists.flatMap((list) => list.tags),
+});
+
+/** The cells of a sketch over the items given, after those that are removed. */
+const sketchOf = (symbols, added, removed = items(0), first = 0) => {
+  const cells = new Uint8Array(symbols * 24);
+  for (const [{ counters, tags }, sign] of [
+    [added, 1],
+    [removed, -1],
+  ]) {
+    oracle.addToSketch(cells, first, Float64Array.from(counters), bytesOf(tags.join('')), sign);
+  }
+  return hex(cells);
+};
+
+const extremes = { counters: [0, COUNTER_MAX, 1], tags: [zeros(16), 'ff'.repeat(16), pattern16()] };
+function pattern16() {
+  return hex(bytesOf(pattern(16)));
+}
+
+const addToSketch = [
+  { name: 'no items', cells: cell(1, 2, 3, 4), items: items(0) },
+  { name: 'no cells', cells: '', items: items(3) },
+  { name: 'one item', symbols: 64, items: items(1) },
+  { name: 'extreme counters and tags', symbols: 16, items: extremes },
+  { name: 'extremes removed', symbols: 16, items: extremes, sign: -1 },
+  { name: 'many items', symbols: 128, items: items(200) },
+  {
+    name: 'many items removed from a full sketch',
+    cells: sketchOf(32, items(60)),
+    items: items(25, 10),
+    sign: -1,
+  },
+  { name: 'later symbols', symbols: 32, first: 1024, items: items(100) },
+  { name: 'the last symbols of all', symbols: 8, first: SYMBOLS_MAX - 8, items: items(2000) },
+  { name: 'an item twice', symbols: 8, items: together(items(1), items(1)) },
+  { name: 'sums that wrap', cells: cell(-1, -1, -1, 2 ** 31 - 1), items: items(1) },
+  {
+    name: 'a top byte of the counters is dropped where an item lands',
+    cells: 'ff'.repeat(24),
+    items: items(1),
+  },
+  {
+    name: 'a negative counter',
+    symbols: 1,
+    items: { counters: [-1], tags: [zeros(16)] },
+    error: 'TypeError',
+  },
+  { name: 'half a counter', symbols: 1, items: { counters: [0.5], tags: [zeros(16)] }, error: 'TypeError' },
+  {
+    name: 'a counter of 2^53',
+    symbols: 1,
+    items: { counters: [2 ** 53], tags: [zeros(16)] },
+    error: 'TypeError',
+  },
+  {
+    name: 'a bad counter after a good one',
+    symbols: 1,
+    items: { counters: [1, 1e300], tags: [zeros(16), zeros(16)] },
+    error: 'TypeError',
+  },
+  { name: 'a truncated tag', symbols: 1, items: { counters: [1], tags: [zeros(15)] }, error: 'TypeError' },
+  { name: 'too many tags', symbols: 1, items: { counters: [1], tags: [zeros(32)] }, error: 'TypeError' },
+  { name: 'a truncated cell', cells: zeros(23), items: items(0), error: 'TypeError' },
+  { name: 'a sign of 0', symbols: 1, items: items(1), sign: 0, error: 'TypeError' },
+  { name: 'beyond the last symbol', symbols: 2, first: SYMBOLS_MAX - 1, items: items(1), error: 'TypeError' },
+  { name: 'the largest first symbol', symbols: 1, first: 2 ** 32 - 1, items: items(1), error: 'TypeError' },
+].map(({ items: { counters, tags }, symbols, ...given }) => {
+  const cells = given.cells ?? zeros(symbols * 24);
+  const vector = { first: 0, sign: 1, ...given, cells, counters, tags: tags.join('') };
+  return answered(vector, () => {
+    const changed = Uint8Array.from(bytesOf(cells));
+    oracle.addToSketch(changed, vector.first, Float64Array.from(counters), bytesOf(vector.tags), vector.sign);
+    return { cellsOut: hex(changed) };
+  });
+});
+
+const subtractSketch = [
+  { name: 'no cells', cells: '', other: '' },
+  { name: 'equal', cells: sketchOf(8, items(20)), other: sketchOf(8, items(20)) },
+  { name: 'some items more', cells: sketchOf(16, items(23)), other: sketchOf(16, items(20)) },
+  { name: 'everything wraps', cells: cell(0, 0, 0, -(2 ** 31)), other: cell(-1, -1, -1, 2 ** 31 - 1) },
+  { name: 'other is shorter', cells: zeros(48), other: zeros(24), error: 'TypeError' },
+  { name: 'truncated cells', cells: zeros(47), other: zeros(47), error: 'TypeError' },
+].map((vector) =>
+  answered(vector, () => {
+    const changed = Uint8Array.from(bytesOf(vector.cells));
+    oracle.subtractSketch(changed, bytesOf(vector.other));
+    return { cellsOut: hex(changed) };
+  }),
+);
+
+/** The item alone, as peeling writes it. */
+const itemCell = (item, sign = 1) => (sign === 1 ? sketchOf(1, item) : sketchOf(1, items(0), item));
+const progressed = (...numbers) => numbers;
+const partly = (() => {
+  // What is left of 40 symbols after the first 20 were peeled; then the others are appended.
+  const all = sketchOf(60, items(20), items(10, 100));
+  const cells = Buffer.from(all.slice(0, 20 * 48), 'hex');
+  const found = new Uint8Array(cells.length);
+  const progress = new Uint32Array(3);
+  oracle.peelSketch(cells, found, progress);
+  return {
+    cells: hex(cells) + all.slice(20 * 48),
+    items: hex(found) + zeros(40 * 24),
+    progress: [...progress],
+  };
+})();
+const peelSketch = [
+  { name: 'no symbols', cells: '' },
+  { name: 'nothing differs', cells: zeros(4 * 24) },
+  { name: 'one item, one symbol', cells: itemCell(items(1)) },
+  { name: 'one item of the right side', cells: itemCell(items(1), -1) },
+  { name: 'extreme items', cells: sketchOf(16, extremes) },
+  { name: 'both sides', cells: sketchOf(64, items(12), items(15, 50)) },
+  { name: 'many of both sides', cells: sketchOf(400, items(100), items(150, 500)) },
+  { name: 'too few symbols', cells: sketchOf(20, items(12), items(15, 50)) },
+  { name: 'more symbols arrived', ...partly },
+  {
+    name: 'no more symbols arrived',
+    cells: zeros(24),
+    items: itemCell(items(1)),
+    progress: progressed(1, 1, 0),
+  },
+  { name: 'an item twice on one side', cells: sketchOf(16, together(items(1), items(1), items(1, 9))) },
+  { name: 'a count of 1 without an item', cells: cell(1, 2, 3, 1) + cell(0, 0, 0, -1) },
+  { name: 'a counter above 2^53 - 1', cells: cell(2n ** 53n, 5, 7, 1) },
+  { name: 'any bytes', cells: pattern(40 * 24) },
+  {
+    name: 'an item in one of its symbols only',
+    cells: itemCell(items(1)) + zeros(63 * 24),
+    error: 'RangeError',
+  },
+  {
+    name: 'an item where it is not mapped to',
+    cells: zeros(2 * 24) + itemCell(items(1, 7)),
+    error: 'RangeError',
+  },
+  { name: 'items shorter than cells', cells: zeros(48), items: zeros(24), error: 'TypeError' },
+  { name: 'a truncated cell', cells: zeros(23), error: 'TypeError' },
+  { name: 'a progress of 2 numbers', cells: zeros(24), progress: progressed(0, 0), error: 'TypeError' },
+  { name: 'more peeled than there are', cells: zeros(24), progress: progressed(2, 0, 0), error: 'TypeError' },
+  { name: 'more found than there are', cells: zeros(24), progress: progressed(1, 2, 0), error: 'TypeError' },
+  { name: 'an item found that is none', cells: zeros(24), progress: progressed(1, 1, 0), error: 'TypeError' },
+].map((given) => {
+  const vector = { items: zeros(bytesOf(given.cells).length), progress: [0, 0, 0], ...given };
+  return answered(vector, () => {
+    const cells = Uint8Array.from(bytesOf(vector.cells));
+    const found = Uint8Array.from(bytesOf(vector.items));
+    const progress = Uint32Array.from(vector.progress);
+    oracle.peelSketch(cells, found, progress);
+    return { cellsOut: hex(cells), itemsOut: hex(found), progressOut: [...progress] };
+  });
+});
+
+const counts = (...list) => list.map((count, i) => cell(i, -i, i * 7, count)).join('');
+const encodeSymbols = [
+  { name: 'no symbols', cells: '' },
+  { name: 'an empty sketch', cells: zeros(10 * 24) },
+  { name: 'a sketch', cells: sketchOf(100, items(300)) },
+  { name: 'later symbols', first: 1024, cells: sketchOf(20, items(300), items(0), 1024) },
+  { name: 'the last symbol of all', first: SYMBOLS_MAX - 1, cells: cell(1, 2, 3, 4) },
+  { name: 'extreme counts', cells: counts(2 ** 31 - 1, -(2 ** 31), 0, -1, 2 ** 31 - 1, 5, -5, -4) },
+  { name: 'extreme sums', cells: cell(-1, -1, -1, 0) },
+  { name: 'a top byte of the counters is dropped', cells: 'ff'.repeat(24) },
+  { name: 'a truncated cell', cells: zeros(25), messageOutLength: 31, error: 'TypeError' },
+  { name: 'a short output', cells: zeros(24), messageOutLength: 30, error: 'TypeError' },
+  { name: 'a long output', cells: zeros(24), messageOutLength: 32, error: 'TypeError' },
+  { name: 'beyond the last symbol', first: SYMBOLS_MAX, cells: zeros(24), error: 'TypeError' },
+].map((given) => {
+  const messageOutLength = 7 + bytesOf(given.cells).length;
+  const vector = { first: 0, messageOutLength, ...given };
+  return answered(vector, () => {
+    const out = new Uint8Array(vector.messageOutLength);
+    const length = oracle.encodeSymbols(bytesOf(vector.cells), vector.first, out);
+    return { message: hex(out.subarray(0, length)) };
+  });
+});
+
+const good = encodeSymbols.filter((vector) => vector.error === undefined);
+const sample = encodeSymbols.find(({ name }) => name === 'extreme counts').message;
+const header = (...bytes) => hex(Uint8Array.from(bytes));
+const decodeSymbols = [
+  ...good.map(({ name, message, first, cells }) => ({
+    name,
+    message,
+    first,
+    room: bytesOf(cells).length / 24,
+  })),
+  { name: 'more room than symbols', message: sample, room: 9 },
+  { name: 'less room than symbols', message: sample, room: 7, error: 'RangeError' },
+  { name: 'nothing', message: '', error: 'RangeError' },
+  { name: 'version 2', message: header(2, 0, 0), error: 'RangeError' },
+  { name: 'another first symbol', message: header(1, 1, 0), error: 'RangeError' },
+  { name: 'only a version', message: header(1), error: 'RangeError' },
+  { name: 'a symbol that is cut', message: sample.slice(0, -2), error: 'RangeError' },
+  {
+    name: 'a symbol that is cut after its checks',
+    message: header(1, 0, 1) + zeros(19),
+    error: 'RangeError',
+  },
+  { name: 'a byte too many', message: `${sample}00`, error: 'RangeError' },
+  { name: '2^32 - 1 symbols', message: header(1, 0, 255, 255, 255, 255, 15), error: 'RangeError' },
+  { name: '2^32 symbols', message: header(1, 0, 128, 128, 128, 128, 16), error: 'RangeError' },
+  { name: 'a number of 6 bytes', message: header(1, 0, 128, 128, 128, 128, 128, 0), error: 'RangeError' },
+  { name: 'a number in a longer form', message: header(1, 128, 0, 0), error: 'RangeError' },
+  { name: 'a count in a longer form', message: `${header(1, 0, 1) + zeros(19)}8000`, error: 'RangeError' },
+  {
+    name: 'beyond the last symbol',
+    message: header(1, 0, 0),
+    first: SYMBOLS_MAX,
+    room: 1,
+    error: 'TypeError',
+  },
+].map((given) => {
+  const vector = { first: 0, room: 8, ...given };
+  return answered(vector, () => {
+    const cells = new Uint8Array(vector.room * 24);
+    const symbols = oracle.decodeSymbols(bytesOf(vector.message), vector.first, cells);
+    return { cells: hex(cells.subarray(0, symbols * 24)) };
+  });
+});
+
+const sketch = { addToSketch, subtractSketch, peelSketch, encodeSymbols, decodeSymbols };
+const all = { deriveKey, tags, addTags, sumRows, diffRows, merkleTree, ...sketch };
+for (const [call, vectors] of Object.entries(all)) {
   const lines = vectors.map((vector) => `  ${JSON.stringify(vector)}`);
   const path = fileURLToPath(new URL(`../crates/merkle/vectors/${call}.json`, import.meta.url));
   writeFileSync(path, `[\n${lines.join(',\n')}\n]\n`);

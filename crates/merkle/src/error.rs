@@ -28,13 +28,36 @@ pub enum KernelError {
     IndexTooLarge { list: &'static str, position: usize },
     /// A tree deeper than [`crate::MERKLE_DEPTH_MAX`].
     DepthTooLarge { depth: u32, depth_max: u32 },
+    /// A counter that is no integer from 0 to 2^53 - 1.
+    NotACounter { item: usize },
+    /// A sketch of more than [`crate::SKETCH_SYMBOLS_MAX`] symbols.
+    TooManySymbols { first: usize, symbols: usize },
+    /// The progress of a decoding counts more than there are symbols.
+    ProgressBeyondSymbols { peeled: usize, found: usize, symbols: usize },
+    /// Among the items found before is one that peeling did not write.
+    NotAnItem { item: usize },
+    /// Symbols contradict each other: an item came out of a symbol that it does not belong to.
+    ItemNotMapped { symbol: usize },
+    /// Symbols contradict each other: an item came out a second time.
+    ItemTwice { counter: u64 },
+    /// Symbols contradict each other: each can give one item, and there was one more.
+    MoreItemsThanSymbols { symbols: usize },
+    /// A message of symbols that does not have the format.
+    MalformedSymbols { reason: &'static str, at: usize },
 }
 
 impl KernelError {
     /// Whether the caller broke the contract of the call (a `TypeError` in JavaScript).
-    /// Otherwise the call was well formed and the stored rows contradict it (a `RangeError`).
+    /// Otherwise the call was well formed, and what is stored or came from a peer is wrong (a `RangeError`).
     pub fn is_misuse(&self) -> bool {
-        !matches!(self, Self::CountBelowZero { .. })
+        !matches!(
+            self,
+            Self::CountBelowZero { .. }
+                | Self::ItemNotMapped { .. }
+                | Self::ItemTwice { .. }
+                | Self::MoreItemsThanSymbols { .. }
+                | Self::MalformedSymbols { .. }
+        )
     }
 }
 
@@ -72,6 +95,32 @@ impl fmt::Display for KernelError {
             }
             Self::DepthTooLarge { depth, depth_max } => {
                 write!(f, "depth is {depth}: the largest is {depth_max}")
+            }
+            Self::NotACounter { item } => {
+                write!(f, "counters[{item}] is not an integer from 0 to 2^53 - 1")
+            }
+            Self::TooManySymbols { first, symbols } => write!(
+                f,
+                "{symbols} symbols from symbol {first} on: a sketch has at most {}",
+                crate::SKETCH_SYMBOLS_MAX
+            ),
+            Self::ProgressBeyondSymbols { peeled, found, symbols } => {
+                write!(f, "progress says {peeled} symbols and {found} items: there are {symbols} symbols")
+            }
+            Self::NotAnItem { item } => {
+                write!(f, "item {item} is none that peeling wrote: pass items and progress on unchanged")
+            }
+            Self::ItemNotMapped { symbol } => {
+                write!(f, "symbol {symbol} shows an item that does not belong to it")
+            }
+            Self::ItemTwice { counter } => {
+                write!(f, "the symbols show the item of counter {counter} twice")
+            }
+            Self::MoreItemsThanSymbols { symbols } => {
+                write!(f, "the {symbols} symbols show more items than there are symbols")
+            }
+            Self::MalformedSymbols { reason, at } => {
+                write!(f, "the message of symbols {reason} (at byte {at})")
             }
         }
     }

@@ -2,69 +2,12 @@
 //! by scripts/make-vectors.mjs. A vector that names an error must be refused
 //! and leave the output as it was.
 
-use std::fmt::Debug;
-use std::path::Path;
+mod support;
 
-use mendlog_merkle::{
-    KernelError, Sign, TAG_BYTES, add_tags, derive_key, diff_rows, merkle_tree, sum_rows, tags,
-};
+use mendlog_merkle::{Sign, TAG_BYTES, add_tags, derive_key, diff_rows, merkle_tree, sum_rows, tags};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
-/// What fills an output before a call.
-const UNTOUCHED: u8 = 0xa5;
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Bytes {
-    Hex(String),
-    /// So many bytes, byte i being i mod 251.
-    Pattern {
-        pattern: usize,
-    },
-}
-
-impl Bytes {
-    fn get(&self) -> Vec<u8> {
-        match self {
-            Self::Hex(text) => unhex(text),
-            Self::Pattern { pattern } => (0..*pattern).map(|i| (i % 251) as u8).collect(),
-        }
-    }
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    assert!(text.len().is_multiple_of(2), "half a byte in {text}");
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn read<T: DeserializeOwned>(call: &str) -> Vec<T> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(format!("{call}.json"));
-    let vectors: Vec<T> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    assert!(!vectors.is_empty());
-    vectors
-}
-
-/// Whether the vector was to succeed, having checked that the call did what it says.
-fn succeeded<T: Debug>(name: &str, result: &Result<T, KernelError>, error: Option<&str>) -> bool {
-    match (result, error) {
-        (Ok(_), None) => true,
-        (Err(refused), Some(expected)) => {
-            let class = if refused.is_misuse() { "TypeError" } else { "RangeError" };
-            assert_eq!(class, expected, "{name}: {refused}");
-            false
-        }
-        _ => panic!("{name}: got {result:?}, expected error {error:?}"),
-    }
-}
-
-fn assert_untouched(name: &str, output: &[u8]) {
-    assert!(output.iter().all(|&byte| byte == UNTOUCHED), "{name}: written before it was refused");
-}
+use support::{Bytes, UNTOUCHED, assert_untouched, hex, read, succeeded};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

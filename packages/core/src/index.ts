@@ -33,11 +33,15 @@ export {
 export { type RetainedRecord, type Retention, retentionCut } from './catalog/retention.js';
 export { answersNeeded, CONSISTENCY_LEVELS, type ConsistencyLevel, majorityOf } from './consistency.js';
 export {
+  CELL_BYTES,
   type DigestKernel,
   INDEXED_ROW_BYTES,
   KEY_BYTES,
   type KernelKind,
+  PROGRESS_LENGTH,
   ROW_BYTES,
+  SKETCH_SYMBOLS_MAX,
+  symbolsBytesMax,
   TAG_BYTES,
 } from './digest/kernel.js';
 export {
@@ -57,6 +61,7 @@ export {
   type MerkleOptions,
 } from './digest/merkle-layout.js';
 export { createOracleKernel } from './digest/oracle.js';
+export { SketchDecoder, type SketchItem } from './digest/sketch-decoder.js';
 export {
   ERROR_CODES,
   type ErrorCode,

@@ -49,8 +49,22 @@ function createWasmKernel(wasm: WasmModule): DigestKernel {
     sumRows: wasm.sumRows,
     diffRows: wasm.diffRows,
     merkleTree(key, leafRows, depth, nodesOut) {
-      if (depth !== depth >>> 0) throw new TypeError(`depth is ${depth}: expected a small natural number`);
-      wasm.merkleTree(key, leafRows, depth, nodesOut);
+      wasm.merkleTree(key, leafRows, checkUint32('depth', depth), nodesOut);
     },
+    addToSketch(cells, first, counters, tags, sign) {
+      wasm.addToSketch(cells, checkUint32('first', first), counters, tags, sign);
+    },
+    subtractSketch: wasm.subtractSketch,
+    peelSketch: wasm.peelSketch,
+    encodeSymbols: (cells, first, messageOut) =>
+      wasm.encodeSymbols(cells, checkUint32('first', first), messageOut),
+    decodeSymbols: (message, first, cellsOut) =>
+      wasm.decodeSymbols(message, checkUint32('first', first), cellsOut),
   };
+}
+
+function checkUint32(name: string, value: number): number {
+  if (value !== value >>> 0)
+    throw new TypeError(`${name} is ${value}: expected an integer from 0 to 2^32 - 1`);
+  return value;
 }

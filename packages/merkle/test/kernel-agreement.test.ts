@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { loadKernel } from '../src/index.js';
-import { hex, oracleKernel } from './vectors.js';
+import { hex } from './cases.js';
+import { oracleKernel } from './vectors.js';
 
 const wasm = loadKernel({ kind: 'wasm' });
 const kernels = [oracleKernel, wasm];

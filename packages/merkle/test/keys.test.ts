@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { loadKernel, partitionKey, partitionTreeKey } from '../src/index.js';
-import { hex, KERNELS } from './vectors.js';
+import { hex } from './cases.js';
+import { KERNELS } from './vectors.js';
 
 const kernel = loadKernel();
 const secret = Uint8Array.from({ length: 32 }, (_, i) => i);

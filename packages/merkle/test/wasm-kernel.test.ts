@@ -55,6 +55,30 @@ test('wasm memory: flat while batches go through (records=1000000, batch=1000)',
   expect(new DataView(rows.buffer).getBigUint64(16, true)).toBe(250_000n);
 });
 
+test('wasm memory: flat while items enter a sketch (items=10000000, batch=10000)', () => {
+  const kernel = loadKernel({ kind: 'wasm' });
+  const batchItems = 10_000;
+  const batches = 1_000;
+  const cells = new Uint8Array(1_024 * 24);
+  const counters = Float64Array.from({ length: batchItems }, (_, i) => i);
+  const tags = new Uint8Array(batchItems * 16);
+  kernel.tags(
+    new Uint8Array(32),
+    new Uint8Array(batchItems),
+    Uint32Array.from(counters, (i) => i + 1),
+    tags,
+  );
+
+  const batch = () => kernel.addToSketch(cells, 0, counters, tags, 1);
+  batch();
+  const memoryBytes = wasmMemoryBytes();
+  for (let i = 1; i < batches; i += 1) batch();
+
+  expect(wasmMemoryBytes()).toBe(memoryBytes);
+  // Every item is in the first symbol.
+  expect(new DataView(cells.buffer).getInt32(20, true)).toBe(batchItems * batches);
+});
+
 test('wasm memory: a refused call keeps none of it (calls=10000)', () => {
   const kernel = loadKernel({ kind: 'wasm' });
   const frames = new Uint8Array(65_536);

@@ -30,6 +30,64 @@ function addTags(rows, row_of, tags, sign) {
 exports.addTags = addTags;
 
 /**
+ * @param {Uint8Array} cells
+ * @param {number} first
+ * @param {Float64Array | number[]} counters
+ * @param {Uint8Array | number[]} tags
+ * @param {number} sign
+ */
+function addToSketch(cells, first, counters, tags, sign) {
+    const val4 = +first;
+    const val5 = +sign;
+    let ptr0, len0, ptr1, len1, ptr2, len2;
+    try {
+        ptr0 = passArray8ToWasm0(cells, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArrayF64ToWasm0(counters, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+        ptr2 = passArray8ToWasm0(tags, wasm.__wbindgen_malloc);
+        len2 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 1, 1); }
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 8, 8); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.addToSketch(ptr0, len0, cells, val4, ptr1, len1, ptr2, len2, val5);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
+}
+exports.addToSketch = addToSketch;
+
+/**
+ * @param {Uint8Array | number[]} message
+ * @param {number} first
+ * @param {Uint8Array} cells_out
+ * @returns {number}
+ */
+function decodeSymbols(message, first, cells_out) {
+    const val3 = +first;
+    let ptr0, len0, ptr1, len1;
+    try {
+        ptr0 = passArray8ToWasm0(message, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArray8ToWasm0(cells_out, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.decodeSymbols(ptr0, len0, val3, ptr1, len1, cells_out);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return ret[0] >>> 0;
+}
+exports.decodeSymbols = decodeSymbols;
+
+/**
  * @param {string} context
  * @param {Uint8Array | number[]} material
  * @returns {Uint8Array}
@@ -83,6 +141,33 @@ function diffRows(left, right, indexes_out) {
 exports.diffRows = diffRows;
 
 /**
+ * @param {Uint8Array | number[]} cells
+ * @param {number} first
+ * @param {Uint8Array} message_out
+ * @returns {number}
+ */
+function encodeSymbols(cells, first, message_out) {
+    const val3 = +first;
+    let ptr0, len0, ptr1, len1;
+    try {
+        ptr0 = passArray8ToWasm0(cells, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArray8ToWasm0(message_out, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.encodeSymbols(ptr0, len0, val3, ptr1, len1, message_out);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return ret[0] >>> 0;
+}
+exports.encodeSymbols = encodeSymbols;
+
+/**
  * Bytes of linear memory, which can grow and never shrinks: for tests and metrics.
  * @returns {number}
  */
@@ -120,6 +205,56 @@ function merkleTree(key, leaf_rows, depth, nodes_out) {
     }
 }
 exports.merkleTree = merkleTree;
+
+/**
+ * @param {Uint8Array} cells
+ * @param {Uint8Array} items
+ * @param {Uint32Array} progress
+ */
+function peelSketch(cells, items, progress) {
+    let ptr0, len0, ptr1, len1, ptr2, len2;
+    try {
+        ptr0 = passArray8ToWasm0(cells, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArray8ToWasm0(items, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+        ptr2 = passArray32ToWasm0(progress, wasm.__wbindgen_malloc);
+        len2 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 4, 4); }
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.peelSketch(ptr0, len0, cells, ptr1, len1, items, ptr2, len2, progress);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
+}
+exports.peelSketch = peelSketch;
+
+/**
+ * @param {Uint8Array} cells
+ * @param {Uint8Array | number[]} other
+ */
+function subtractSketch(cells, other) {
+    let ptr0, len0, ptr1, len1;
+    try {
+        ptr0 = passArray8ToWasm0(cells, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArray8ToWasm0(other, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.subtractSketch(ptr0, len0, cells, ptr1, len1);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
+}
+exports.subtractSketch = subtractSketch;
 
 /**
  * @param {Uint8Array | number[]} rows

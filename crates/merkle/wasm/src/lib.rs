@@ -55,6 +55,38 @@ pub fn merkle_tree(key: &[u8], leaf_rows: &[u8], depth: u32, nodes_out: &mut [u8
     mendlog_merkle::merkle_tree(key, leaf_rows, depth, nodes_out).map_err(to_js)
 }
 
+#[wasm_bindgen(js_name = addToSketch)]
+pub fn add_to_sketch(
+    cells: &mut [u8],
+    first: usize,
+    counters: &[f64],
+    tags: &[u8],
+    sign: i32,
+) -> Result<(), JsValue> {
+    let sign = Sign::try_from(sign).map_err(to_js)?;
+    mendlog_merkle::add_to_sketch(cells, first, counters, tags, sign).map_err(to_js)
+}
+
+#[wasm_bindgen(js_name = subtractSketch)]
+pub fn subtract_sketch(cells: &mut [u8], other: &[u8]) -> Result<(), JsValue> {
+    mendlog_merkle::subtract_sketch(cells, other).map_err(to_js)
+}
+
+#[wasm_bindgen(js_name = peelSketch)]
+pub fn peel_sketch(cells: &mut [u8], items: &mut [u8], progress: &mut [u32]) -> Result<(), JsValue> {
+    mendlog_merkle::peel_sketch(cells, items, progress).map_err(to_js)
+}
+
+#[wasm_bindgen(js_name = encodeSymbols)]
+pub fn encode_symbols(cells: &[u8], first: usize, message_out: &mut [u8]) -> Result<usize, JsValue> {
+    mendlog_merkle::encode_symbols(cells, first, message_out).map_err(to_js)
+}
+
+#[wasm_bindgen(js_name = decodeSymbols)]
+pub fn decode_symbols(message: &[u8], first: usize, cells_out: &mut [u8]) -> Result<usize, JsValue> {
+    mendlog_merkle::decode_symbols(message, first, cells_out).map_err(to_js)
+}
+
 /// Bytes of linear memory, which can grow and never shrinks: for tests and metrics.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen(js_name = memoryBytes)]

@@ -24,12 +24,33 @@ export const INDEXED_ROW_BYTES = 8 + ROW_BYTES;
 /** Bytes of a key and of a Merkle tree node. */
 export const KEY_BYTES = 32;
 
+/**
+ * Bytes of a cell, which is one symbol of a sketch, little-endian: the sums of counters (u64, modulo
+ * 2^56), of tag prefixes (u64) and of checks (u32), and the count (i32).
+ */
+export const CELL_BYTES = 24;
+
+/** The longest sketch, in symbols: 24 MiB of cells. */
+export const SKETCH_SYMBOLS_MAX = 2 ** 20;
+
+/** Numbers in the progress of a decoding: symbols peeled, items found, cells that are not empty. */
+export const PROGRESS_LENGTH = 3;
+
+/** The longest message of so many symbols, in bytes. */
+export function symbolsBytesMax(symbols: number): number {
+  return 7 + 24 * symbols;
+}
+
 /** Which implementation answers. */
 export type KernelKind = 'native' | 'wasm' | 'oracle';
 
 /**
+ * No call keeps anything: all state is in the buffers of the caller, so kernels are interchangeable
+ * in the middle of a comparison.
+ *
  * Misuse (a buffer of the wrong length, an index out of range) is a
- * `TypeError`, thrown before anything is written.
+ * `TypeError`, input that is wrong in itself (it came from a disk or a peer) a `RangeError`; either
+ * is thrown before anything is written.
  */
 export interface DigestKernel {
   readonly kind: KernelKind;
@@ -68,4 +89,39 @@ export interface DigestKernel {
    * Leaf: keyed BLAKE3 of 0x00 and the row. Inner node: keyed BLAKE3 of 0x01, left, right.
    */
   merkleTree(key: Uint8Array, leafRows: Uint8Array, depth: number, nodesOut: Uint8Array): void;
+
+  /**
+   * Adds (`sign` 1) or removes (`sign` -1) items in the packed `cells` of the symbols `first`,
+   * `first + 1`, ... Item i is the counter `counters[i]` (an integer from 0 to 2^53 - 1) and the first
+   * 8 bytes of tag i of the packed `tags` (16 bytes each).
+   */
+  addToSketch(cells: Uint8Array, first: number, counters: Float64Array, tags: Uint8Array, sign: 1 | -1): void;
+
+  /** Subtracts the symbols of `other` from `cells`, in place; both are of one length. */
+  subtractSketch(cells: Uint8Array, other: Uint8Array): void;
+
+  /**
+   * Takes items out of `cells`, the symbols of a difference from the first on, as far as they allow.
+   * To go on when more symbols have arrived, append them to `cells`, lengthen `items` and call again.
+   *
+   * - `cells`: those after the first `progress[0]` are new, and still hold the items found before;
+   * - `items`, of the length of `cells`: the `progress[1]` items found, each as the cell that holds it
+   *   alone, with count 1 (only on the left side) or -1; those of one call sorted by counter, then prefix;
+   * - `progress`: PROGRESS_LENGTH numbers, zeros at first. With `progress[2]` 0, all items are found.
+   *
+   * Symbols that contradict each other throw a RangeError.
+   */
+  peelSketch(cells: Uint8Array, items: Uint8Array, progress: Uint32Array): void;
+
+  /**
+   * Writes the packed cells, the first of which is symbol `first`, as a message of about 21 bytes a
+   * symbol to `messageOut`, whose length is symbolsBytesMax() of them. Returns the message's length.
+   */
+  encodeSymbols(cells: Uint8Array, first: number, messageOut: Uint8Array): number;
+
+  /**
+   * Reads a message that must begin with symbol `first` into `cellsOut`, and returns how many symbols it
+   * held. One that is malformed, or holds more than there is room for, throws a RangeError.
+   */
+  decodeSymbols(message: Uint8Array, first: number, cellsOut: Uint8Array): number;
 }

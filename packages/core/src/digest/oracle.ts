@@ -9,6 +9,8 @@
 
 import { type DigestKernel, INDEXED_ROW_BYTES, KEY_BYTES, ROW_BYTES, TAG_BYTES } from './kernel.js';
 import { MERKLE_DEPTH_MAX } from './merkle-layout.js';
+import { bytesView, checkLength, checkPacked, concat, equalBytes, readU64, unitsOf } from './oracle-bytes.js';
+import { oracleSketch } from './oracle-sketch.js';
 
 /** The two keyed modes of BLAKE3, with outputs of 32 bytes. */
 export interface OracleBlake3 {
@@ -111,22 +113,20 @@ export function createOracleKernel(blake3: OracleBlake3): DigestKernel {
         );
       }
     },
+
+    ...oracleSketch,
   };
 }
 
 /** Lane 0 sum, lane 1 sum, count. */
 type Row = [bigint, bigint, bigint];
 
-function readU64(bytes: Uint8Array, at: number): bigint {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(at, true);
-}
-
 function readRow(bytes: Uint8Array): Row {
   return [readU64(bytes, 0), readU64(bytes, 8), readU64(bytes, 16)];
 }
 
 function writeRow(bytes: Uint8Array, row: Row): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = bytesView(bytes);
   // setBigUint64 keeps the low 64 bits: this is where the sums wrap.
   for (const [i, value] of row.entries()) view.setBigUint64(i * 8, value, true);
 }
@@ -155,31 +155,4 @@ function checkEnds(frames: Uint8Array, ends: Uint32Array): void {
   if (covered !== frames.length) {
     throw new TypeError(`the last of ends is ${covered}: expected the length of frames, ${frames.length}`);
   }
-}
-
-function checkLength(buffer: string, actual: number, expected: number): void {
-  if (actual !== expected) throw new TypeError(`${buffer} has length ${actual}: expected ${expected}`);
-}
-
-function checkPacked(buffer: string, actual: number, unit: number): void {
-  if (actual % unit !== 0)
-    throw new TypeError(`${buffer} has length ${actual}: expected a multiple of ${unit}`);
-}
-
-function unitsOf(bytes: Uint8Array, unit: number): Uint8Array[] {
-  return Array.from({ length: bytes.length / unit }, (_, i) => bytes.subarray(i * unit, (i + 1) * unit));
-}
-
-function concat(...parts: Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let end = 0;
-  for (const part of parts) {
-    whole.set(part, end);
-    end += part.length;
-  }
-  return whole;
-}
-
-function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, i) => byte === right[i]);
 }

@@ -310,8 +310,8 @@ const cell = (counters, tags, checks, count) => {
   const bytes = Buffer.alloc(24);
   bytes.writeBigUInt64LE(BigInt.asUintN(56, BigInt(counters)), 0);
   bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(tags)), 8);
-  bytes.writeUInt32LE(checks >>> 0, 16);
-  bytes.writeInt32LE(count, 20);
+  bytes.writeInt32LE(count, 16);
+  bytes.writeUInt32LE(checks >>> 0, 20);
   return hex(bytes);
 };
 

@@ -56,6 +56,7 @@ pub(crate) fn item_hash(counter: u64, tag_prefix: u64) -> u64 {
 }
 
 /// Walks the indexes of one item.
+#[derive(Clone, Copy)]
 pub(crate) struct Mapping {
     state: u64,
     index: u64,
@@ -69,6 +70,13 @@ impl Mapping {
 
     pub fn index(&self) -> usize {
         self.index as usize
+    }
+
+    /// Goes to the first index that is not less.
+    pub fn advance_to(&mut self, index: usize) {
+        while self.index() < index {
+            self.advance();
+        }
     }
 
     /// Goes to the next index. Below [`crate::SKETCH_SYMBOLS_MAX`] nothing overflows.

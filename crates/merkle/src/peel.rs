@@ -84,10 +84,9 @@ impl Peeling {
         let hash = sole_item(&item).ok_or(KernelError::NotAnItem { item: position })?;
         self.note_seen(&item)?;
         let mut mapping = Mapping::new(hash);
+        mapping.advance_to(peeled);
         while mapping.index() < self.cells.len() {
-            if mapping.index() >= peeled {
-                self.cells[mapping.index()] = self.cells[mapping.index()].plus(item.negated());
-            }
+            self.cells[mapping.index()] = self.cells[mapping.index()].plus(item.negated());
             mapping.advance();
         }
         Ok(())
@@ -133,25 +132,25 @@ impl Peeling {
     }
 
     fn may_show(&self, symbol: usize) -> bool {
-        self.cells[symbol].count.unsigned_abs() == 1
+        self.cells[symbol].count().unsigned_abs() == 1
     }
 }
 
 /// The hash of the item that the cell holds alone, if it does.
 fn sole_item(cell: &Cell) -> Option<u64> {
-    if cell.count.unsigned_abs() != 1 {
+    if cell.count().unsigned_abs() != 1 {
         return None;
     }
     let (counter, tag_prefix) = identity(cell);
     let hash = item_hash(counter, tag_prefix);
     let alone = Cell::of(counter, tag_prefix, hash);
-    let matches = *cell == if cell.count == 1 { alone } else { alone.negated() };
+    let matches = *cell == if cell.count() == 1 { alone } else { alone.negated() };
     (counter <= COUNTER_MAX && matches).then_some(hash)
 }
 
 /// Counter and tag prefix of a cell of count 1 or -1.
 fn identity(cell: &Cell) -> (u64, u64) {
-    let positive = if cell.count == 1 { *cell } else { cell.negated() };
+    let positive = if cell.count() == 1 { *cell } else { cell.negated() };
     (positive.counters, positive.tags)
 }
 
@@ -178,7 +177,7 @@ mod tests {
     fn counters(items: &[u8], progress: &[u32]) -> Vec<i64> {
         let found = items.as_chunks().0.iter().take(progress[1] as usize).map(Cell::read);
         let mut counters: Vec<i64> =
-            found.map(|item| identity(&item).0 as i64 * i64::from(item.count)).collect();
+            found.map(|item| identity(&item).0 as i64 * i64::from(item.count())).collect();
         counters.sort_unstable();
         counters
     }

@@ -5,11 +5,12 @@
 //! first 8 bytes of its tag:
 //!
 //! ```text
-//! cell (24 bytes, little-endian):
-//!   [ counters u64, mod 2^56 | tag prefixes u64 | checks u32 | count i32 ]
+//! cell (24 bytes, little-endian): [ counters u64, mod 2^56 | tag prefixes u64 | seals u64 ]
+//! seal of an item:                check << 32 | 1
 //! ```
 //!
-//! All sums wrap. So items come and go in any order, and the difference of two
+//! So the low half of the seals is the signed count of the items, and three additions
+//! maintain a cell. All sums wrap. So items come and go in any order, and the difference of two
 //! sketches is the sketch of the items that only one of them holds: `peel` takes
 //! those out again. Sums in place of the usual XOR, because an item that is
 //! inserted twice must show.
@@ -36,14 +37,18 @@ pub(crate) const COUNTERS_MASK: u64 = (1 << 56) - 1;
 pub(crate) struct Cell {
     pub counters: u64,
     pub tags: u64,
-    pub checks: u32,
-    pub count: i32,
+    pub seals: u64,
 }
 
 impl Cell {
     /// The cell of one item.
     pub fn of(counter: u64, tag_prefix: u64, hash: u64) -> Self {
-        Self { counters: counter, tags: tag_prefix, checks: (hash >> 32) as u32, count: 1 }
+        Self { counters: counter, tags: tag_prefix, seals: (hash >> 32 << 32) | 1 }
+    }
+
+    /// How many items it holds; those of the right side of a difference count negative.
+    pub fn count(&self) -> i32 {
+        self.seals as u32 as i32
     }
 
     pub fn is_empty(&self) -> bool {
@@ -54,8 +59,7 @@ impl Cell {
         Self {
             counters: self.counters.wrapping_add(other.counters) & COUNTERS_MASK,
             tags: self.tags.wrapping_add(other.tags),
-            checks: self.checks.wrapping_add(other.checks),
-            count: self.count.wrapping_add(other.count),
+            seals: self.seals.wrapping_add(other.seals),
         }
     }
 
@@ -63,29 +67,38 @@ impl Cell {
         Self {
             counters: self.counters.wrapping_neg() & COUNTERS_MASK,
             tags: self.tags.wrapping_neg(),
-            checks: self.checks.wrapping_neg(),
-            count: self.count.wrapping_neg(),
+            seals: self.seals.wrapping_neg(),
         }
     }
 
     /// The top byte of the counters is ignored.
     pub fn read(bytes: &[u8; CELL_BYTES]) -> Self {
-        let last = read_u64(bytes, 16);
-        Self {
-            counters: read_u64(bytes, 0) & COUNTERS_MASK,
-            tags: read_u64(bytes, 8),
-            checks: last as u32,
-            count: (last >> 32) as i32,
-        }
+        let counters = read_u64(bytes, 0) & COUNTERS_MASK;
+        Self { counters, tags: read_u64(bytes, 8), seals: read_u64(bytes, 16) }
     }
 
     pub fn bytes(&self) -> [u8; CELL_BYTES] {
-        let last = u64::from(self.checks) | u64::from(self.count as u32) << 32;
         let mut bytes = [0; CELL_BYTES];
         bytes[..8].copy_from_slice(&self.counters.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.tags.to_le_bytes());
-        bytes[16..].copy_from_slice(&last.to_le_bytes());
+        bytes[16..].copy_from_slice(&self.seals.to_le_bytes());
         bytes
+    }
+}
+
+/// An item on its way through its symbols.
+#[derive(Clone, Copy)]
+struct Walk {
+    change: Cell,
+    mapping: Mapping,
+}
+
+impl Walk {
+    fn new(counter: u64, tag_prefix: u64, sign: Sign) -> Self {
+        let hash = item_hash(counter, tag_prefix);
+        let alone = Cell::of(counter, tag_prefix, hash);
+        let change = if sign == Sign::Add { alone } else { alone.negated() };
+        Self { change, mapping: Mapping::new(hash) }
     }
 }
 
@@ -99,28 +112,39 @@ pub fn add_to_sketch(
     tags: &[u8],
     sign: Sign,
 ) -> Result<(), KernelError> {
-    let end = check_symbols("cells", first, cells.len())?;
+    check_symbols("cells", first, cells.len())?;
     check_length("tags", tags.len(), counters.len().saturating_mul(TAG_BYTES))?;
     if let Some(item) = counters.iter().position(|&counter| !is_counter(counter)) {
         return Err(KernelError::NotACounter { item });
     }
-    let (cells, _) = cells.as_chunks_mut::<CELL_BYTES>();
-    for (&counter, tag) in counters.iter().zip(tags.chunks_exact(TAG_BYTES)) {
-        let (counter, tag_prefix) = (counter as u64, read_u64(tag, 0));
-        let hash = item_hash(counter, tag_prefix);
-        let alone = Cell::of(counter, tag_prefix, hash);
-        let change = if sign == Sign::Add { alone } else { alone.negated() };
-        let mut mapping = Mapping::new(hash);
-        while mapping.index() < first {
-            mapping.advance();
-        }
-        while mapping.index() < end {
-            let cell = &mut cells[mapping.index() - first];
-            *cell = Cell::read(cell).plus(change).bytes();
-            mapping.advance();
+    // Four items side by side: the steps of one wait for each other, those of several do not.
+    let (cells, _) = cells.as_chunks_mut();
+    let items = counters.iter().zip(tags.chunks_exact(TAG_BYTES));
+    let mut walks = items.map(|(&counter, tag)| Walk::new(counter as u64, read_u64(tag, 0), sign));
+    loop {
+        match [walks.next(), walks.next(), walks.next(), walks.next()] {
+            [Some(a), Some(b), Some(c), Some(d)] => add_walks(cells, first, [a, b, c, d]),
+            [None, ..] => return Ok(()),
+            rest => rest.into_iter().flatten().for_each(|walk| add_walks(cells, first, [walk])),
         }
     }
-    Ok(())
+}
+
+fn add_walks<const WALKS: usize>(cells: &mut [[u8; CELL_BYTES]], first: usize, mut walks: [Walk; WALKS]) {
+    for walk in &mut walks {
+        walk.mapping.advance_to(first);
+    }
+    let mut moved = true;
+    while moved {
+        moved = false;
+        for walk in &mut walks {
+            if let Some(cell) = cells.get_mut(walk.mapping.index() - first) {
+                *cell = Cell::read(cell).plus(walk.change).bytes();
+                walk.mapping.advance();
+                moved = true;
+            }
+        }
+    }
 }
 
 /// Subtracts the symbols of `other` from `cells` in place. Both have one length.
@@ -195,7 +219,7 @@ mod tests {
     fn an_item_that_is_added_twice_shows() {
         let twice = sketch(8, &[ITEMS[1], ITEMS[1]]);
         let (cells, _) = twice.as_chunks();
-        assert_eq!(Cell::read(&cells[0]).count, 2);
+        assert_eq!(Cell::read(&cells[0]).count(), 2);
         assert_eq!(Cell::read(&cells[0]).counters, 2);
     }
 

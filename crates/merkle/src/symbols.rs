@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! version u8 = 1 | first varint | symbols varint | symbol ...
-//! symbol: counters (7 bytes) | tag prefixes (8) | checks (4) | count (zigzag varint)
+//! symbol: counters (7 bytes) | tag prefixes (8) | high half of the seals (4) | count (zigzag varint)
 //! ```
 //!
 //! Numbers are little-endian, varints LEB128 in the shortest form. What is written
@@ -40,12 +40,12 @@ pub fn encode_symbols(cells: &[u8], first: usize, message_out: &mut [u8]) -> Res
     out.put_varint(first as u32);
     out.put_varint(symbols as u32);
     let mut before = 0;
-    for (index, bytes) in (first..).zip(cells.as_chunks().0) {
-        let cell = Cell::read(bytes);
+    for (index, cell) in (first..).zip(cells.as_chunks().0.iter().map(Cell::read)) {
         out.put(&cell.counters.to_le_bytes()[..COUNTERS_BYTES]);
-        out.put(&bytes[8..20]);
-        out.put_varint(zigzag(cell.count.wrapping_sub(expected_count(before, index))));
-        before = cell.count;
+        out.put(&cell.tags.to_le_bytes());
+        out.put(&((cell.seals >> 32) as u32).to_le_bytes());
+        out.put_varint(zigzag(cell.count().wrapping_sub(expected_count(before, index))));
+        before = cell.count();
     }
     Ok(out.end)
 }
@@ -91,12 +91,14 @@ fn read_cells(
     let mut before = 0;
     for symbol in 0..symbols {
         let fixed = reader.take(FIXED_BYTES)?;
-        let mut bytes = [0; CELL_BYTES];
-        bytes[..COUNTERS_BYTES].copy_from_slice(&fixed[..COUNTERS_BYTES]);
-        bytes[8..20].copy_from_slice(&fixed[COUNTERS_BYTES..]);
         let distance = unzigzag(reader.take_varint()?);
         let count = expected_count(before, first + symbol).wrapping_add(distance);
-        each(symbol, Cell { count, ..Cell::read(&bytes) });
+        let mut bytes = [0; CELL_BYTES];
+        bytes[..COUNTERS_BYTES].copy_from_slice(&fixed[..COUNTERS_BYTES]);
+        bytes[8..16].copy_from_slice(&fixed[COUNTERS_BYTES..COUNTERS_BYTES + 8]);
+        bytes[16..20].copy_from_slice(&count.to_le_bytes());
+        bytes[20..].copy_from_slice(&fixed[COUNTERS_BYTES + 8..]);
+        each(symbol, Cell::read(&bytes));
         before = count;
     }
     Ok(())
@@ -180,8 +182,8 @@ mod tests {
     fn cells(counts: &[i32]) -> Vec<u8> {
         let mut bytes = vec![0; counts.len() * CELL_BYTES];
         for (i, (&count, out)) in counts.iter().zip(bytes.as_chunks_mut().0).enumerate() {
-            let counters = (1 << 56) - 1 - i as u64;
-            *out = Cell { counters, tags: u64::MAX, checks: i as u32, count }.bytes();
+            let seals = (i as u64) << 32 | u64::from(count as u32);
+            *out = Cell { counters: (1 << 56) - 1 - i as u64, tags: u64::MAX, seals }.bytes();
         }
         bytes
     }

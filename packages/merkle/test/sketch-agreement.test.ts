@@ -39,7 +39,7 @@ function listed(items: Uint8Array, found: number): string[] {
   const view = new DataView(items.buffer, items.byteOffset, items.byteLength);
   const list = Array.from({ length: found }, (_, i) => {
     const at = i * CELL_BYTES;
-    const count = view.getInt32(at + 20, true);
+    const count = view.getInt32(at + 16, true);
     const counter = BigInt.asUintN(56, BigInt(count) * view.getBigUint64(at, true));
     const prefix = BigInt.asUintN(64, BigInt(count) * view.getBigUint64(at + 8, true));
     return `${count} ${counter} ${prefix}`;

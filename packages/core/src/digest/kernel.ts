@@ -25,8 +25,8 @@ export const INDEXED_ROW_BYTES = 8 + ROW_BYTES;
 export const KEY_BYTES = 32;
 
 /**
- * Bytes of a cell, which is one symbol of a sketch, little-endian: the sums of counters (u64, modulo
- * 2^56), of tag prefixes (u64) and of checks (u32), and the count (i32).
+ * Bytes of a cell, which is one symbol of a sketch: the sums of its items' counters (modulo 2^56), tag
+ * prefixes and seals; each u64, little-endian. The low half of the seals is the count (i32).
  */
 export const CELL_BYTES = 24;
 

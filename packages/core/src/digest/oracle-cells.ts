@@ -1,4 +1,4 @@
-/** The cells of a sketch as the oracle sees them: four bigints, added modulo their widths. */
+/** The cells of a sketch as the oracle sees them: three bigints, added modulo their widths. */
 import { bytesView } from './oracle-bytes.js';
 import { itemHash } from './oracle-mapping.js';
 
@@ -7,17 +7,15 @@ export interface Cell {
   readonly counters: bigint;
   /** Modulo 2^64. */
   readonly tags: bigint;
-  /** Modulo 2^32. */
-  readonly checks: bigint;
-  /** Signed, 32 bits. */
-  readonly count: bigint;
+  /** Modulo 2^64. An item's seal is its check in the high half, and 1: the low half counts. */
+  readonly seals: bigint;
 }
 
-export const EMPTY_CELL: Cell = { counters: 0n, tags: 0n, checks: 0n, count: 0n };
+export const EMPTY_CELL: Cell = { counters: 0n, tags: 0n, seals: 0n };
 
 /** The cell that holds one item alone. */
 export function cellOf(counter: bigint, tagPrefix: bigint): Cell {
-  return { counters: counter, tags: tagPrefix, checks: itemHash(counter, tagPrefix) >> 32n, count: 1n };
+  return { counters: counter, tags: tagPrefix, seals: ((itemHash(counter, tagPrefix) >> 32n) << 32n) | 1n };
 }
 
 /** `left` plus `factor` times `right`. */
@@ -25,18 +23,17 @@ export function addCells(left: Cell, right: Cell, factor: bigint): Cell {
   return {
     counters: BigInt.asUintN(56, left.counters + factor * right.counters),
     tags: BigInt.asUintN(64, left.tags + factor * right.tags),
-    checks: BigInt.asUintN(32, left.checks + factor * right.checks),
-    count: BigInt.asIntN(32, left.count + factor * right.count),
+    seals: BigInt.asUintN(64, left.seals + factor * right.seals),
   };
 }
 
+/** How many items it holds; those of the right side of a difference count negative. */
+export function countOf(cell: Cell): bigint {
+  return BigInt.asIntN(32, cell.seals);
+}
+
 export function equalCells(left: Cell, right: Cell): boolean {
-  return (
-    left.counters === right.counters &&
-    left.tags === right.tags &&
-    left.checks === right.checks &&
-    left.count === right.count
-  );
+  return left.counters === right.counters && left.tags === right.tags && left.seals === right.seals;
 }
 
 export function readCell(bytes: Uint8Array): Cell {
@@ -44,8 +41,7 @@ export function readCell(bytes: Uint8Array): Cell {
   return {
     counters: BigInt.asUintN(56, view.getBigUint64(0, true)),
     tags: view.getBigUint64(8, true),
-    checks: BigInt(view.getUint32(16, true)),
-    count: BigInt(view.getInt32(20, true)),
+    seals: view.getBigUint64(16, true),
   };
 }
 
@@ -53,6 +49,5 @@ export function writeCell(bytes: Uint8Array, cell: Cell): void {
   const view = bytesView(bytes);
   view.setBigUint64(0, cell.counters, true);
   view.setBigUint64(8, cell.tags, true);
-  view.setUint32(16, Number(cell.checks), true);
-  view.setInt32(20, Number(cell.count), true);
+  view.setBigUint64(16, cell.seals, true);
 }

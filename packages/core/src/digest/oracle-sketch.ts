@@ -2,7 +2,16 @@
 
 import { CELL_BYTES, type DigestKernel, PROGRESS_LENGTH, SKETCH_SYMBOLS_MAX, TAG_BYTES } from './kernel.js';
 import { checkLength, checkPacked, readU64, unitsOf } from './oracle-bytes.js';
-import { addCells, type Cell, cellOf, EMPTY_CELL, equalCells, readCell, writeCell } from './oracle-cells.js';
+import {
+  addCells,
+  type Cell,
+  cellOf,
+  countOf,
+  EMPTY_CELL,
+  equalCells,
+  readCell,
+  writeCell,
+} from './oracle-cells.js';
 import { indexesOf, itemHash } from './oracle-mapping.js';
 import { decodeSymbols, encodeSymbols } from './oracle-symbols.js';
 
@@ -116,7 +125,7 @@ function addItem(
 
 /** Counter and tag prefix of a cell that holds one item, of whichever sign. */
 function identity(cell: Cell): [counter: bigint, tagPrefix: bigint] {
-  const positive = cell.count < 0n ? addCells(EMPTY_CELL, cell, -1n) : cell;
+  const positive = countOf(cell) < 0n ? addCells(EMPTY_CELL, cell, -1n) : cell;
   return [positive.counters, positive.tags];
 }
 
@@ -126,9 +135,10 @@ function compareIdentities(left: [bigint, bigint], right: [bigint, bigint]): num
 }
 
 function holdsOneItem(cell: Cell): boolean {
-  if (cell.count !== 1n && cell.count !== -1n) return false;
+  const count = countOf(cell);
+  if (count !== 1n && count !== -1n) return false;
   const [counter, tagPrefix] = identity(cell);
-  const alone = addCells(EMPTY_CELL, cellOf(counter, tagPrefix), cell.count);
+  const alone = addCells(EMPTY_CELL, cellOf(counter, tagPrefix), count);
   return counter <= BigInt(Number.MAX_SAFE_INTEGER) && equalCells(cell, alone);
 }
 

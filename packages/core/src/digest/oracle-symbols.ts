@@ -2,12 +2,12 @@
  * The oracle's messages of symbols; crates/merkle/src/symbols.rs gives the format.
  *
  *   version u8 = 1 | first varint | symbols varint | symbol ...
- *   symbol: counters (7 bytes) | tag prefixes (8) | checks (4) | count (zigzag varint)
+ *   symbol: counters (7 bytes) | tag prefixes (8) | high half of the seals (4) | count (zigzag varint)
  */
 
 import { symbolsBytesMax } from './kernel.js';
 import { checkLength } from './oracle-bytes.js';
-import type { Cell } from './oracle-cells.js';
+import { type Cell, countOf } from './oracle-cells.js';
 
 const VERSION = 1n;
 const VARINT_BYTES_MAX = 5;
@@ -21,8 +21,8 @@ export function encodeSymbols(cells: readonly Cell[], first: number, messageOut:
     ...cells.flatMap((cell, i) => [
       ...littleEndian(cell.counters, 7),
       ...littleEndian(cell.tags, 8),
-      ...littleEndian(cell.checks, 4),
-      ...varint(zigzag(BigInt.asIntN(32, cell.count - expectedCount(cells[i - 1]?.count, first + i)))),
+      ...littleEndian(cell.seals >> 32n, 4),
+      ...varint(zigzag(BigInt.asIntN(32, countOf(cell) - expectedCount(cells[i - 1], first + i)))),
     ]),
   ];
   messageOut.set(message);
@@ -55,17 +55,17 @@ export function decodeSymbols(message: Uint8Array, first: number, room: number):
   if (symbols > room) throw malformed('holds more symbols than there is room for');
   const cells: Cell[] = [];
   for (let i = 0; i < symbols; i++) {
-    const cell = { counters: take(7), tags: take(8), checks: take(4) };
-    const count = expectedCount(cells.at(-1)?.count, first + i) + unzigzag(takeVarint());
-    cells.push({ ...cell, count: BigInt.asIntN(32, count) });
+    const [counters, tags, checks] = [take(7), take(8), take(4)];
+    const count = expectedCount(cells.at(-1), first + i) + unzigzag(takeVarint());
+    cells.push({ counters, tags, seals: (checks << 32n) | BigInt.asUintN(32, count) });
   }
   if (at !== message.length) throw malformed('goes on after its last symbol');
   return cells;
 }
 
-/** The count that symbol `index` is expected to have after one of count `before`. */
-function expectedCount(before: bigint | undefined, index: number): bigint {
-  return ((before ?? 0n) * BigInt(index + 1)) / BigInt(index + 2);
+/** The count that symbol `index` is expected to have after the symbol before it. */
+function expectedCount(before: Cell | undefined, index: number): bigint {
+  return before === undefined ? 0n : (countOf(before) * BigInt(index + 1)) / BigInt(index + 2);
 }
 
 function littleEndian(number: bigint, length: number): number[] {

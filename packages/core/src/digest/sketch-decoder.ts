@@ -76,7 +76,7 @@ export class SketchDecoder {
     const view = new DataView(this.#items.buffer);
     return Array.from({ length: this.#progress[1] ?? 0 }, (_, i) => {
       const at = i * CELL_BYTES;
-      const here = view.getInt32(at + 20, true) > 0;
+      const here = view.getInt32(at + 16, true) > 0;
       const sign = here ? 1n : -1n;
       const counter = Number(BigInt.asUintN(56, sign * view.getBigUint64(at, true)));
       const tagPrefix = new Uint8Array(8);

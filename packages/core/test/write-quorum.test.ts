@@ -33,6 +33,23 @@ describe('write quorum', () => {
     expect(quorum.answer('b', 'failed')).toBe('unknown');
   });
 
+  test('write quorum: refused once every replica has stored nothing (n=3, w=2)', () => {
+    const quorum = new WriteQuorum(['a', 'b', 'c'], 2);
+    quorum.answer('a', 'refused');
+    expect(quorum.answer('b', 'refused')).toBe('waiting');
+    expect(quorum.answer('c', 'refused')).toBe('refused');
+  });
+
+  test.each(['acknowledged', 'failed'] as const)(
+    'write quorum: unknown where one replica may have stored it (n=3, w=2, third=%s)',
+    (third) => {
+      const quorum = new WriteQuorum(['a', 'b', 'c'], 2);
+      quorum.answer('a', 'refused');
+      expect(quorum.answer('b', 'refused')).toBe('waiting');
+      expect(quorum.answer('c', third)).toBe('unknown');
+    },
+  );
+
   test('write quorum: time is up, and acknowledgements after it come too late', () => {
     const quorum = new WriteQuorum(['a', 'b'], 2);
     quorum.answer('a', 'acknowledged');
@@ -58,7 +75,10 @@ describe('write quorum', () => {
     const event = fc.oneof(
       {
         weight: 10,
-        arbitrary: fc.tuple(fc.nat(6), fc.constantFrom('acknowledged' as const, 'failed' as const)),
+        arbitrary: fc.tuple(
+          fc.nat(6),
+          fc.constantFrom('acknowledged' as const, 'failed' as const, 'refused' as const),
+        ),
       },
       { weight: 1, arbitrary: fc.constant('time' as const) },
     );
@@ -67,7 +87,7 @@ describe('write quorum', () => {
       fc.property(n, n, fc.array(event, { maxLength: 15 }), (replicas, needed, events) => {
         const names = Array.from({ length: replicas }, (_, i) => `r${i}`);
         const quorum = new WriteQuorum(names, needed);
-        const first = new Map<string, 'acknowledged' | 'failed'>();
+        const first = new Map<string, 'acknowledged' | 'failed' | 'refused'>();
         let decided = replicas < needed ? 'unknown' : 'waiting';
         expect(quorum.verdict).toBe(decided);
         for (const event of events) {
@@ -76,10 +96,14 @@ describe('write quorum', () => {
             if (names.includes(name) && !first.has(name)) first.set(name, event[1]);
           }
           const acks = [...first.values()].filter((answer) => answer === 'acknowledged').length;
+          const refused = [...first.values()].filter((answer) => answer === 'refused').length;
           const failed = first.size - acks;
+          // While nobody may have stored it, the verdict waits for the last replica.
+          const hopeless = replicas - failed < needed && (refused === 0 || refused < first.size);
           if (decided === 'waiting') {
             if (acks >= needed) decided = 'acknowledged';
-            else if (replicas - failed < needed || event === 'time') decided = 'unknown';
+            else if (refused === replicas) decided = 'refused';
+            else if (hopeless || event === 'time') decided = 'unknown';
           }
           const verdict = event === 'time' ? quorum.timeUp() : quorum.answer(`r${event[0]}`, event[1]);
           expect([verdict, quorum.verdict, quorum.acks]).toEqual([decided, decided, acks]);

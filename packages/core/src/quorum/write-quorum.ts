@@ -5,19 +5,23 @@
  * Once decided the verdict stays; later answers still tell which replicas need a hint.
  *
  *   waiting --acks = needed--> acknowledged
+ *           --every replica refused------------------------------------> refused
  *           --so many failed that needed is out of reach, or time is up--> unknown
  *
  * There is no "failed": a write that was sent may surface later, so short of its level its
- * outcome is unknown. A write that cannot reach its level is refused before it is sent.
+ * outcome is unknown, unless each replica has said that it stored nothing (as on a full disk).
+ * While all answers say so, the last one is waited for even when the level is out of reach.
+ * A write that cannot reach its level is refused before it is sent.
  */
 
-export type WriteVerdict = 'waiting' | 'acknowledged' | 'unknown';
-export type ReplicaAnswer = 'pending' | 'acknowledged' | 'failed';
+export type WriteVerdict = 'waiting' | 'acknowledged' | 'refused' | 'unknown';
+export type ReplicaAnswer = 'pending' | 'acknowledged' | 'refused' | 'failed';
 
 export class WriteQuorum {
   readonly needed: number;
   readonly #answers = new Map<string, ReplicaAnswer>();
   #acks = 0;
+  #refusals = 0;
   #pending: number;
   #verdict: WriteVerdict = 'waiting';
 
@@ -38,11 +42,12 @@ export class WriteQuorum {
   }
 
   /** The first answer of a replica counts; a stranger's and a second one are ignored. */
-  answer(replica: string, answer: 'acknowledged' | 'failed'): WriteVerdict {
+  answer(replica: string, answer: Exclude<ReplicaAnswer, 'pending'>): WriteVerdict {
     if (this.#answers.get(replica) !== 'pending') return this.#verdict;
     this.#answers.set(replica, answer);
     this.#pending--;
     if (answer === 'acknowledged') this.#acks++;
+    if (answer === 'refused') this.#refusals++;
     this.#decide();
     return this.#verdict;
   }
@@ -55,6 +60,11 @@ export class WriteQuorum {
   #decide(): void {
     if (this.#verdict !== 'waiting') return;
     if (this.#acks >= this.needed) this.#verdict = 'acknowledged';
-    else if (this.#acks + this.#pending < this.needed) this.#verdict = 'unknown';
+    else if (this.#refusals > 0 && this.#refusals === this.#answers.size) this.#verdict = 'refused';
+    else if (this.#acks + this.#pending < this.needed && !this.#mayBeRefused()) this.#verdict = 'unknown';
+  }
+
+  #mayBeRefused(): boolean {
+    return this.#refusals > 0 && this.#refusals + this.#pending === this.#answers.size;
   }
 }

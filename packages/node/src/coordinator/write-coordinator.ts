@@ -13,6 +13,7 @@
 import {
   answersNeeded,
   type ConsistencyLevel,
+  type ErrorCode,
   type ErrorShape,
   encodePacked,
   FRAME_HEADER_BYTES,
@@ -316,7 +317,7 @@ export class WriteCoordinator {
     };
     const report = (nodeId: string, sent: readonly VersionedWrite[], failure?: MendlogError) => {
       for (const write of sent) {
-        write.quorum.answer(nodeId, failure === undefined ? 'acknowledged' : 'failed');
+        write.quorum.answer(nodeId, replicaAnswer(failure));
         settle(write, failure);
       }
     };
@@ -397,8 +398,17 @@ export class WriteCoordinator {
         consistency: write.consistency,
       };
     }
+    if (quorum.verdict === 'refused' && failure !== undefined) return { ok: false, error: failure.toShape() };
     return { ok: false, error: unknownOutcome(quorum, failure) };
   }
+}
+
+/** With these a replica says that it has stored nothing. UNREACHABLE: nothing was sent. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'CLOCK_JUMP', 'TRIMMED', 'UNREACHABLE']);
+
+function replicaAnswer(failure: MendlogError | undefined): 'acknowledged' | 'refused' | 'failed' {
+  if (failure === undefined) return 'acknowledged';
+  return REFUSALS.has(failure.code) ? 'refused' : 'failed';
 }
 
 function verdictOf(outcome: AppendOutcome): WriteOutcome {

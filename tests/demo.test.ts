@@ -3,11 +3,11 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bytesCodec, createClient } from '@mendlog/client';
 import { describe, expect, test } from 'vitest';
+import { expectNothingRuns } from './support/account.js';
 import { type Ending, runMendlog } from './support/command.js';
 import { awkwardLog, linesOf, someLogs } from './support/logs.js';
 import { Nodes } from './support/nodes.js';
-import { areFree, freeBasePort } from './support/ports.js';
-import { processesWith } from './support/processes.js';
+import { freeBasePort } from './support/ports.js';
 import { temporaryFolder } from './support/temporary-folder.js';
 
 const TIMEOUT_MS = 120_000;
@@ -46,12 +46,6 @@ function writtenTwiceMax(stdout: string): number {
   return Number(/^ *([0-9]+) lines? of unknown outcome/m.exec(stdout)?.[1] ?? 0);
 }
 
-function checkNothingIsLeft(basePort: number): Promise<void> {
-  // Each process of the cluster has the address of the first node among its arguments.
-  expect(processesWith(`http://127.0.0.1:${basePort + 1}`)).toEqual([]);
-  return expect(areFree(basePort)).resolves.toBe(true);
-}
-
 describe('demo', () => {
   test(
     'the account is exact and nothing is left behind (files=4, data=temporary)',
@@ -67,7 +61,7 @@ describe('demo', () => {
         env: { TMPDIR: temporary.path },
       });
       checkAccount(ending, lines);
-      await checkNothingIsLeft(basePort);
+      await expectNothingRuns(basePort);
       expect(readdirSync(temporary.path)).toEqual([]);
     },
     TIMEOUT_MS,
@@ -85,7 +79,7 @@ describe('demo', () => {
 
       const ending = await runMendlog(['demo', ...options, '--input', ...inputs]);
       checkAccount(ending, lines);
-      await checkNothingIsLeft(basePort);
+      await expectNothingRuns(basePort);
       expect(readdirSync(data).sort()).toEqual(['node1', 'node2', 'node3']);
 
       await using nodes = new Nodes(data, basePort);

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 
-const MAIN = resolve(import.meta.dirname, '../../packages/cli/dist/main.js');
+export const MAIN = resolve(import.meta.dirname, '../../packages/cli/dist/main.js');
 
 export interface Ending {
   /** Null where a signal ended the process. */
@@ -26,16 +26,25 @@ export interface Command extends AsyncDisposable {
 
 export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
 }
 
 /** Starts `mendlog` with these arguments, in a process group of its own. What is left at the end is killed. */
 export function mendlog(args: readonly string[], options: CommandOptions = {}): Command {
-  const env = { ...process.env, ...options.env };
-  if (options.env?.MENDLOG_CLUSTER_SECRET === undefined) delete env.MENDLOG_CLUSTER_SECRET;
-  delete env.MENDLOG_LOG_LEVEL;
-  const child = spawn(process.execPath, [MAIN, ...args], { env, detached: true });
+  return startCommand(process.execPath, [MAIN, ...args], options);
+}
+
+/** Starts any program in the same way. Of Mendlog's own variables it sees only those that are given here. */
+export function startCommand(
+  program: string,
+  args: readonly string[],
+  { env: given, cwd }: CommandOptions = {},
+): Command {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('MENDLOG_'));
+  const env = { ...Object.fromEntries(inherited), ...given };
+  const child = spawn(program, args, { env, cwd, detached: true });
   const { pid } = child;
-  if (pid === undefined) throw new Error('the mendlog command could not be started');
+  if (pid === undefined) throw new Error(`${program} could not be started`);
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output.stdout += text;

@@ -2,7 +2,8 @@
  * A cluster of real processes on this machine: three nodes and a gateway, each a `mendlog` of its own.
  *
  * Each process ends with its parent, however that one ends: it watches its standard input, which the
- * system closes.
+ * system closes. It has a process group of its own, so that a Ctrl-C on the terminal reaches the parent
+ * alone, which then ends the others in order.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
@@ -16,6 +17,8 @@ const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 5000;
 const ERROR_TAIL_CHARS = 4000;
 
+/** The gateway's first port, one for each node, and four more of the gateway. */
+const CLUSTER_PORTS = 8;
 const NODE_IDS = ['node1', 'node2', 'node3'] as const;
 export type NodeId = (typeof NODE_IDS)[number];
 
@@ -36,6 +39,7 @@ export class ClusterProcesses {
   readonly nodeUrls: Readonly<Record<NodeId, string>>;
   readonly #options: ClusterOptions;
   readonly #running = new Map<string, Running>();
+  #stopped = false;
 
   constructor(options: ClusterOptions) {
     const { basePort } = options;
@@ -48,10 +52,8 @@ export class ClusterProcesses {
     };
   }
 
-  /** Starts all four. Rejects with BAD_CONFIG and one sentence, for example when a port is taken. */
+  /** Starts all four. Rejects with one sentence of the process that did not come up. */
   async start(): Promise<void> {
-    // Asked before anything starts, so that a taken port leaves no folder and no process behind.
-    for (let offset = 0; offset <= 7; offset++) await checkPortIsFree(this.#options.basePort + offset);
     await Promise.all([...NODE_IDS.map((nodeId) => this.startNode(nodeId)), this.#startGateway()]);
   }
 
@@ -68,8 +70,9 @@ export class ClusterProcesses {
     await running?.exited;
   }
 
-  /** Ends what runs, by force where it takes too long. */
+  /** Ends what runs, by force where it takes too long. Nothing starts after it. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     await Promise.all(
       [...this.#running.values()].map(async ({ child, exited }) => {
         child.kill('SIGTERM');
@@ -87,9 +90,11 @@ export class ClusterProcesses {
   }
 
   async #spawn(name: string, args: readonly string[]): Promise<void> {
+    if (this.#stopped) throw new MendlogError('CLOSED', 'the cluster is stopped');
     const peers = NODE_IDS.flatMap((nodeId) => ['--peer', `${nodeId}=${this.nodeUrls[nodeId]}`]);
     const secret = this.#options.secretFile === undefined ? [] : ['--secret-file', this.#options.secretFile];
     const child = spawn(process.execPath, [MAIN, ...args, ...peers, ...secret, '--stop-with-stdin'], {
+      detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     let errors = '';
@@ -113,7 +118,8 @@ export class ClusterProcesses {
         resolve();
       });
       child.once('error', (error) => reject(startFailure(name, error.message)));
-      void exited.then(() => {
+      // Once its output has ended too: the sentence may come after the process.
+      child.once('close', () => {
         clearTimeout(timer);
         reject(startFailure(name, sentenceOf(errors)));
       });
@@ -129,6 +135,11 @@ function startFailure(name: string, why: string): MendlogError {
 function sentenceOf(errors: string): string {
   const sentence = errors.split('\n').findLast((line) => line.startsWith('mendlog: '));
   return sentence?.slice('mendlog: '.length) ?? 'it ended without a word';
+}
+
+/** Rejects with BAD_CONFIG and one sentence that names a port of the cluster's eight which is taken. */
+export async function checkPortsAreFree(basePort: number): Promise<void> {
+  for (let offset = 0; offset < CLUSTER_PORTS; offset++) await checkPortIsFree(basePort + offset);
 }
 
 async function checkPortIsFree(port: number): Promise<void> {

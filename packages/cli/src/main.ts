@@ -55,20 +55,31 @@ program
     run(async (signal) => await (await import('./demo/demo.js')).runDemo(options, signal)),
   );
 
+const [word] = process.argv.slice(2);
+if (word !== undefined && !word.startsWith('-') && !isCommand(word))
+  program.error(`unknown command '${word}'`);
 await program.parseAsync();
 
 /** A command ends by itself, by a signal, or with one sentence that says why not. */
 async function run(command: (signal: AbortSignal) => Promise<number>): Promise<void> {
+  const signal = untilSignal();
   try {
-    process.exitCode = await command(untilSignal());
+    process.exitCode = await command(signal);
   } catch (thrown) {
-    if (thrown instanceof Interrupted) {
-      process.exitCode = thrown.exitStatus;
+    // What fails after a signal fails because of it.
+    const cause = signal.aborted ? signal.reason : thrown;
+    if (cause instanceof Interrupted) {
+      process.exitCode = cause.exitStatus;
       return;
     }
     process.stderr.write(`mendlog: ${toMendlogError(thrown).message}\n`);
     process.exitCode = 1;
   }
+}
+
+/** Without a command the demo runs, and it would have to make sense of any word. */
+function isCommand(word: string): boolean {
+  return word === 'help' || program.commands.some((command) => command.name() === word);
 }
 
 /** What is wrong with the arguments, in one line like every other failure. */
@@ -82,7 +93,7 @@ function usageSentence(text: string): string {
 
 function collectPeer(text: string, peers: Record<string, string>): Record<string, string> {
   const [id, url] = [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)];
-  if (id === '' || !URL.canParse(url))
+  if (id === '' || !/^https?:/.test(url) || !URL.canParse(url))
     throw new InvalidArgumentError('a peer looks like node1=http://127.0.0.1:8081');
   return { ...peers, [id]: url };
 }

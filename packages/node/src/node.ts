@@ -36,7 +36,8 @@ import { MerkleTrees } from './merkle/merkle-trees.js';
 import { Metrics } from './metrics/metrics.js';
 import { createNodeService, storeTotals } from './node-service.js';
 import { createReplica } from './replica/replica.js';
-import { LmdbStore } from './storage/lmdb-store.js';
+import { LmdbStore, type LmdbStoreOptions } from './storage/lmdb-store.js';
+import { dataDirError, makeDataDir } from './storage/make-data-dir.js';
 
 export interface NodeOptions {
   readonly id: string;
@@ -75,9 +76,10 @@ export interface MendlogNode extends AsyncDisposable {
 
 /**
  * Starts a node. Resolves when it listens and has found those of its peers that are there already.
- * Rejects with BAD_CONFIG, DATA_DIR_LOCKED or FORMAT_UNKNOWN, and has then left nothing running.
+ * Rejects with BAD_CONFIG, DATA_DIR_LOCKED, DISK_FULL or FORMAT_UNKNOWN, and has then left nothing running.
  */
 export async function createNode(options: NodeOptions): Promise<MendlogNode> {
+  if (options.id === '') throw new MendlogError('BAD_CONFIG', 'the id of the node is empty');
   const address = parseListen(options.listen);
   const secret = clusterSecret(options.secret, address.host);
   const log = options.log ?? silentLog;
@@ -91,7 +93,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const defaultConsistency = options.consistency ?? 'QUORUM';
   answersNeeded(defaultConsistency, Math.min(replicationFactor, nodes.size));
 
-  const store = LmdbStore.open({ dataDir: options.dataDir, nodeId: options.id, kernel, secret });
+  const store = openStore({ dataDir: options.dataDir, nodeId: options.id, kernel, secret });
   const token = peerToken(kernel, secret);
   const catalog = new Catalog({ store, kernel, secret });
   const placement = new Placement(
@@ -232,6 +234,15 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+function openStore(options: LmdbStoreOptions): LmdbStore {
+  makeDataDir(options.dataDir);
+  try {
+    return LmdbStore.open(options);
+  } catch (cause) {
+    throw dataDirError(options.dataDir, cause);
   }
 }
 

@@ -1,10 +1,12 @@
 /** `mendlog demo`: starts a cluster of processes, tells the story on it, and serves on. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createClient } from '@mendlog/client';
-import { ClusterProcesses } from '../cluster-processes.js';
-import { untilStopped } from '../interrupt.js';
+import { makeDataDir } from '@mendlog/node/config';
+import { ClusterProcesses, checkPortsAreFree } from '../cluster-processes.js';
+import { unlessAborted, untilStopped } from '../interrupt.js';
+import { checkSecret } from '../secret.js';
 import { findInputs, readInputs } from './input.js';
 import { Narrator } from './narrator.js';
 import { type StoryResult, tellStory } from './story.js';
@@ -23,34 +25,37 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
   const narrator = new Narrator();
   narrator.say('Mendlog: three nodes, one of them about to die.');
   const files = options.input === undefined ? findInputs() : readInputs(options.input);
-  const dataDir =
-    options.data === undefined ? mkdtempSync(join(tmpdir(), 'mendlog-')) : resolve(options.data);
-  if (options.data !== undefined) mkdirSync(dataDir, { recursive: true });
+  checkSecret(options.secretFile);
+  // Asked before anything starts, so that a taken port leaves no folder and no process behind.
+  await unlessAborted(signal, checkPortsAreFree(options.basePort));
+  const keptDir = options.data === undefined ? undefined : resolve(options.data);
+  if (options.data !== undefined) makeDataDir(options.data);
+  const dataDir = keptDir ?? mkdtempSync(join(tmpdir(), 'mendlog-'));
   const cluster = new ClusterProcesses({
     basePort: options.basePort,
     dataDir,
     secretFile: options.secretFile,
   });
   try {
-    await cluster.start();
+    await unlessAborted(signal, cluster.start());
     const client = createClient({ nodes: Object.values(cluster.nodeUrls) });
-    // A signal in the middle of the story ends the client, and with it whatever waits for an answer.
-    const interrupted = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
     let result: StoryResult;
     try {
-      result = await Promise.race([tellStory({ cluster, client, files, narrator, signal }), interrupted]);
+      // A signal in the middle of the story ends the client, and with it whatever waits for an answer.
+      result = await unlessAborted(signal, tellStory({ cluster, client, files, narrator, signal }));
     } finally {
       await client.close();
     }
     if (!options.exit) tellCommands(narrator, cluster, files[0]?.partition ?? 'events');
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-    if (!options.exit) await untilStopped(signal, { withStdin: false });
+    if (!options.exit) {
+      await untilStopped(signal, { withStdin: false });
+      throw signal.reason;
+    }
     return result.equal && result.missingAfterHeal === 0 && result.acknowledged === result.written ? 0 : 1;
   } finally {
     await cluster.stop();
-    if (options.data === undefined) rmSync(dataDir, { recursive: true, force: true });
+    if (keptDir === undefined) rmSync(dataDir, { recursive: true, force: true });
   }
 }
 

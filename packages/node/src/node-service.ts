@@ -11,7 +11,6 @@ import {
   type RecordId,
   type Store,
   TAG_BYTES,
-  toMendlogError,
   type VersionRange,
 } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
@@ -23,6 +22,7 @@ import type { ReadCoordinator } from './coordinator/read-coordinator.js';
 import { routeAppends } from './coordinator/route-appends.js';
 import type { WriteCoordinator } from './coordinator/write-coordinator.js';
 import type { HintKeeper } from './hints/hint-keeper.js';
+import { answerOf } from './membership/answer-of.js';
 import { healthOf, type Totals } from './membership/health.js';
 import type { Peers } from './membership/peers.js';
 import type { Placement } from './membership/placement.js';
@@ -194,13 +194,6 @@ function summaryOf({ store, peers, kernel, secret }: NodeServiceOptions): Summar
   const root = new Uint8Array(TAG_BYTES);
   kernel.tags(partitionKey(kernel, secret, ''), text, Uint32Array.of(text.length), root);
   return { node: peers.self, root: Buffer.from(root).toString('hex'), partitions };
-}
-
-/** What another node refused is refused here in the same words. */
-async function answerOf<Answer>(forwarded: Promise<Answer>): Promise<Answer> {
-  return await forwarded.catch((thrown: unknown) => {
-    throw toMendlogError(thrown);
-  });
 }
 
 /** By the clock of the coordinator that wrote the record, both ends included. */

@@ -26,6 +26,7 @@ import {
 } from '@mendlog/core';
 import type { JobOptions, Jobs, JobsQuery, Preview, Trigger } from '../api/service.js';
 import type { Log } from '../log.js';
+import { answerOf } from '../membership/answer-of.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Metrics } from '../metrics/metrics.js';
@@ -105,8 +106,8 @@ export class AntiEntropy {
     const leader = placement.primaries(partition).find((nodeId) => peers.isAlive(nodeId));
     if (leader === undefined || leader === peers.self) return await this.queue(partition, reason, options);
     // The leader queues it whatever it thinks who leads: two views must not pass a job to and fro.
-    return (await peers.connectionTo(leader).call.peer.repair.mutate({ partition, reason, ...options }))
-      .jobId;
+    const { repair } = peers.connectionTo(leader).call.peer;
+    return (await answerOf(repair.mutate({ partition, reason, ...options }))).jobId;
   }
 
   /**
@@ -276,7 +277,8 @@ export class AntiEntropy {
   async #session(partition: string, peerId: string, preview: boolean): Promise<SessionReport> {
     const { kernel, peers, store } = this.#options;
     this.#options.metrics.compared();
-    return await runSession({ kernel, store, peer: peers.connectionTo(peerId) }, partition, { preview });
+    const sides = { kernel, store, peer: peers.connectionTo(peerId) };
+    return await answerOf(runSession(sides, partition, { preview }));
   }
 
   async #save(job: Job): Promise<void> {

@@ -51,7 +51,7 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
         }
       }),
     );
-    const answers = answered.flatMap((answer) => answer);
+    const answers = answered.flat();
     if (answers.length > 0)
       return { answers, ...(unreachable.length > 0 ? { unreachable: unreachable.sort() } : {}) };
     throw new MendlogError('UNAVAILABLE', 'no node can be reached', { details: { missing: peers.nodeIds } });

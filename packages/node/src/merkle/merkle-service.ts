@@ -2,6 +2,7 @@
 import type { DigestKernel, Store } from '@mendlog/core';
 import { MendlogError } from '@mendlog/core';
 import type { MerkleBuild, MerkleComparison, MerkleHealth, Service } from '../api/service.js';
+import { answerOf } from '../membership/answer-of.js';
 import { nodeIdOf } from '../membership/node-url.js';
 import type { Peers } from '../membership/peers.js';
 import type { Metrics } from '../metrics/metrics.js';
@@ -26,7 +27,9 @@ export function createMerkleService(parts: MerkleServiceParts): MerkleService {
 
   const compare = async (partition: string, other: string): Promise<MerkleComparison> => {
     metrics.compared();
-    return await compareWithPeer(trees, { store, kernel, peer: peers.connectionTo(other) }, partition);
+    return await answerOf(
+      compareWithPeer(trees, { store, kernel, peer: peers.connectionTo(other) }, partition),
+    );
   };
 
   return {
@@ -35,9 +38,8 @@ export function createMerkleService(parts: MerkleServiceParts): MerkleService {
     async merkleBuild(partition, nodeUrl) {
       const nodeId = nodeIdOf(peers, nodeUrl);
       if (nodeId === peers.self) return buildHere(parts, partition);
-      return await peers
-        .connectionTo(nodeId)
-        .call.merkle.build.mutate({ partitionId: partition, nodeUrl: nodeId });
+      const { build } = peers.connectionTo(nodeId).call.merkle;
+      return await answerOf(build.mutate({ partitionId: partition, nodeUrl: nodeId }));
     },
 
     async merkleCompare(partition, node1Url, node2Url) {
@@ -45,7 +47,7 @@ export function createMerkleService(parts: MerkleServiceParts): MerkleService {
       const second = nodeIdOf(peers, node2Url);
       if (first === second) throw new MendlogError('BAD_REQUEST', `both URLs mean ${first}: name two nodes`);
       if (first === peers.self) return await compare(partition, second);
-      return await peers.connectionTo(first).call.peer.compare.query({ partition, other: second });
+      return await answerOf(peers.connectionTo(first).call.peer.compare.query({ partition, other: second }));
     },
 
     merkleHealth: async (): Promise<MerkleHealth> => ({

@@ -1,0 +1,59 @@
+// What a scrape shows of a node: series that are there from the start, and failures that count as such.
+import { createNode, type MendlogNode } from '@mendlog/node';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from './temporary-folder.js';
+
+/** The value of one sample, its labels in the order that the text has them. */
+async function sample(node: MendlogNode, name: string): Promise<number | undefined> {
+  const line = (await node.service.metrics()).split('\n').find((text) => text.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.slice(name.length));
+}
+
+/** One of three nodes; the two others are nowhere. */
+async function loneNode(dataDir: string): Promise<MendlogNode> {
+  return await createNode({
+    id: 'n1',
+    dataDir,
+    listen: '127.0.0.1:0',
+    peers: { n2: 'http://127.0.0.1:1', n3: 'http://127.0.0.1:2' },
+  });
+}
+
+test('metrics: what may be reported is there as 0 before it happens', async () => {
+  using folder = temporaryFolder();
+  await using node = await loneNode(folder.path);
+  for (const name of [
+    'hints_pending{node="n1"}',
+    'mendlog_hints_pending_by_target{target="n2",node="n1"}',
+    'mendlog_hints_oldest_age_seconds{target="n3",node="n1"}',
+    'mendlog_hints_total{state="expired",node="n1"}',
+    'mendlog_writes_total{outcome="unknown",consistency="ALL",node="n1"}',
+    'mendlog_repair_bytes_total{direction="sent",node="n1"}',
+    'mendlog_reconciliation_oldest_pending_seconds{node="n1"}',
+  ])
+    expect(await sample(node, name), name).toBe(0);
+  expect(await sample(node, 'mendlog_kernel{kind="wasm",node="n1"}')).toBe(1);
+});
+
+test('metrics: a level that cannot be had counts as a refused write and as a failed read', async () => {
+  using folder = temporaryFolder();
+  await using node = await loneNode(folder.path);
+  const [appended] = await Promise.allSettled([
+    fetch(`${node.url}/api/write`, { method: 'POST', body: '{"partitionId":"p","message":"m"}' }),
+    fetch(`${node.url}/api/read/p/1`),
+  ]);
+  expect(appended).toMatchObject({ value: { status: 503 } });
+  expect(await sample(node, 'mendlog_reads_total{outcome="failed",consistency="QUORUM",node="n1"}')).toBe(1);
+});
+
+test('metrics: a hint counts for its target until the target has the record', async () => {
+  using folder = temporaryFolder();
+  await using node = await loneNode(folder.path);
+  const body = '{"partitionId":"p","message":"m","consistency":"ONE"}';
+  expect((await fetch(`${node.url}/api/write`, { method: 'POST', body })).status).toBe(201);
+  expect(await sample(node, 'mendlog_hints_pending_by_target{target="n2",node="n1"}')).toBe(1);
+  expect(await sample(node, 'mendlog_hints_total{state="stored",node="n1"}')).toBe(2);
+  expect(await sample(node, 'mendlog_writes_total{outcome="acknowledged",consistency="ONE",node="n1"}')).toBe(
+    1,
+  );
+});

@@ -21,8 +21,14 @@ export const ERROR_CODES = {
   PARTITION_EXISTS: { httpStatus: 409, retryable: false },
   /** The record lies at or below the partition's trim watermark. */
   TRIMMED: { httpStatus: 409, retryable: false },
+  /** The job has begun or ended: only a waiting one can be cancelled. */
+  JOB_NOT_WAITING: { httpStatus: 409, retryable: false },
   /** A value, message or body is over its limit. */
   TOO_LARGE: { httpStatus: 413, retryable: false },
+  /** A body is not JSON in UTF-8, or is encoded. */
+  UNSUPPORTED_MEDIA_TYPE: { httpStatus: 415, retryable: false },
+  /** A request took too long to arrive: nothing of it was done. */
+  REQUEST_TIMEOUT: { httpStatus: 408, retryable: true },
   /** A queue is full: nothing was written, try again later. */
   OVERLOADED: { httpStatus: 429, retryable: true },
   /** Stored or received bytes do not have the documented format. */

@@ -1,5 +1,5 @@
 export type { AppRouter, BinaryRouter } from './api/router.js';
-export { type ApiServer, type ApiServerOptions, createApiServer } from './api/server.js';
+export { type ApiServer, type ApiServerOptions, createApiServer, type HttpTimeouts } from './api/server.js';
 export type {
   AppendOutcome,
   Health,

@@ -18,7 +18,7 @@ import {
 } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { AntiEntropy } from './anti-entropy/anti-entropy.js';
-import { createApiServer } from './api/server.js';
+import { createApiServer, type HttpTimeouts } from './api/server.js';
 import type { Service } from './api/service.js';
 import { Catalog } from './catalog/catalog.js';
 import { CatalogSync } from './catalog/catalog-sync.js';
@@ -60,6 +60,7 @@ export interface NodeOptions {
   readonly readRepairChance?: number;
   /** For calls that name no level. */
   readonly consistency?: ConsistencyLevel;
+  readonly httpTimeouts?: Partial<HttpTimeouts>;
   readonly log?: Log;
 }
 
@@ -207,7 +208,13 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     merkle,
     antiEntropy,
   });
-  const server = createApiServer({ service, peer: replica, token, log });
+  const server = createApiServer({
+    service,
+    peer: replica,
+    token,
+    log,
+    timeouts: options.httpTimeouts,
+  });
 
   // New work is refused first; what runs ends; the store closes when nothing uses it any more.
   const closeAll = async () => {

@@ -122,7 +122,7 @@ describe('anti-entropy', () => {
     const middleId = await trigger(middle, 500);
     const cancelledId = await trigger(cancelled, 1000);
     await service.cancel(cancelledId);
-    await expect(service.cancel(cancelledId)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    await expect(service.cancel(cancelledId)).rejects.toMatchObject({ code: 'JOB_NOT_WAITING' });
     await expect(service.cancel('none')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await service.setPaused(false);
     const jobs = await jobsOf(service, (all) => all.every(({ finishedAt }) => finishedAt !== null));

@@ -73,13 +73,13 @@ export class AntiEntropy {
     this.#pump();
   }
 
-  /** Takes a waiting job back. Throws NOT_FOUND, and BAD_REQUEST for one that no longer waits. */
+  /** Takes a waiting job back. Throws NOT_FOUND, and JOB_NOT_WAITING. */
   async cancel(jobId: string): Promise<void> {
     const job = this.#jobs.get(jobId);
     if (job === undefined) throw new MendlogError('NOT_FOUND', `there is no job ${jobId}`);
     if (job.status !== 'PENDING')
       throw new MendlogError(
-        'BAD_REQUEST',
+        'JOB_NOT_WAITING',
         `job ${jobId} is ${job.status}: only a waiting job can be cancelled`,
       );
     await this.#save(jobCancelled(job, Date.now()));

@@ -5,6 +5,9 @@ import { ZodError } from 'zod';
 
 type TrpcCode = TRPCError['code'];
 
+const ISSUES_NAMED_MAX = 5;
+const FAULT_CHARS_MAX = 200;
+
 const TRPC_CODE_OF_STATUS: Readonly<Record<number, TrpcCode>> = {
   400: 'BAD_REQUEST',
   401: 'UNAUTHORIZED',
@@ -12,6 +15,7 @@ const TRPC_CODE_OF_STATUS: Readonly<Record<number, TrpcCode>> = {
   405: 'METHOD_NOT_SUPPORTED',
   409: 'CONFLICT',
   413: 'PAYLOAD_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
   429: 'TOO_MANY_REQUESTS',
   503: 'SERVICE_UNAVAILABLE',
   504: 'GATEWAY_TIMEOUT',
@@ -23,6 +27,7 @@ const CODE_OF_TRPC_CODE: Partial<Record<TrpcCode, ErrorCode>> = {
   NOT_FOUND: 'NOT_FOUND',
   METHOD_NOT_SUPPORTED: 'METHOD_NOT_ALLOWED',
   PAYLOAD_TOO_LARGE: 'TOO_LARGE',
+  UNSUPPORTED_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
 };
 
 export function trpcCodeOf(error: MendlogError): TrpcCode {
@@ -43,8 +48,12 @@ function shapeOfTrpcError(error: TRPCError): ErrorShape {
   return { code, message: error.message };
 }
 
+/** Names the first faults: an input of many may not be answered with as many sentences. */
 function sentenceOf(error: ZodError): string {
-  return error.issues
+  const faults = error.issues
+    .slice(0, ISSUES_NAMED_MAX)
     .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
-    .join('; ');
+    .map((fault) => (fault.length > FAULT_CHARS_MAX ? `${fault.slice(0, FAULT_CHARS_MAX)}...` : fault));
+  const more = error.issues.length - faults.length;
+  return faults.join('; ') + (more > 0 ? `; and ${more} more` : '');
 }

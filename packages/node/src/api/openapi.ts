@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document, made from the table of routes and the schemas that check them. */
-import { ERROR_CODES } from '@mendlog/core';
 import { z } from 'zod';
+import { codesByStatus, PROBLEM_TYPE, ProblemOutput } from './problems.js';
 import { ROUTES, type Route } from './routes.js';
 
 type JsonSchema = Record<string, unknown>;
@@ -9,14 +9,6 @@ interface ObjectSchema {
   readonly properties?: Record<string, JsonSchema>;
   readonly required?: readonly string[] | undefined;
 }
-
-const PROBLEM = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  code: z.enum(Object.keys(ERROR_CODES)),
-});
 
 export function openApiDocument(): JsonSchema {
   const paths: Record<string, Record<string, JsonSchema>> = {};
@@ -33,7 +25,7 @@ export function openApiDocument(): JsonSchema {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     paths,
-    components: { schemas: { Problem: { ...jsonSchema(PROBLEM, 'output'), additionalProperties: true } } },
+    components: { schemas: { Problem: jsonSchema(ProblemOutput, 'output') } },
   };
 }
 
@@ -41,7 +33,7 @@ function operation(route: Route): JsonSchema {
   const input: ObjectSchema = route.input === undefined ? {} : jsonSchema(route.input, 'input');
   const names = Object.keys(input.properties ?? {});
   const inPath = names.filter((name) => route.path.includes(`:${name}`));
-  const hasBody = route.method === 'POST' || route.method === 'PUT';
+  const hasBody = carriesBody(route);
   const inQuery = hasBody ? [] : names.filter((name) => !inPath.includes(name));
   const parameters = [...inPath, ...inQuery].map((name) => ({
     name,
@@ -70,13 +62,13 @@ function operation(route: Route): JsonSchema {
     ...body,
     responses: {
       [route.status]: { description: route.summary, content },
-      ...(route.statusOf === undefined ? {} : { 503: { description: 'The cluster cannot serve', content } }),
-      default: {
-        description: 'What went wrong, with a stable code',
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-      },
+      ...problemResponses(route, content),
     },
   };
+}
+
+function carriesBody({ method }: Route): boolean {
+  return method === 'POST' || method === 'PUT';
 }
 
 /** A body need not repeat what the path says. */
@@ -88,6 +80,25 @@ function withoutProperties(schema: ObjectSchema, names: readonly string[]): Obje
     properties: Object.fromEntries(properties),
     ...(required.length > 0 ? { required } : { required: undefined }),
   };
+}
+
+/** Each status with the codes that it may carry. A route whose status depends on its answer may answer 503 with it. */
+function problemResponses(route: Route, answer: JsonSchema): JsonSchema {
+  const responses: JsonSchema = {};
+  for (const [status, codes] of codesByStatus(carriesBody(route), route.errors ?? [])) {
+    const schema = {
+      allOf: [{ $ref: '#/components/schemas/Problem' }],
+      properties: { status: { const: status }, code: { enum: codes } },
+    };
+    responses[status] = {
+      description: codes.join(', '),
+      content: {
+        ...(status === 503 && route.statusOf !== undefined ? answer : {}),
+        [PROBLEM_TYPE]: { schema },
+      },
+    };
+  }
+  return responses;
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {

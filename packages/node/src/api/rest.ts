@@ -3,14 +3,17 @@
  * code beside them.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ERROR_CODES, type ErrorShape, LIMITS, MendlogError } from '@mendlog/core';
+import { type ErrorShape, MendlogError } from '@mendlog/core';
 import { errorShapeOf } from './error-shape.js';
+import { readJsonBody } from './json-body.js';
 import { openApiDocument } from './openapi.js';
+import { PROBLEM_TYPE, problemOf } from './problems.js';
 import type { RouterContext } from './procedure.js';
 import { router } from './router.js';
-import { type Input, ROUTES, type Route } from './routes.js';
+import { ROUTES, type Route } from './routes.js';
 
 const REFUSED_BODY_MS = 1000;
+const DOCUMENT_PATH = '/openapi.json';
 
 /** Answers any request; never throws. */
 export async function answerRest(
@@ -19,12 +22,15 @@ export async function answerRest(
   context: RouterContext,
 ): Promise<void> {
   try {
-    const url = new URL(request.url ?? '/', 'http://node');
-    if (request.method === 'GET' && url.pathname === '/openapi.json') {
+    const url = parseTarget(request.url ?? '/');
+    // Node.js sends the head alone of an answer to HEAD.
+    const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET');
+    if (url.pathname === DOCUMENT_PATH) {
+      if (method !== 'GET') throw methodNotAllowed(url.pathname, ['GET']);
       sendJson(response, 200, openApiDocument());
       return;
     }
-    const { route, parameters } = findRoute(request.method ?? 'GET', url.pathname);
+    const { route, parameters } = findRoute(method, url.pathname);
     const given =
       route.method === 'POST' || route.method === 'PUT'
         ? await readJsonBody(request)
@@ -46,18 +52,10 @@ export async function answerRest(
 }
 
 function sendProblem(response: ServerResponse, error: ErrorShape): void {
-  const status = ERROR_CODES[error.code].httpStatus;
   const allow = error.details?.allow;
   if (typeof allow === 'string') response.setHeader('allow', allow);
-  const problem = {
-    type: `urn:mendlog:error:${error.code}`,
-    title: error.code,
-    status,
-    detail: error.message,
-    code: error.code,
-    ...error.details,
-  };
-  sendJson(response, status, problem, 'application/problem+json');
+  const problem = problemOf(error);
+  sendJson(response, problem.status, problem, PROBLEM_TYPE);
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown, type = 'application/json'): void {
@@ -79,8 +77,27 @@ function findRoute(method: string, path: string): { route: Route; parameters: Re
   if (matching.length === 0) throw new MendlogError('NOT_FOUND', `there is nothing at ${path}`);
   const found = matching.find(({ route }) => route.method === method);
   if (found !== undefined) return found;
-  const allow = matching.map(({ route }) => route.method).join(', ');
-  throw new MendlogError('METHOD_NOT_ALLOWED', `${path} takes ${allow}`, { details: { allow } });
+  throw methodNotAllowed(
+    path,
+    matching.map(({ route }) => route.method),
+  );
+}
+
+function methodNotAllowed(path: string, methods: readonly string[]): MendlogError {
+  const allow = methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ');
+  return new MendlogError('METHOD_NOT_ALLOWED', `${path} takes ${allow}`, { details: { allow } });
+}
+
+/** The path and the query of a request. Throws BAD_REQUEST, also where a parameter is given twice. */
+function parseTarget(target: string): URL {
+  // A path that begins with two slashes is no host.
+  const url = target.startsWith('/') ? `http://node${target}` : target;
+  if (!URL.canParse(url)) throw new MendlogError('BAD_REQUEST', 'the request target is not a path');
+  const parsed = new URL(url);
+  const names = [...parsed.searchParams.keys()];
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new MendlogError('BAD_REQUEST', `${twice} is given twice`);
+  return parsed;
 }
 
 function matchPath(pattern: string, path: string): Record<string, string> | undefined {
@@ -102,27 +119,4 @@ function decodeSegment(segment: string): string {
   } catch (cause) {
     throw new MendlogError('BAD_REQUEST', 'the path holds a broken percent escape', { cause });
   }
-}
-
-async function readJsonBody(request: IncomingMessage): Promise<Input> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    bytes += chunk.length;
-    if (bytes > LIMITS.jsonBodyBytesMax) {
-      throw new MendlogError('TOO_LARGE', `a body is limited to ${LIMITS.jsonBodyBytesMax} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  if (bytes === 0) return {};
-  let body: unknown;
-  try {
-    body = JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  } catch (cause) {
-    throw new MendlogError('BAD_REQUEST', 'the body is not JSON', { cause });
-  }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new MendlogError('BAD_REQUEST', 'the body is not a JSON object');
-  }
-  return { ...body };
 }

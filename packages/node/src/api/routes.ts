@@ -1,4 +1,5 @@
 /** The table of REST routes: each a method, a path, and the procedure that answers it. */
+import type { ErrorCode } from '@mendlog/core';
 import type { z } from 'zod';
 import type { router } from './router.js';
 import * as schemas from './schemas.js';
@@ -17,10 +18,15 @@ export interface Route {
   /** Absent where the answer is text. */
   readonly output?: z.ZodType;
   readonly status: number;
+  /** Beside those that any route may answer with (problems.ts). */
+  readonly errors?: readonly ErrorCode[];
   call(caller: Caller, input: Input): Promise<unknown>;
   /** A status that depends on the answer. */
   statusOf?(answer: unknown): number;
 }
+
+/** A change of a partition reads first, and may meet a replica that the trim or the options do not reach. */
+const CHANGE_ERRORS: readonly ErrorCode[] = ['READ_TIMEOUT', 'WRITE_TIMEOUT', 'DISK_FULL'];
 
 const metrics = (path: string): Route => ({
   method: 'GET',
@@ -47,6 +53,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.WriteInput,
     output: schemas.WriteOutput,
     status: 201,
+    errors: ['CLOCK_JUMP', 'TRIMMED', 'OVERLOADED', 'WRITE_TIMEOUT', 'DISK_FULL'],
     call: (caller, input) => call(caller.records.append, input),
   },
   {
@@ -56,6 +63,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.ReadInput,
     output: schemas.ReadOutput,
     status: 200,
+    errors: ['NOT_FOUND', 'AMBIGUOUS_ID', 'READ_TIMEOUT', 'DISK_FULL'],
     call: (caller, input) => call(caller.records.read, input),
   },
   {
@@ -65,6 +73,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.ScanInput,
     output: schemas.ScanOutput,
     status: 200,
+    errors: ['NOT_FOUND', 'READ_TIMEOUT', 'DISK_FULL'],
     call: (caller, input) => call(caller.records.scan, input),
   },
   {
@@ -83,6 +92,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.CreatePartitionInput,
     output: schemas.PartitionDetailsOutput,
     status: 201,
+    errors: ['PARTITION_EXISTS', 'OVERLOADED', ...CHANGE_ERRORS],
     call: (caller, input) => call(caller.partitions.create, input),
   },
   {
@@ -92,6 +102,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.PartitionInput,
     output: schemas.PartitionDetailsOutput,
     status: 200,
+    errors: ['NOT_FOUND', 'READ_TIMEOUT', 'DISK_FULL'],
     call: (caller, input) => call(caller.partitions.get, input),
   },
   {
@@ -101,6 +112,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.ConfigurePartitionInput,
     output: schemas.PartitionDetailsOutput,
     status: 200,
+    errors: ['NOT_FOUND', 'OVERLOADED', ...CHANGE_ERRORS],
     call: (caller, input) => call(caller.partitions.configure, input),
   },
   {
@@ -110,6 +122,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.PartitionInput,
     output: schemas.PartitionDetailsOutput,
     status: 200,
+    errors: ['NOT_FOUND', ...CHANGE_ERRORS],
     call: (caller, input) => call(caller.partitions.drop, input),
   },
   {
@@ -119,6 +132,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.TrimPartitionInput,
     output: schemas.PartitionDetailsOutput,
     status: 200,
+    errors: ['NOT_FOUND', ...CHANGE_ERRORS],
     call: (caller, input) => call(caller.partitions.trim, input),
   },
   {
@@ -136,6 +150,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.MerkleBuildInput,
     output: schemas.MerkleBuildOutput,
     status: 200,
+    errors: ['NOT_FOUND'],
     call: (caller, input) => call(caller.merkle.build, input),
   },
   {
@@ -145,6 +160,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.MerkleCompareInput,
     output: schemas.MerkleCompareOutput,
     status: 200,
+    errors: ['NOT_FOUND', 'READ_TIMEOUT'],
     call: (caller, input) => call(caller.merkle.compare, input),
   },
   {
@@ -171,6 +187,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.TriggerInput,
     output: schemas.TriggerOutput,
     status: 202,
+    errors: ['NOT_FOUND', 'OVERLOADED', 'DISK_FULL'],
     call: (caller, input) => call(caller.antiEntropy.trigger, input),
   },
   {
@@ -180,6 +197,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.PreviewInput,
     output: schemas.PreviewOutput,
     status: 200,
+    errors: ['READ_TIMEOUT'],
     call: (caller, input) => call(caller.antiEntropy.preview, input),
   },
   {
@@ -189,6 +207,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.CancelInput,
     output: schemas.CancelOutput,
     status: 200,
+    errors: ['NOT_FOUND', 'JOB_NOT_WAITING', 'DISK_FULL'],
     call: (caller, input) => call(caller.antiEntropy.cancel, input),
   },
   {
@@ -231,6 +250,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.HintsDropInput,
     output: schemas.HintsDropOutput,
     status: 200,
+    errors: ['DISK_FULL'],
     call: (caller, input) => call(caller.hints.drop, input),
   },
   metrics('/metrics'),

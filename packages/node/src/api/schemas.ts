@@ -11,9 +11,14 @@ import { z } from 'zod';
 
 const PartitionId = z
   .string()
-  .regex(PARTITION_NAME_PATTERN, 'a partition name has 1 to 200 of the characters A-Z a-z 0-9 . _ -');
+  .regex(PARTITION_NAME_PATTERN, 'a partition name has 1 to 200 of the characters A-Z a-z 0-9 . _ -')
+  .meta({ examples: ['partition-1'] });
 const Level = z.enum(CONSISTENCY_LEVELS);
-const RecordIdText = z.string().max(40);
+/** A counter or a version; core reads it. Counters of 16 digits are refused above 2^53 - 1, which no pattern says. */
+const RecordIdText = z
+  .string()
+  .max(40)
+  .meta({ pattern: '^(0|[1-9][0-9]{0,14})(-[0-9a-f][0-9a-hjkmnp-tv-z]{12})?$', examples: ['1'] });
 const NodeId = z.string().min(1).max(100);
 /** Nodes that could not be asked: what they hold is not in the answer. */
 const Unreachable = z.array(NodeId).optional();
@@ -40,7 +45,8 @@ export const WriteInput = z
   .strictObject({ partitionId: PartitionId, ...messageOfWrite, consistency: Level.optional() })
   .refine((input) => (input.message === undefined) !== (input.messageBase64 === undefined), {
     error: 'give exactly one of message and messageBase64',
-  });
+  })
+  .meta({ oneOf: [{ required: ['message'] }, { required: ['messageBase64'] }] });
 export const WriteOutput = z.object({
   partitionId: PartitionId,
   id: Counter,
@@ -251,7 +257,11 @@ export const PartitionDetailsOutput = PartitionSummary.extend({
 });
 
 /** A node by its address, its id, or a URL whose host is its id. */
-const NodeUrl = z.string().min(1).max(300);
+const NodeUrl = z
+  .string()
+  .min(1)
+  .max(300)
+  .meta({ examples: ['http://node1:8081'] });
 export const MerkleBuildInput = z.strictObject({ partitionId: PartitionId, nodeUrl: NodeUrl });
 export const MerkleBuildOutput = z.object({
   partitionId: PartitionId,
@@ -267,7 +277,7 @@ export const MerkleBuildOutput = z.object({
 export const MerkleCompareInput = z.strictObject({
   partitionId: PartitionId,
   node1Url: NodeUrl,
-  node2Url: NodeUrl,
+  node2Url: NodeUrl.meta({ examples: ['http://node2:8082'] }),
 });
 export const MerkleCompareOutput = z.object({
   partitionId: PartitionId,

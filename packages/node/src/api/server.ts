@@ -17,6 +17,7 @@ import { carriesToken } from '../cluster-secret.js';
 import type { Log } from '../log.js';
 import { errorShapeOf } from './error-shape.js';
 import type { RouterContext } from './procedure.js';
+import { rawAnswer, refuseRequest } from './refused-request.js';
 import { answerRest } from './rest.js';
 import { binaryRouter, router } from './router.js';
 import type { PeerService, Service } from './service.js';
@@ -27,6 +28,15 @@ export interface ApiServerOptions {
   readonly peer?: PeerService;
   readonly token: string;
   readonly log: Log;
+  readonly timeouts?: Partial<HttpTimeouts> | undefined;
+}
+
+/** How long a sender may take: what arrives more slowly is answered with REQUEST_TIMEOUT and cut. */
+export interface HttpTimeouts {
+  /** For the head of a request. */
+  readonly headersMs: number;
+  /** For a whole request. */
+  readonly requestMs: number;
 }
 
 export interface ApiServer {
@@ -35,10 +45,10 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+const TIMEOUTS_DEFAULT: HttpTimeouts = { headersMs: 10_000, requestMs: 30_000 };
 
-export function createApiServer({ service, peer, token, log }: ApiServerOptions): ApiServer {
+export function createApiServer({ service, peer, token, log, ...rest }: ApiServerOptions): ApiServer {
+  const timeouts = { ...TIMEOUTS_DEFAULT, ...rest.timeouts };
   const contextOf = (request: IncomingMessage): RouterContext => ({
     service,
     peer,
@@ -62,7 +72,12 @@ export function createApiServer({ service, peer, token, log }: ApiServerOptions)
   const listeners: Server[] = [];
   const newListener = (): Server => {
     const server = createServer(
-      { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+      {
+        headersTimeout: timeouts.headersMs,
+        requestTimeout: timeouts.requestMs,
+        // Node.js looks only that often, every 30 s unless told.
+        connectionsCheckingInterval: Math.ceil(Math.min(timeouts.headersMs, timeouts.requestMs) / 10),
+      },
       (request, response) => {
         if (request.url?.startsWith('/trpc/')) trpcHttp(request, response);
         else void answerRest(request, response, contextOf(request));
@@ -77,12 +92,9 @@ export function createApiServer({ service, peer, token, log }: ApiServerOptions)
         jsonSockets.handleUpgrade(request, socket, head, (webSocket) =>
           jsonSockets.emit('connection', webSocket, request),
         );
-      } else socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
+      } else socket.end(rawAnswer(404, 'text/plain', 'there is no WebSocket here\n'));
     });
-    server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
-      else socket.destroy();
-    });
+    server.on('clientError', refuseRequest);
     listeners.push(server);
     return server;
   };

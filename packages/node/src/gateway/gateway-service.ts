@@ -145,9 +145,7 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
 
     /** Page by page, node after node: the cursor names the node whose page comes next. */
     async hintsPending({ limit, cursor }) {
-      const split = cursor?.indexOf('/') ?? -1;
-      const [from, inner] =
-        cursor === undefined ? ['', ''] : [cursor.slice(0, split), cursor.slice(split + 1)];
+      const [from, inner] = hintCursor(peers, cursor);
       const hints: HintsPage['hints'] = [];
       const unreachable: string[] = [];
       for (const nodeId of [...peers.nodeIds].sort()) {
@@ -219,6 +217,14 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
       await askAll((call) => (paused ? call.antiEntropy.pause.mutate() : call.antiEntropy.resume.mutate()));
     },
   };
+}
+
+/** Reads `node/cursor of that node`; node ids may hold slashes. Throws BAD_REQUEST. */
+function hintCursor(peers: Peers, cursor: string | undefined): [from: string, inner: string] {
+  if (cursor === undefined) return ['', ''];
+  const from = peers.nodeIds.find((nodeId) => cursor.startsWith(`${nodeId}/`));
+  if (from !== undefined) return [from, cursor.slice(from.length + 1)];
+  throw new MendlogError('BAD_REQUEST', 'the cursor is not one that a page of hints ended with');
 }
 
 interface Answers<Answer> {

@@ -1,6 +1,6 @@
 /** A gateway: the API of the cluster in a process of its own, which stores nothing. */
 import { loadKernel } from '@mendlog/merkle';
-import { createApiServer } from '../api/server.js';
+import { createApiServer, type HttpTimeouts } from '../api/server.js';
 import { clusterSecret, peerToken } from '../cluster-secret.js';
 import { type Log, silentLog } from '../log.js';
 import { Peers } from '../membership/peers.js';
@@ -15,6 +15,7 @@ export interface GatewayOptions {
   readonly nodes: Readonly<Record<string, string>>;
   readonly secret?: string | undefined;
   readonly replicationFactor?: number;
+  readonly httpTimeouts?: Partial<HttpTimeouts>;
   readonly log?: Log;
 }
 
@@ -37,7 +38,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const nodes = new Map(Object.entries(options.nodes));
   const placement = new Placement([...nodes.keys()].sort(), options.replicationFactor ?? 3);
   const peers = new Peers({ self: NO_NODE, nodes, token, log });
-  const server = createApiServer({ service: createGatewayService(peers, placement), token, log });
+  const server = createApiServer({
+    service: createGatewayService(peers, placement),
+    token,
+    log,
+    timeouts: options.httpTimeouts,
+  });
   const close = async () => {
     await server.close();
     peers.close();

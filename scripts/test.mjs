@@ -103,7 +103,7 @@ if (process.argv.includes('--ci')) {
     for (const step of dynamicSteps) runStep(step);
     console.log(
       'Left to .ci/run, which needs more than Node.js: the Rust crate, the WebAssembly built from it, and tests-ci ' +
-        '(a full disk, dashboards and alerts on a real Prometheus).',
+        '(a full disk, dashboards and alerts on a real Prometheus, the API against its OpenAPI document).',
     );
   }
 }

@@ -11,7 +11,7 @@ export function majorityOf(replicationFactor: number): number {
   return Math.floor(replicationFactor / 2) + 1;
 }
 
-/** The number of replicas that must answer. Throws BAD_REQUEST where there are not that many. */
+/** The number of replicas that must answer. Throws TOO_FEW_NODES where there are not that many. */
 export function answersNeeded(level: ConsistencyLevel, replicationFactor: number): number {
   const needed = {
     ONE: 1,
@@ -22,7 +22,7 @@ export function answersNeeded(level: ConsistencyLevel, replicationFactor: number
   }[level];
   if (needed <= replicationFactor) return needed;
   throw new MendlogError(
-    'BAD_REQUEST',
+    'TOO_FEW_NODES',
     `${level} needs ${needed} replicas and a partition has ${replicationFactor}`,
   );
 }

@@ -21,6 +21,8 @@ export const ERROR_CODES = {
   PARTITION_EXISTS: { httpStatus: 409, retryable: false },
   /** The record lies at or below the partition's trim watermark. */
   TRIMMED: { httpStatus: 409, retryable: false },
+  /** The level, or the replication factor, needs more replicas than there can be. */
+  TOO_FEW_NODES: { httpStatus: 409, retryable: false },
   /** The job has begun or ended: only a waiting one can be cancelled. */
   JOB_NOT_WAITING: { httpStatus: 409, retryable: false },
   /** A value, message or body is over its limit. */

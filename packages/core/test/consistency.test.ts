@@ -8,7 +8,7 @@ test('consistency: answers needed of each level, or BAD_REQUEST (n=1 to 5)', () 
       try {
         return answersNeeded(level, n);
       } catch (error) {
-        expect(error).toMatchObject({ code: 'BAD_REQUEST' });
+        expect(error).toMatchObject({ code: 'TOO_FEW_NODES' });
         return 'refused';
       }
     });

@@ -311,7 +311,9 @@ test('cluster: one node by itself refuses levels that need more and takes the ot
   await using cluster = await TestCluster.start(1);
   const { service } = cluster.node('n1');
   const group = packItems('orders', [Buffer.from('x')]);
-  expect(await service.append([group], 'TWO')).toMatchObject([{ ok: false, error: { code: 'BAD_REQUEST' } }]);
+  expect(await service.append([group], 'TWO')).toMatchObject([
+    { ok: false, error: { code: 'TOO_FEW_NODES' } },
+  ]);
   for (const [i, level] of (['ONE', 'QUORUM', 'ALL'] as const).entries()) {
     expect(await service.append([group], level)).toMatchObject([{ ok: true, firstCounter: i + 1, acks: 1 }]);
   }

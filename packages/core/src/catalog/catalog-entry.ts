@@ -45,7 +45,7 @@ export function catalogEntryText({ partition, version, options }: CatalogEntry):
     .join(' ');
 }
 
-/** Throws BAD_REQUEST for options that a cluster of so many nodes cannot keep. */
+/** Throws TOO_FEW_NODES for options that a cluster of so many nodes cannot keep, BAD_REQUEST for a retention of nothing. */
 export function checkPartitionOptions(
   options: PartitionOptions,
   cluster: { readonly nodes: number; readonly replicationFactor: number },
@@ -53,7 +53,7 @@ export function checkPartitionOptions(
   const { consistency, replicationFactor = cluster.replicationFactor, retention } = options;
   if (replicationFactor > cluster.nodes) {
     throw new MendlogError(
-      'BAD_REQUEST',
+      'TOO_FEW_NODES',
       `a replication factor of ${replicationFactor} needs as many nodes, and the cluster has ${cluster.nodes}`,
     );
   }

@@ -53,7 +53,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.WriteInput,
     output: schemas.WriteOutput,
     status: 201,
-    errors: ['CLOCK_JUMP', 'TRIMMED', 'OVERLOADED', 'WRITE_TIMEOUT', 'DISK_FULL'],
+    errors: ['TOO_FEW_NODES', 'CLOCK_JUMP', 'TRIMMED', 'OVERLOADED', 'WRITE_TIMEOUT', 'DISK_FULL'],
     call: (caller, input) => call(caller.records.append, input),
   },
   {
@@ -63,7 +63,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.ReadInput,
     output: schemas.ReadOutput,
     status: 200,
-    errors: ['NOT_FOUND', 'AMBIGUOUS_ID', 'READ_TIMEOUT', 'DISK_FULL'],
+    errors: ['NOT_FOUND', 'TOO_FEW_NODES', 'AMBIGUOUS_ID', 'READ_TIMEOUT', 'DISK_FULL'],
     call: (caller, input) => call(caller.records.read, input),
   },
   {
@@ -73,7 +73,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.ScanInput,
     output: schemas.ScanOutput,
     status: 200,
-    errors: ['NOT_FOUND', 'READ_TIMEOUT', 'DISK_FULL'],
+    errors: ['NOT_FOUND', 'TOO_FEW_NODES', 'READ_TIMEOUT', 'DISK_FULL'],
     call: (caller, input) => call(caller.records.scan, input),
   },
   {
@@ -92,7 +92,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.CreatePartitionInput,
     output: schemas.PartitionDetailsOutput,
     status: 201,
-    errors: ['PARTITION_EXISTS', 'OVERLOADED', ...CHANGE_ERRORS],
+    errors: ['PARTITION_EXISTS', 'TOO_FEW_NODES', 'OVERLOADED', ...CHANGE_ERRORS],
     call: (caller, input) => call(caller.partitions.create, input),
   },
   {
@@ -112,7 +112,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.ConfigurePartitionInput,
     output: schemas.PartitionDetailsOutput,
     status: 200,
-    errors: ['NOT_FOUND', 'OVERLOADED', ...CHANGE_ERRORS],
+    errors: ['NOT_FOUND', 'TOO_FEW_NODES', 'OVERLOADED', ...CHANGE_ERRORS],
     call: (caller, input) => call(caller.partitions.configure, input),
   },
   {

@@ -72,7 +72,11 @@ export const ReadOutput = RecordOutput.extend({ partitionId: PartitionId, repair
 const Time = z
   .union([
     z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
-    z.coerce.number().int().min(0),
+    z
+      .string()
+      .regex(/^[0-9]{1,16}$/, 'a time is milliseconds since 1970, or ISO 8601 with a zone')
+      .transform((text) => Math.min(Number(text), Number.MAX_SAFE_INTEGER)),
+    z.int().min(0),
   ])
   .optional();
 
@@ -228,12 +232,15 @@ export const PartitionsOutput = z.object({
   unreachable: Unreachable,
 });
 
-const RetentionShape = z.strictObject({
-  /** Records older than this go, by the clock of the coordinator that wrote them. */
-  maxAgeMs: z.int().min(1).optional(),
-  maxRecords: z.int().min(0).optional(),
-  maxBytes: z.int().min(0).optional(),
-});
+const RetentionShape = z
+  .strictObject({
+    /** Records older than this go, by the clock of the coordinator that wrote them. */
+    maxAgeMs: z.int().min(1).optional(),
+    maxRecords: z.int().min(0).optional(),
+    maxBytes: z.int().min(0).optional(),
+  })
+  .refine((limits) => Object.keys(limits).length > 0, { error: 'name at least one limit' })
+  .meta({ minProperties: 1 });
 /** What is not named follows the cluster's default. */
 const partitionSettings = { consistency: Level.optional(), retention: RetentionShape.optional() };
 const ReplicationFactor = z.int().min(1).max(100);
@@ -246,7 +253,7 @@ export const CreatePartitionInput = z.strictObject({
 export const ConfigurePartitionInput = z.strictObject({ partitionId: PartitionId, ...partitionSettings });
 export const TrimPartitionInput = z.strictObject({
   partitionId: PartitionId,
-  /** The highest counter that goes. */
+  /** The highest counter that goes; above the last record's it stands for all of them. */
   to: Counter,
 });
 export const PartitionDetailsOutput = PartitionSummary.extend({

@@ -79,17 +79,13 @@ export class PartitionChanges {
     return this.#details(partition);
   }
 
-  /** Removes every record with a counter at or below `to`. BAD_REQUEST above the head. */
+  /** Removes every record with a counter at or below `to`. Later records are above the head, so it goes no further. */
   async trim(partition: string, to: number): Promise<PartitionDetails> {
     await this.#expectKnown(partition);
     const primaries = this.#options.placement.primaries(partition);
     const head = await this.#head(partition, primaries);
-    if (to > head)
-      throw new MendlogError(
-        'BAD_REQUEST',
-        `the last record of ${partition} has the counter ${head}, below ${to}`,
-      );
-    await this.trimTo(partition, to, [primaries]);
+    const counter = Math.min(to, head);
+    if (counter > 0) await this.trimTo(partition, counter, [primaries]);
     return this.#details(partition);
   }
 

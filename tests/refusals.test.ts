@@ -60,12 +60,15 @@ describe('arguments', () => {
     [['demo', '--base-port', '0'], /a port is a number from 1 to 65528; see mendlog --help$/],
     [['demo', '--base-port', '65529'], /a port is a number from 1 to 65528; see mendlog --help$/],
     [['demo', '--base-port', 'http'], /a port is a number from 1 to 65528; see mendlog --help$/],
-    [['serve', '--id', 'n', '--data', 'd', '--listen', 'here'], /an address looks like 127\.0\.0\.1:8081$/],
+    [
+      ['serve', '--id', 'n', '--data', 'd', '--listen', 'here'],
+      /^--listen is "[^"]+": expected an address such as 127\.0\.0\.1:8081/,
+    ],
     [
       ['serve', '--id', 'n', '--data', 'd', '--listen', '127.0.0.1:65536'],
-      /an address looks like 127\.0\.0\.1:8081$/,
+      /^--listen is "[^"]+": expected an address such as 127\.0\.0\.1:8081/,
     ],
-    [['serve', '--id', '', '--data', 'd', '--listen', '127.0.0.1:0'], /id of the node is empty/],
+    [['serve', '--id', '', '--data', 'd', '--listen', '127.0.0.1:0'], '--id is "": expected a name'],
     [
       ['serve', '--id', 'n', '--data', 'd', '--listen', '127.0.0.1:0', '--peer', 'node1'],
       /a peer looks like node1=http:\/\/127\.0\.0\.1:8081; see mendlog --help$/,
@@ -140,7 +143,7 @@ describe('data folder', () => {
     ['good.log/x', /^cannot use the data folder .*good\.log\/x: a part of the path is a file, not a folder$/],
     // Node's recursive mkdir never returns from there.
     ['/proc/mendlog', 'cannot use the data folder /proc/mendlog: no folder can be made there'],
-    ['', 'the name of the data folder is empty'],
+    ['', '--data is "": expected a folder'],
   ])('data folder: one that cannot be made is named (%j)', async (path, sentence) => {
     expectOneSentence(await demo('--input', 'good.log', '--data', path), sentence);
     expectOneSentence(await serve('--id', 'node1', '--data', path), sentence);

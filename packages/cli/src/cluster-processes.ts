@@ -27,6 +27,7 @@ export interface ClusterOptions {
   readonly dataDir: string;
   /** Passed on to every process. */
   readonly secretFile?: string | undefined;
+  readonly configFile?: string | undefined;
 }
 
 interface Running {
@@ -92,11 +93,17 @@ export class ClusterProcesses {
   async #spawn(name: string, args: readonly string[]): Promise<void> {
     if (this.#stopped) throw new MendlogError('CLOSED', 'the cluster is stopped');
     const peers = NODE_IDS.flatMap((nodeId) => ['--peer', `${nodeId}=${this.nodeUrls[nodeId]}`]);
-    const secret = this.#options.secretFile === undefined ? [] : ['--secret-file', this.#options.secretFile];
-    const child = spawn(process.execPath, [MAIN, ...args, ...peers, ...secret, '--stop-with-stdin'], {
-      detached: true,
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
+    const { secretFile, configFile } = this.#options;
+    const secret = secretFile === undefined ? [] : ['--secret-file', secretFile];
+    const config = configFile === undefined ? [] : ['--config', configFile];
+    const child = spawn(
+      process.execPath,
+      [MAIN, ...args, ...peers, ...secret, ...config, '--stop-with-stdin'],
+      {
+        detached: true,
+        stdio: ['pipe', 'pipe', 'pipe'],
+      },
+    );
     let errors = '';
     child.stderr.on('data', (chunk: Buffer) => {
       errors = (errors + chunk.toString('utf8')).slice(-ERROR_TAIL_CHARS);

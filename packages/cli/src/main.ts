@@ -18,20 +18,22 @@ program.configureOutput({ outputError: (text, write) => write(usageSentence(text
 program
   .command('serve')
   .description('run one node')
-  .requiredOption('--id <node>', 'id of this node')
-  .requiredOption('--data <dir>', 'data folder, made where it is not there')
-  .requiredOption('--listen <host:port>', 'address to listen on')
-  .option('--peer <id=url>', 'a node of the cluster, once for each', collectPeer, {})
+  .option('--id <node>', 'id of this node')
+  .option('--data <dir>', 'data folder, made where it is not there')
+  .option('--listen <host:port>', 'address to listen on')
+  .option('--peer <id=url>', 'a node of the cluster, once for each', collectPeer)
   .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
+  .option('--config <file>', 'file with settings (default: mendlog.json, where it is there)')
   .option('--stop-with-stdin', 'end when standard input ends, as it does when a parent process dies')
   .action((options) => run(async (signal) => await (await import('./serve.js')).runServe(options, signal)));
 
 program
   .command('gateway')
   .description('run a gateway: the API of the cluster, without storage')
-  .requiredOption('--listen <host:port...>', 'one or more addresses to listen on')
-  .requiredOption('--peer <id=url>', 'a node of the cluster, once for each', collectPeer, {})
+  .option('--listen <host:port...>', 'one or more addresses to listen on')
+  .option('--peer <id=url>', 'a node of the cluster, once for each', collectPeer)
   .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
+  .option('--config <file>', 'file with settings (default: mendlog.json, where it is there)')
   .option('--stop-with-stdin', 'end when standard input ends, as it does when a parent process dies')
   .action((options) =>
     run(async (signal) => await (await import('./run-gateway.js')).runGateway(options, signal)),
@@ -44,11 +46,11 @@ program
   .option('--data <dir>', 'keep the data there (default: a temporary folder, removed at the end)')
   .option(
     '--base-port <port>',
-    'the gateway listens here, the nodes on the next three ports',
+    'first of eight ports: gateway, three nodes, gateway (default: 8080)',
     portNumber,
-    8080,
   )
   .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
+  .option('--config <file>', 'file with settings (default: mendlog.json, where it is there)')
   .option('--exit', 'end after the story in place of serving on')
   .option('--json', 'print the result as one JSON object in the last line')
   .action((options) =>
@@ -91,7 +93,7 @@ function usageSentence(text: string): string {
   return `mendlog: ${sentence}; see mendlog --help\n`;
 }
 
-function collectPeer(text: string, peers: Record<string, string>): Record<string, string> {
+function collectPeer(text: string, peers: Record<string, string> = {}): Record<string, string> {
   const [id, url] = [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)];
   if (id === '' || !/^https?:/.test(url) || !URL.canParse(url))
     throw new InvalidArgumentError('a peer looks like node1=http://127.0.0.1:8081');

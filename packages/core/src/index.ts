@@ -58,6 +58,7 @@ export {
   digestSegmentsPerLeaf,
   leafCounters,
   MERKLE_DEFAULT,
+  MERKLE_DEPTH_MAX,
   type MerkleOptions,
 } from './digest/merkle-layout.js';
 export { createOracleKernel } from './digest/oracle.js';

@@ -15,6 +15,7 @@ export type {
   Trigger,
 } from './api/service.js';
 export { clusterSecret, DEVELOPMENT_SECRET, peerToken } from './cluster-secret.js';
+export { parseListen } from './config/parse-listen.js';
 export { createGateway, type Gateway, type GatewayOptions } from './gateway/gateway.js';
 export { type Log, silentLog } from './log.js';
-export { createNode, type MendlogNode, type NodeOptions, parseListen } from './node.js';
+export { createNode, type MendlogNode, type NodeOptions } from './node.js';

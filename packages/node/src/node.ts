@@ -25,6 +25,7 @@ import { CatalogSync } from './catalog/catalog-sync.js';
 import { PartitionChanges } from './catalog/partition-changes.js';
 import { RetentionKeeper } from './catalog/retention-keeper.js';
 import { clusterSecret, peerToken } from './cluster-secret.js';
+import { parseListen } from './config/parse-listen.js';
 import { ReadCoordinator, type ReadRepairMode } from './coordinator/read-coordinator.js';
 import { WriteCoordinator } from './coordinator/write-coordinator.js';
 import { HintKeeper } from './hints/hint-keeper.js';
@@ -251,18 +252,4 @@ function openStore(options: LmdbStoreOptions): LmdbStore {
   } catch (cause) {
     throw dataDirError(options.dataDir, cause);
   }
-}
-
-/** Reads `host:port`. Throws BAD_CONFIG. */
-export function parseListen(listen: string): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]+)):([0-9]{1,5})$/.exec(listen);
-  const port = Number(match?.[3]);
-  const host = match?.[1] ?? match?.[2];
-  if (host === undefined || port > 65_535) {
-    throw new MendlogError(
-      'BAD_CONFIG',
-      `cannot listen on "${listen}": an address looks like 127.0.0.1:8081`,
-    );
-  }
-  return { host, port };
 }

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { createClient } from '@mendlog/client';
 import { makeDataDir } from '@mendlog/node/config';
 import { ClusterProcesses, checkPortsAreFree } from '../cluster-processes.js';
+import { readConfig } from '../config.js';
 import { unlessAborted, untilStopped } from '../interrupt.js';
 import { checkSecret } from '../secret.js';
 import { findInputs, readInputs } from './input.js';
@@ -14,8 +15,9 @@ import { type StoryResult, tellStory } from './story.js';
 export interface DemoOptions {
   readonly input?: readonly string[];
   readonly data?: string;
-  readonly basePort: number;
+  readonly basePort?: number;
   readonly secretFile?: string;
+  readonly config?: string;
   readonly exit?: boolean;
   readonly json?: boolean;
 }
@@ -25,16 +27,19 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
   const narrator = new Narrator();
   narrator.say('Mendlog: three nodes, one of them about to die.');
   const files = options.input === undefined ? findInputs() : readInputs(options.input);
-  checkSecret(options.secretFile);
+  const { basePort, data, secretFile } = options;
+  const config = readConfig({ 'ports.base': basePort, dataDir: data, secretFile }, options.config);
+  checkSecret(config.secretFile);
   // Asked before anything starts, so that a taken port leaves no folder and no process behind.
-  await unlessAborted(signal, checkPortsAreFree(options.basePort));
-  const keptDir = options.data === undefined ? undefined : resolve(options.data);
-  if (options.data !== undefined) makeDataDir(options.data);
+  await unlessAborted(signal, checkPortsAreFree(config['ports.base']));
+  if (config.dataDir !== undefined) makeDataDir(config.dataDir);
+  const keptDir = config.dataDir === undefined ? undefined : resolve(config.dataDir);
   const dataDir = keptDir ?? mkdtempSync(join(tmpdir(), 'mendlog-'));
   const cluster = new ClusterProcesses({
-    basePort: options.basePort,
+    basePort: config['ports.base'],
     dataDir,
-    secretFile: options.secretFile,
+    secretFile: config.secretFile,
+    configFile: options.config,
   });
   try {
     await unlessAborted(signal, cluster.start());

@@ -2,10 +2,10 @@
 import { loadKernel } from '@mendlog/merkle';
 import { createApiServer, type HttpTimeouts } from '../api/server.js';
 import { clusterSecret, peerToken } from '../cluster-secret.js';
+import { parseListen } from '../config/parse-listen.js';
 import { type Log, silentLog } from '../log.js';
 import { Peers } from '../membership/peers.js';
 import { Placement } from '../membership/placement.js';
-import { parseListen } from '../node.js';
 import { createGatewayService } from './gateway-service.js';
 
 export interface GatewayOptions {

@@ -178,13 +178,17 @@ function foreground(args) {
   process.exitCode = status ?? 1;
 }
 
+/** Runs a command of mendlog in this very process, so signals and the exit status need no forwarding. */
+async function mendlog(args) {
+  const entry = path.join(root, 'packages/cli/dist/main.js');
+  process.argv = [process.execPath, entry, ...args];
+  await import(pathToFileURL(entry).href);
+}
+
 const commands = {
-  // The command runs in this very process, so signals and the exit status need no forwarding.
-  start: async (args) => {
-    const entry = path.join(root, 'packages/cli/dist/main.js');
-    process.argv = [process.execPath, entry, 'demo', ...args];
-    await import(pathToFileURL(entry).href);
-  },
+  start: (args) => mendlog(['demo', ...args]),
+  'load-test': (args) => mendlog(['load-test', ...args]),
+  'integration-test': (args) => mendlog(['integration-test', ...args]),
   test: (args) => foreground([path.join(__dirname, 'test.mjs'), ...args]),
   check: (args) => foreground([path.join(__dirname, 'test.mjs'), '--static', ...args]),
   build: () => {},

@@ -35,7 +35,9 @@ describe('bootstrap', () => {
       encoding: 'utf8',
     });
     expect(status).toBe(1);
-    expect(stderr).toBe('There is no command "fly": use one of start, test, check, build, format.\n');
+    expect(stderr).toBe(
+      'There is no command "fly": use one of start, load-test, integration-test, test, check, build, format.\n',
+    );
   });
 });
 

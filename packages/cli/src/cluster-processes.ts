@@ -19,7 +19,7 @@ const ERROR_TAIL_CHARS = 4000;
 
 /** The gateway's first port, one for each node, and four more of the gateway. */
 const CLUSTER_PORTS = 8;
-const NODE_IDS = ['node1', 'node2', 'node3'] as const;
+export const NODE_IDS = ['node1', 'node2', 'node3'] as const;
 export type NodeId = (typeof NODE_IDS)[number];
 
 export interface ClusterOptions {
@@ -28,6 +28,9 @@ export interface ClusterOptions {
   /** Passed on to every process. */
   readonly secretFile?: string | undefined;
   readonly configFile?: string | undefined;
+  /** Of the processes; this one's own where it is left out. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
 }
 
 interface Running {
@@ -142,6 +145,25 @@ function startFailure(name: string, why: string): MendlogError {
 function sentenceOf(errors: string): string {
   const sentence = errors.split('\n').findLast((line) => line.startsWith('mendlog: '));
   return sentence?.slice('mendlog: '.length) ?? 'it ended without a word';
+}
+
+/** Below the ports that systems give to outgoing connections, any of which could be taken at any moment. */
+const SEARCH = { first: 15_000, last: 32_000, triesMax: 200 };
+
+/** The first of a cluster's eight consecutive ports, all of them free just now. */
+export async function findFreeBasePort(): Promise<number> {
+  const places = Math.floor((SEARCH.last - SEARCH.first) / CLUSTER_PORTS);
+  const start = Math.floor(Math.random() * places);
+  for (let i = 0; i < SEARCH.triesMax; i++) {
+    const basePort = SEARCH.first + ((start + i) % places) * CLUSTER_PORTS;
+    try {
+      await checkPortsAreFree(basePort);
+      return basePort;
+    } catch {
+      // Somebody uses one of them: the next eight may be free.
+    }
+  }
+  throw new MendlogError('BAD_CONFIG', `no ${CLUSTER_PORTS} consecutive free ports were found`);
 }
 
 /** Rejects with BAD_CONFIG and one sentence that names a port of the cluster's eight which is taken. */

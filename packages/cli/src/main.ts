@@ -4,8 +4,8 @@
  * subcommand needs is loaded when it runs: the demo, which starts four more processes, needs no node.
  */
 import { readFileSync } from 'node:fs';
-import { toMendlogError } from '@mendlog/core';
-import { Command, InvalidArgumentError } from 'commander';
+import { CONSISTENCY_LEVELS, LIMITS, toMendlogError } from '@mendlog/core';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { Interrupted, untilSignal } from './interrupt.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -57,6 +57,34 @@ program
     run(async (signal) => await (await import('./demo/demo.js')).runDemo(options, signal)),
   );
 
+program
+  .command('load-test')
+  .description('write to a running cluster as fast as it goes, and measure')
+  .option('--seconds <n>', 'how long', numberFrom(0.1, 86_400), 20)
+  .option('--writers <n>', 'writers, each awaiting one call after another', integerFrom(1, 100_000), 256)
+  .option('--value-bytes <n>', 'bytes of a value', integerFrom(0, LIMITS.valueBytesMax), 256)
+  .option('--partitions <n>', 'partitions that the writers share', integerFrom(1, 100_000), 16)
+  .addOption(
+    new Option('--consistency <level>', 'level of every call').choices(CONSISTENCY_LEVELS).default('QUORUM'),
+  )
+  .option('--read-share <share>', 'share of the calls that are reads, 0 to 1', numberFrom(0, 1), 0)
+  .option('--base-port <port>', 'first port of the cluster: its gateway (default: 8080)', portNumber)
+  .option('--config <file>', 'file with settings (default: mendlog.json, where it is there)')
+  .option('--json', 'print the result as one JSON object in the last line')
+  .action((options) =>
+    run(async (signal) => await (await import('./load-test/load-test.js')).runLoadTest(options, signal)),
+  );
+
+program
+  .command('integration-test')
+  .description('start a cluster on free ports, break it in every way, and check that it heals')
+  .action(() =>
+    run(
+      async (signal) =>
+        await (await import('./integration-test/integration-test.js')).runIntegrationTest(signal),
+    ),
+  );
+
 const [word] = process.argv.slice(2);
 if (word !== undefined && !word.startsWith('-') && !isCommand(word))
   program.error(`unknown command '${word}'`);
@@ -98,6 +126,24 @@ function collectPeer(text: string, peers: Record<string, string> = {}): Record<s
   if (id === '' || !/^https?:/.test(url) || !URL.canParse(url))
     throw new InvalidArgumentError('a peer looks like node1=http://127.0.0.1:8081');
   return { ...peers, [id]: url };
+}
+
+function numberFrom(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (text.trim() === '' || !(number >= least && number <= most))
+      throw new InvalidArgumentError(`expected a number from ${least} to ${most}`);
+    return number;
+  };
+}
+
+function integerFrom(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = numberFrom(least, most)(text);
+    if (!Number.isInteger(number))
+      throw new InvalidArgumentError(`expected an integer from ${least} to ${most}`);
+    return number;
+  };
 }
 
 function portNumber(text: string): number {

@@ -7,9 +7,9 @@ import { makeDataDir } from '@mendlog/node/config';
 import { ClusterProcesses, checkPortsAreFree } from '../cluster-processes.js';
 import { readConfig } from '../config.js';
 import { unlessAborted, untilStopped } from '../interrupt.js';
+import { Narrator } from '../narrator.js';
 import { checkSecret } from '../secret.js';
 import { findInputs, readInputs } from './input.js';
-import { Narrator } from './narrator.js';
 import { type StoryResult, tellStory } from './story.js';
 
 export interface DemoOptions {

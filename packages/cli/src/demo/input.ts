@@ -7,12 +7,11 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { LIMITS, MendlogError } from '@mendlog/core';
 import { whyUnreadable } from '../why-unreadable.js';
+import type { Lines } from '../written.js';
 
-export interface InputFile {
+/** The partition is the file's name, as far as such a name allows, and unique among the inputs. */
+export interface InputFile extends Lines {
   readonly path: string;
-  /** The file's name, as far as a partition's name allows, unique among the inputs. */
-  readonly partition: string;
-  readonly lines: readonly Uint8Array[];
 }
 
 const FILE_BYTES_MAX = 1024 ** 3;

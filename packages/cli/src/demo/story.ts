@@ -1,10 +1,10 @@
 /** The story of the demo: write, kill, write on, lose hints, return, replay, compare, repair, prove. */
 import type { Client } from '@mendlog/client';
 import type { ClusterProcesses } from '../cluster-processes.js';
-import { GatewayApi } from './gateway-api.js';
+import { GatewayApi } from '../gateway-api.js';
+import type { Narrator } from '../narrator.js';
+import { Written } from '../written.js';
 import type { InputFile } from './input.js';
-import type { Narrator } from './narrator.js';
-import { Written } from './written.js';
 
 export interface StoryResult {
   readonly written: number;

@@ -19,6 +19,11 @@ export class Narrator {
     else process.stdout.write(`  ${text}\n`);
   }
 
+  /** What is going on, as often as it is called: on a terminal one moving line, elsewhere a line each time. */
+  live(text: string): void {
+    process.stdout.write(this.#isTerminal ? `\r\x1b[K  ${text}` : `  ${text}\n`);
+  }
+
   #clear(): void {
     if (this.#isTerminal) process.stdout.write('\r\x1b[K');
     this.#lastShownMs = performance.now();

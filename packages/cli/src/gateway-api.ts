@@ -1,4 +1,4 @@
-/** What the demo asks of the gateway, over REST as any user would, with waiting until a state is there. */
+/** What a command asks of the gateway, over REST as any user would, with waiting until a state is there. */
 import { MendlogError } from '@mendlog/core';
 import type { Health, HintStats, Jobs, Preview, Summary } from '@mendlog/node';
 
@@ -23,9 +23,9 @@ export class GatewayApi {
       const views = await Promise.all(
         health.nodes
           .filter((node) => node.status === 'UP')
-          .map((node) => ask<Health>('GET', `${node.url}/api/health`, this.#signal)),
+          .map((node) => ask<Health>('GET', `${node.url}/api/health`, this.#signal).catch(() => undefined)),
       );
-      return [health, ...views].every((view) => view.status === status);
+      return [health, ...views].every((view) => view?.status === status);
     });
   }
 
@@ -87,6 +87,12 @@ export class GatewayApi {
     });
   }
 
+  /** Whether reading the record at ALL has brought it to a replica that lacked it. */
+  async readRepairs(partition: string, version: string): Promise<boolean> {
+    const path = `/api/read/${partition}/${version}?consistency=ALL`;
+    return (await this.#ask<{ repaired: boolean }>('GET', path)).repaired;
+  }
+
   async roots(): Promise<Record<string, string>> {
     const summaries = await this.#ask<Summary[]>('GET', '/api/cluster/summary');
     return Object.fromEntries(summaries.map(({ node, root }) => [node, root]));
@@ -119,6 +125,8 @@ async function ask<Answer>(
     method,
     signal,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  }).catch((cause: unknown) => {
+    throw new MendlogError('UNREACHABLE', `${url} does not answer`, { cause });
   });
   const answer = JSON.parse(await response.text());
   // A cluster that is DOWN answers its health with 503, and that is an answer.

@@ -1,13 +1,18 @@
 /**
- * What the demo wrote, and whether it is all there: every acknowledged line under its version, byte
+ * What was written, and whether it is all there: every acknowledged line under its version, byte
  * for byte, and nothing that was never written.
  */
 import { bytesCodec, type Client, MendlogError } from '@mendlog/client';
-import type { InputFile } from './input.js';
 
 const OUTSTANDING_MAX = 256;
 /** How often a line whose outcome is unknown is written anew. */
 const ATTEMPTS_MAX = 5;
+
+/** Lines to append to one partition. */
+export interface Lines {
+  readonly partition: string;
+  readonly lines: readonly Uint8Array[];
+}
 
 export interface Comparison {
   readonly read: number;
@@ -40,7 +45,7 @@ export class Written {
 
   /** Appends the lines from the share `from` to the share `to` of each file, many at a time. */
   async write(
-    files: readonly InputFile[],
+    files: readonly Lines[],
     from: number,
     to: number,
     onProgress: (done: number) => void,
@@ -66,7 +71,13 @@ export class Written {
     return done;
   }
 
-  async compare(onProgress: (read: number) => void): Promise<Comparison> {
+  /** Acknowledged lines of a partition, by version. */
+  acknowledgedIn(partition: string): ReadonlyMap<string, Uint8Array> {
+    return this.#acknowledged.get(partition) ?? new Map();
+  }
+
+  /** Reads all partitions at a client's level, by default through the one that wrote, and compares. */
+  async compare(onProgress: (read: number) => void, client = this.#client): Promise<Comparison> {
     let read = 0;
     let missing = 0;
     let altered = 0;
@@ -74,9 +85,7 @@ export class Written {
     for (const [partition, expected] of this.#acknowledged) {
       const open = new Map(expected);
       const unknown = (this.#unknown.get(partition) ?? []).map((line) => Buffer.from(line));
-      for await (const { version, value } of this.#client
-        .partition(partition, { codec: bytesCodec })
-        .scan()) {
+      for await (const { version, value } of client.partition(partition, { codec: bytesCodec }).scan()) {
         onProgress(++read);
         const line = open.get(version);
         if (line !== undefined) {

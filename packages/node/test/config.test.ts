@@ -74,6 +74,7 @@ describe('config', () => {
         MENDLOG_HINTS_BACKOFF_MS: '15',
         MENDLOG_HINTS_BACKOFF_MAX_MS: '16',
         MENDLOG_RECONCILIATION_INTERVAL_MS: '17',
+        MENDLOG_RETENTION_INTERVAL_MS: '18',
       }),
     ]);
     expect(nodeOptionsOf(config)).toEqual({
@@ -90,6 +91,7 @@ describe('config', () => {
       merkle: { depth: 4, segmentSize: 250 },
       hints: { expiryMs: 13, attemptsMax: 14, backoffMs: 15, backoffMaxMs: 16 },
       reconciliation: { intervalMs: 17 },
+      retention: { intervalMs: 18 },
     });
     expect(gatewayOptionsOf(config)).toEqual({
       listen: ['127.0.0.1:8081'],

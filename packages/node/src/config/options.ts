@@ -30,6 +30,7 @@ export function nodeOptionsOf(config: Config): NodeOptions {
       backoffMs: config['hints.backoffMs'],
       backoffMaxMs: config['hints.backoffMaxMs'],
     },
+    retention: { intervalMs: config['retention.intervalMs'] },
     reconciliation: { intervalMs: config['reconciliation.intervalMs'] },
   };
 }

@@ -132,6 +132,11 @@ export const Settings = z.strictObject({
     60_000,
     'time between scheduled comparisons of all partitions; 0: none are scheduled',
   ),
+  'retention.intervalMs': integer(
+    [1, TIMER_MS_MAX],
+    10_000,
+    'time between looks for records that retention no longer keeps',
+  ),
   'ports.base': integer(
     [1, BASE_PORT_MAX],
     8080,

@@ -304,6 +304,125 @@ const merkleTree = [
   });
 });
 
+const foldRows = [
+  { name: 'no rows', indexedRows: [], span: 4, rows: row(1, 2, 3) },
+  { name: 'into no rows', indexedRows: [], span: 4, rows: '' },
+  { name: 'one to one', indexedRows: many(3, 1), span: 1, rows: zeros(3 * 24) },
+  { name: 'gaps and full rows', indexedRows: many(20, 3), span: 4, rows: zeros(15 * 24) },
+  { name: 'on top of what is there', indexedRows: many(4, 1), span: 2, rows: row(1, 2, 3) + row(4, 5, 6) },
+  { name: 'all sums wrap', indexedRows: [indexed(1, MAX, 2, MAX)], span: 2, rows: row(2, MAX, 1) },
+  { name: 'a span beyond 32 bits', indexedRows: [indexed(2n ** 40n)], span: 2 ** 40, rows: zeros(48) },
+  { name: 'the largest span', indexedRows: [indexed(2n ** 53n - 2n)], span: 2 ** 53 - 1, rows: zeros(24) },
+  { name: 'an index beyond the rows', indexedRows: many(4, 2), span: 2, rows: zeros(72), error: 'TypeError' },
+  {
+    name: 'the largest index',
+    indexedRows: [indexed(2n ** 53n - 1n)],
+    span: 1,
+    rows: zeros(24),
+    error: 'TypeError',
+  },
+  { name: 'a span of 0', indexedRows: many(2, 1), span: 0, rows: zeros(24), error: 'TypeError' },
+  { name: 'not sorted', indexedRows: [indexed(1), indexed(0)], span: 4, rows: zeros(24), error: 'TypeError' },
+  { name: 'a truncated indexed row', indexedRows: [zeros(31)], span: 4, rows: zeros(24), error: 'TypeError' },
+  { name: 'a truncated row', indexedRows: [], span: 4, rows: zeros(23), error: 'TypeError' },
+].map((given) => {
+  const vector = { ...given, indexedRows: given.indexedRows.join('') };
+  return answered(vector, () => {
+    const rows = Uint8Array.from(bytesOf(vector.rows));
+    oracle.foldRows(bytesOf(vector.indexedRows), vector.span, rows);
+    return { rowsOut: hex(rows) };
+  });
+});
+
+/** The nodes of a tree over rows that count up, of which those of some leaves are changed. */
+const treeOf = (depth, ...changedLeaves) => {
+  const rows = Uint8Array.from({ length: 2 ** depth * 24 }, (_, i) => i % 251);
+  for (const leaf of changedLeaves) rows[leaf * 24] ^= 1;
+  const nodes = new Uint8Array((2 ** (depth + 1) - 1) * 32);
+  oracle.merkleTree(bytesOf(KEY), rows, depth, nodes);
+  return hex(nodes);
+};
+const diffTrees = [
+  { name: 'equal', depth: 3, left: treeOf(3), right: treeOf(3) },
+  { name: 'depth 0, equal', depth: 0, left: treeOf(0), right: treeOf(0) },
+  { name: 'depth 0, different', depth: 0, left: treeOf(0), right: treeOf(0, 0) },
+  { name: 'the first leaf', depth: 3, left: treeOf(3, 0), right: treeOf(3) },
+  { name: 'the last leaf', depth: 3, left: treeOf(3), right: treeOf(3, 7) },
+  { name: 'leaves on both sides', depth: 4, left: treeOf(4, 1, 2, 9), right: treeOf(4, 2, 3, 15) },
+  { name: 'all leaves', depth: 2, left: treeOf(2), right: treeOf(2, 0, 1, 2, 3) },
+  { name: 'an output that is too short', depth: 3, left: treeOf(3, 1, 4, 6), right: treeOf(3), capacity: 2 },
+  { name: 'an output of length 0', depth: 3, left: treeOf(3, 1), right: treeOf(3), capacity: 0 },
+  { name: 'inner nodes alone', depth: 2, left: 'ff'.repeat(96) + treeOf(2).slice(192), right: treeOf(2) },
+  { name: 'leaves alone', depth: 1, left: treeOf(1).slice(0, 64) + zeros(64), right: treeOf(1) },
+  { name: 'a truncated tree', depth: 2, left: treeOf(2), right: treeOf(2).slice(2), error: 'TypeError' },
+  { name: 'a tree of another depth', depth: 2, left: treeOf(1), right: treeOf(2), error: 'TypeError' },
+  { name: 'depth 21', depth: 21, left: '', right: '', error: 'TypeError' },
+].map((given) => {
+  const vector = { capacity: 16, ...given };
+  return answered(vector, () => {
+    const out = new Uint32Array(vector.capacity);
+    const found = oracle.diffTrees(bytesOf(vector.left), bytesOf(vector.right), vector.depth, out);
+    return { leaves: [...out.subarray(0, found)] };
+  });
+});
+
+const merklePath = [
+  { name: 'depth 0', nodes: treeOf(0), depth: 0, leaf: 0 },
+  { name: 'the first leaf', nodes: treeOf(3), depth: 3, leaf: 0 },
+  { name: 'a leaf in the middle', nodes: treeOf(3), depth: 3, leaf: 5 },
+  { name: 'the last leaf', nodes: treeOf(3), depth: 3, leaf: 7 },
+  { name: 'a leaf beyond the last', nodes: treeOf(3), depth: 3, leaf: 8, error: 'TypeError' },
+  { name: 'the largest leaf number', nodes: treeOf(3), depth: 3, leaf: 2 ** 32 - 1, error: 'TypeError' },
+  { name: 'nodes of another depth', nodes: treeOf(2), depth: 3, leaf: 0, error: 'TypeError' },
+  { name: 'a short output', nodes: treeOf(1), depth: 1, leaf: 0, pathOutLength: 31, error: 'TypeError' },
+  { name: 'depth 21', nodes: treeOf(1), depth: 21, leaf: 0, error: 'TypeError' },
+].map((given) => {
+  const vector = { pathOutLength: given.depth * 32, ...given };
+  return answered(vector, () => {
+    const out = new Uint8Array(vector.pathOutLength);
+    oracle.merklePath(bytesOf(vector.nodes), vector.depth, vector.leaf, out);
+    return { path: hex(out) };
+  });
+});
+
+const leafRow = (leaf) => hex(Uint8Array.from({ length: 24 }, (_, i) => (leaf * 24 + i) % 251));
+const pathOf = (depth, leaf) => {
+  const out = new Uint8Array(depth * 32);
+  oracle.merklePath(bytesOf(treeOf(depth)), depth, leaf, out);
+  return hex(out);
+};
+const rootOf = (depth) => treeOf(depth).slice(0, 64);
+const leafFive = { leafRow: leafRow(5), leaf: 5, path: pathOf(3, 5), root: rootOf(3) };
+const verifyPath = [
+  { name: 'depth 0', leafRow: leafRow(0), leaf: 0, path: '', root: rootOf(0) },
+  { name: 'depth 3', ...leafFive },
+  { name: 'the first leaf', leafRow: leafRow(0), leaf: 0, path: pathOf(3, 0), root: rootOf(3) },
+  { name: 'the last leaf', leafRow: leafRow(7), leaf: 7, path: pathOf(3, 7), root: rootOf(3) },
+  { name: 'another leaf', ...leafFive, leaf: 4 },
+  { name: 'another row', ...leafFive, leafRow: leafRow(4) },
+  { name: 'another root', ...leafFive, root: rootOf(2) },
+  { name: 'another key', ...leafFive, key: zeros(32) },
+  { name: 'a path with one bit changed', ...leafFive, path: `fe${leafFive.path.slice(2)}` },
+  { name: 'a shorter path', ...leafFive, leaf: 1, path: leafFive.path.slice(0, 128) },
+  { name: 'a leaf beyond the path', ...leafFive, leaf: 8, error: 'TypeError' },
+  { name: 'a truncated path', ...leafFive, path: leafFive.path.slice(2), error: 'TypeError' },
+  { name: 'a path of 21 nodes', ...leafFive, path: zeros(21 * 32), error: 'TypeError' },
+  { name: 'a truncated row', ...leafFive, leafRow: zeros(23), error: 'TypeError' },
+  { name: 'a truncated root', ...leafFive, root: zeros(31), error: 'TypeError' },
+  { name: 'a short key', ...leafFive, key: zeros(31), error: 'TypeError' },
+].map((given) => {
+  const vector = { key: KEY, ...given };
+  return answered(vector, () => ({
+    belongs: oracle.verifyPath(
+      bytesOf(vector.key),
+      bytesOf(vector.leafRow),
+      vector.leaf,
+      bytesOf(vector.path),
+      bytesOf(vector.root),
+    ),
+  }));
+});
+
 const SYMBOLS_MAX = 2 ** 20;
 const COUNTER_MAX = 2 ** 53 - 1;
 const cell = (counters, tags, checks, count) => {
@@ -551,7 +670,8 @@ const decodeSymbols = [
 });
 
 const sketch = { addToSketch, subtractSketch, peelSketch, encodeSymbols, decodeSymbols };
-const all = { deriveKey, tags, addTags, sumRows, diffRows, merkleTree, ...sketch };
+const trees = { merkleTree, diffTrees, merklePath, verifyPath };
+const all = { deriveKey, tags, addTags, sumRows, foldRows, diffRows, ...trees, ...sketch };
 for (const [call, vectors] of Object.entries(all)) {
   const lines = vectors.map((vector) => `  ${JSON.stringify(vector)}`);
   const path = fileURLToPath(new URL(`../crates/merkle/vectors/${call}.json`, import.meta.url));

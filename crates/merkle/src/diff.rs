@@ -51,7 +51,7 @@ fn split(indexed_row: &[u8]) -> (u64, &[u8]) {
     (read_u64(indexed_row, 0), &indexed_row[8..])
 }
 
-fn check_list(list: &'static str, bytes: &[u8]) -> Result<(), KernelError> {
+pub(crate) fn check_list(list: &'static str, bytes: &[u8]) -> Result<(), KernelError> {
     if !bytes.len().is_multiple_of(INDEXED_ROW_BYTES) {
         return Err(KernelError::Partial { buffer: list, unit: INDEXED_ROW_BYTES, actual: bytes.len() });
     }

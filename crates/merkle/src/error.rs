@@ -28,6 +28,12 @@ pub enum KernelError {
     IndexTooLarge { list: &'static str, position: usize },
     /// A tree deeper than [`crate::MERKLE_DEPTH_MAX`].
     DepthTooLarge { depth: u32, depth_max: u32 },
+    /// A leaf beyond the last one of the tree.
+    LeafOutOfRange { leaf: u32, depth: u32 },
+    /// Rows are folded by a span of 0.
+    SpanZero,
+    /// A row that is folded into one that is not there.
+    FoldOutOfRange { position: usize, rows: usize },
     /// A counter that is no integer from 0 to 2^53 - 1.
     NotACounter { item: usize },
     /// A sketch of more than [`crate::SKETCH_SYMBOLS_MAX`] symbols.
@@ -95,6 +101,13 @@ impl fmt::Display for KernelError {
             }
             Self::DepthTooLarge { depth, depth_max } => {
                 write!(f, "depth is {depth}: the largest is {depth_max}")
+            }
+            Self::LeafOutOfRange { leaf, depth } => {
+                write!(f, "leaf is {leaf}: a tree of depth {depth} has 2^{depth} leaves")
+            }
+            Self::SpanZero => write!(f, "span is 0: expected how many rows fold into one"),
+            Self::FoldOutOfRange { position, rows } => {
+                write!(f, "indexedRows: the row at position {position} falls into none of the {rows} rows")
             }
             Self::NotACounter { item } => {
                 write!(f, "counters[{item}] is not an integer from 0 to 2^53 - 1")

@@ -14,9 +14,9 @@ use crate::tags::TAG_BYTES;
 /// Bytes of a digest row.
 pub const ROW_BYTES: usize = 24;
 
-const LANE_0: usize = 0;
-const LANE_1: usize = 8;
-const COUNT: usize = 16;
+pub(crate) const LANE_0: usize = 0;
+pub(crate) const LANE_1: usize = 8;
+pub(crate) const COUNT: usize = 16;
 
 /// Whether tags enter rows or leave them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,7 @@ fn decrement_counts(rows: &mut [u8], row_of: &[u32]) -> Result<(), KernelError> 
     Ok(())
 }
 
-fn check_packed(buffer: &'static str, actual: usize) -> Result<(), KernelError> {
+pub(crate) fn check_packed(buffer: &'static str, actual: usize) -> Result<(), KernelError> {
     if actual.is_multiple_of(ROW_BYTES) {
         Ok(())
     } else {
@@ -125,7 +125,7 @@ fn write_u64(bytes: &mut [u8], at: usize, value: u64) {
     bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
 }
 
-fn add_u64(bytes: &mut [u8], at: usize, value: u64) {
+pub(crate) fn add_u64(bytes: &mut [u8], at: usize, value: u64) {
     write_u64(bytes, at, read_u64(bytes, at).wrapping_add(value));
 }
 

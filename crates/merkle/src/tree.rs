@@ -30,13 +30,11 @@ pub fn merkle_tree(
     nodes_out: &mut [u8],
 ) -> Result<(), KernelError> {
     let key = check_key(key)?;
-    if depth > MERKLE_DEPTH_MAX {
-        return Err(KernelError::DepthTooLarge { depth, depth_max: MERKLE_DEPTH_MAX });
-    }
+    check_depth(depth)?;
     let leaves = 1usize << depth;
     let inner_nodes = leaves - 1;
     check_length("leafRows", leaf_rows.len(), leaves * ROW_BYTES)?;
-    check_length("nodesOut", nodes_out.len(), (inner_nodes + leaves) * NODE_BYTES)?;
+    check_length("nodesOut", nodes_out.len(), node_count(depth) * NODE_BYTES)?;
 
     let leaf_nodes = nodes_out[inner_nodes * NODE_BYTES..].chunks_exact_mut(NODE_BYTES);
     for (row, node) in leaf_rows.chunks_exact(ROW_BYTES).zip(leaf_nodes) {
@@ -50,13 +48,26 @@ pub fn merkle_tree(
     Ok(())
 }
 
-fn hash_leaf(key: &[u8; KEY_BYTES], row: &[u8]) -> [u8; NODE_BYTES] {
+pub(crate) fn check_depth(depth: u32) -> Result<(), KernelError> {
+    if depth <= MERKLE_DEPTH_MAX {
+        Ok(())
+    } else {
+        Err(KernelError::DepthTooLarge { depth, depth_max: MERKLE_DEPTH_MAX })
+    }
+}
+
+/// Nodes of a tree whose depth was checked.
+pub(crate) fn node_count(depth: u32) -> usize {
+    (2usize << depth) - 1
+}
+
+pub(crate) fn hash_leaf(key: &[u8; KEY_BYTES], row: &[u8]) -> [u8; NODE_BYTES] {
     let mut input = [LEAF_DOMAIN; 1 + ROW_BYTES];
     input[1..].copy_from_slice(row);
     *blake3::keyed_hash(key, &input).as_bytes()
 }
 
-fn hash_inner(key: &[u8; KEY_BYTES], children: &[u8]) -> [u8; NODE_BYTES] {
+pub(crate) fn hash_inner(key: &[u8; KEY_BYTES], children: &[u8]) -> [u8; NODE_BYTES] {
     let mut input = [INNER_DOMAIN; 1 + 2 * NODE_BYTES];
     input[1..].copy_from_slice(children);
     *blake3::keyed_hash(key, &input).as_bytes()

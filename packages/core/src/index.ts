@@ -46,8 +46,10 @@ export {
 } from './digest/kernel.js';
 export {
   allRows,
+  checkDigestLayout,
   childRanges,
   DIGEST_LAYOUT,
+  type DigestLayout,
   type IndexRange,
   rowIndexOf,
   rowSpan,
@@ -57,6 +59,7 @@ export {
   checkMerkleOptions,
   digestSegmentsPerLeaf,
   leafCounters,
+  leafRanges,
   MERKLE_DEFAULT,
   MERKLE_DEPTH_MAX,
   type MerkleOptions,

@@ -51,6 +51,13 @@ function createWasmKernel(wasm: WasmModule): DigestKernel {
     merkleTree(key, leafRows, depth, nodesOut) {
       wasm.merkleTree(key, leafRows, checkUint32('depth', depth), nodesOut);
     },
+    foldRows: (indexedRows, span, rows) => wasm.foldRows(indexedRows, checkSpan(span), rows),
+    diffTrees: (left, right, depth, leavesOut) =>
+      wasm.diffTrees(left, right, checkUint32('depth', depth), leavesOut),
+    merklePath: (nodes, depth, leaf, pathOut) =>
+      wasm.merklePath(nodes, checkUint32('depth', depth), checkUint32('leaf', leaf), pathOut),
+    verifyPath: (key, leafRow, leaf, path, root) =>
+      wasm.verifyPath(key, leafRow, checkUint32('leaf', leaf), path, root),
     addToSketch(cells, first, counters, tags, sign) {
       wasm.addToSketch(cells, checkUint32('first', first), counters, tags, sign);
     },
@@ -67,4 +74,11 @@ function checkUint32(name: string, value: number): number {
   if (value !== value >>> 0)
     throw new TypeError(`${name} is ${value}: expected an integer from 0 to 2^32 - 1`);
   return value;
+}
+
+function checkSpan(span: number): number {
+  if (!Number.isSafeInteger(span) || span < 1) {
+    throw new TypeError(`span is ${span}: expected an integer from 1 to 2^53 - 1`);
+  }
+  return span;
 }

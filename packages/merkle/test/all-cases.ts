@@ -2,6 +2,7 @@
 import type { Case, Refusable } from './cases.js';
 import { digestCases as digest } from './digest-cases.js';
 import { sketchCases as sketch } from './sketch-cases.js';
+import { treeCases as tree } from './tree-cases.js';
 
 /** `read` gives the text of a call's file. */
 export function allCases(read: (call: string) => string): Case[] {
@@ -16,7 +17,11 @@ export function allCases(read: (call: string) => string): Case[] {
     ...casesOf('addTags', digest.addTags),
     ...casesOf('sumRows', digest.sumRows),
     ...casesOf('diffRows', digest.diffRows),
-    ...casesOf('merkleTree', digest.merkleTree),
+    ...casesOf('foldRows', digest.foldRows),
+    ...casesOf('merkleTree', tree.merkleTree),
+    ...casesOf('diffTrees', tree.diffTrees),
+    ...casesOf('merklePath', tree.merklePath),
+    ...casesOf('verifyPath', tree.verifyPath),
     ...casesOf('addToSketch', sketch.addToSketch),
     ...casesOf('subtractSketch', sketch.subtractSketch),
     ...casesOf('peelSketch', sketch.peelSketch),

@@ -17,6 +17,24 @@ for (const kernel of KERNELS) {
       expectUntouched(nodes);
     });
 
+    test.each(NO_UINT32)('trees: leaf or depth is no small natural number (it=%s)', (it) => {
+      const nodes = new Uint8Array(32);
+      const calls = [
+        () => kernel.diffTrees(nodes, nodes, it, new Uint32Array(1)),
+        () => kernel.merklePath(nodes, it, 0, new Uint8Array(0)),
+        () => kernel.merklePath(nodes, 0, it, new Uint8Array(0)),
+        () => kernel.verifyPath(nodes, new Uint8Array(24), it, new Uint8Array(0), nodes),
+      ];
+      for (const call of calls) expect(call).toThrow(TypeError);
+    });
+
+    test.each([-1, 0, 0.5, 2 ** 53, Number.NaN])(
+      'foldRows: span is no positive integer (span=%s)',
+      (span) => {
+        expect(() => kernel.foldRows(new Uint8Array(32), span, new Uint8Array(24))).toThrow(TypeError);
+      },
+    );
+
     test.each(NO_UINT32)('sketch: first is no index of a symbol (first=%s)', (first) => {
       const cells = new Uint8Array(24);
       const calls = [

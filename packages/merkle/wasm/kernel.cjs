@@ -141,6 +141,37 @@ function diffRows(left, right, indexes_out) {
 exports.diffRows = diffRows;
 
 /**
+ * @param {Uint8Array | number[]} left
+ * @param {Uint8Array | number[]} right
+ * @param {number} depth
+ * @param {Uint32Array} leaves_out
+ * @returns {number}
+ */
+function diffTrees(left, right, depth, leaves_out) {
+    const val4 = +depth;
+    let ptr0, len0, ptr1, len1, ptr2, len2;
+    try {
+        ptr0 = passArray8ToWasm0(left, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArray8ToWasm0(right, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+        ptr2 = passArray32ToWasm0(leaves_out, wasm.__wbindgen_malloc);
+        len2 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 4, 4); }
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.diffTrees(ptr0, len0, ptr1, len1, val4, ptr2, len2, leaves_out);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return ret[0] >>> 0;
+}
+exports.diffTrees = diffTrees;
+
+/**
  * @param {Uint8Array | number[]} cells
  * @param {number} first
  * @param {Uint8Array} message_out
@@ -168,6 +199,31 @@ function encodeSymbols(cells, first, message_out) {
 exports.encodeSymbols = encodeSymbols;
 
 /**
+ * @param {Uint8Array | number[]} indexed_rows
+ * @param {number} span
+ * @param {Uint8Array} rows
+ */
+function foldRows(indexed_rows, span, rows) {
+    const val3 = +span;
+    let ptr0, len0, ptr1, len1;
+    try {
+        ptr0 = passArray8ToWasm0(indexed_rows, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArray8ToWasm0(rows, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.foldRows(ptr0, len0, val3, ptr1, len1, rows);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
+}
+exports.foldRows = foldRows;
+
+/**
  * Bytes of linear memory, which can grow and never shrinks: for tests and metrics.
  * @returns {number}
  */
@@ -176,6 +232,33 @@ function memoryBytes() {
     return ret >>> 0;
 }
 exports.memoryBytes = memoryBytes;
+
+/**
+ * @param {Uint8Array | number[]} nodes
+ * @param {number} depth
+ * @param {number} leaf
+ * @param {Uint8Array} path_out
+ */
+function merklePath(nodes, depth, leaf, path_out) {
+    const val3 = +depth;
+    const val4 = +leaf;
+    let ptr0, len0, ptr1, len1;
+    try {
+        ptr0 = passArray8ToWasm0(nodes, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArray8ToWasm0(path_out, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.merklePath(ptr0, len0, val3, val4, ptr1, len1, path_out);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
+}
+exports.merklePath = merklePath;
 
 /**
  * @param {Uint8Array | number[]} key
@@ -309,6 +392,41 @@ function tags(key, frames, ends, tags_out) {
     }
 }
 exports.tags = tags;
+
+/**
+ * @param {Uint8Array | number[]} key
+ * @param {Uint8Array | number[]} leaf_row
+ * @param {number} leaf
+ * @param {Uint8Array | number[]} path
+ * @param {Uint8Array | number[]} root
+ * @returns {boolean}
+ */
+function verifyPath(key, leaf_row, leaf, path, root) {
+    const val5 = +leaf;
+    let ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3;
+    try {
+        ptr0 = passArray8ToWasm0(key, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArray8ToWasm0(leaf_row, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+        ptr2 = passArray8ToWasm0(path, wasm.__wbindgen_malloc);
+        len2 = WASM_VECTOR_LEN;
+        ptr3 = passArray8ToWasm0(root, wasm.__wbindgen_malloc);
+        len3 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr3) { wasm.__wbindgen_free(ptr3, len3 * 1, 1); }
+        if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 1, 1); }
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.verifyPath(ptr0, len0, ptr1, len1, val5, ptr2, len2, ptr3, len3);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return ret[0] !== 0;
+}
+exports.verifyPath = verifyPath;
 function __wbg_get_imports() {
     const import0 = {
         __proto__: null,

@@ -55,6 +55,33 @@ pub fn merkle_tree(key: &[u8], leaf_rows: &[u8], depth: u32, nodes_out: &mut [u8
     mendlog_merkle::merkle_tree(key, leaf_rows, depth, nodes_out).map_err(to_js)
 }
 
+#[wasm_bindgen(js_name = foldRows)]
+pub fn fold_rows(indexed_rows: &[u8], span: f64, rows: &mut [u8]) -> Result<(), JsValue> {
+    // Exact: the kernel's TypeScript lets only safe integers pass.
+    mendlog_merkle::fold_rows(indexed_rows, span as u64, rows).map_err(to_js)
+}
+
+#[wasm_bindgen(js_name = diffTrees)]
+pub fn diff_trees(left: &[u8], right: &[u8], depth: u32, leaves_out: &mut [u32]) -> Result<usize, JsValue> {
+    mendlog_merkle::diff_trees(left, right, depth, leaves_out).map_err(to_js)
+}
+
+#[wasm_bindgen(js_name = merklePath)]
+pub fn merkle_path(nodes: &[u8], depth: u32, leaf: u32, path_out: &mut [u8]) -> Result<(), JsValue> {
+    mendlog_merkle::merkle_path(nodes, depth, leaf, path_out).map_err(to_js)
+}
+
+#[wasm_bindgen(js_name = verifyPath)]
+pub fn verify_path(
+    key: &[u8],
+    leaf_row: &[u8],
+    leaf: u32,
+    path: &[u8],
+    root: &[u8],
+) -> Result<bool, JsValue> {
+    mendlog_merkle::verify_path(key, leaf_row, leaf, path, root).map_err(to_js)
+}
+
 #[wasm_bindgen(js_name = addToSketch)]
 pub fn add_to_sketch(
     cells: &mut [u8],

@@ -84,11 +84,30 @@ export interface DigestKernel {
   diffRows(left: Uint8Array, right: Uint8Array, indexesOut: Float64Array): number;
 
   /**
+   * Adds indexed rows (32 bytes each, indexes strictly ascending, at most 2^53 - 1) to the packed `rows`:
+   * index i to row floor(i / span). So a level is made from the one below, and the leaves of a Merkle
+   * tree from segments. Sums and counts wrap; a row that falls outside is a TypeError.
+   */
+  foldRows(indexedRows: Uint8Array, span: number, rows: Uint8Array): void;
+
+  /**
    * The binary Merkle tree over 2^depth leaf rows (24 bytes each, packed).
    * Writes 2^(depth+1) - 1 nodes of 32 bytes to `nodesOut` in breadth-first order, the root first.
    * Leaf: keyed BLAKE3 of 0x00 and the row. Inner node: keyed BLAKE3 of 0x01, left, right.
    */
   merkleTree(key: Uint8Array, leafRows: Uint8Array, depth: number, nodesOut: Uint8Array): void;
+
+  /**
+   * Compares the nodes of two trees of one depth. Writes the numbers of the leaves that differ to
+   * `leavesOut`, ascending, and returns how many; a full buffer ends the search, as in diffRows().
+   */
+  diffTrees(left: Uint8Array, right: Uint8Array, depth: number, leavesOut: Uint32Array): number;
+
+  /** The inclusion path of a leaf, `depth` nodes of 32 bytes: its sibling, then those of its ancestors. */
+  merklePath(nodes: Uint8Array, depth: number, leaf: number, pathOut: Uint8Array): void;
+
+  /** Whether the path leads from the row of this leaf (24 bytes) to the root (32 bytes). */
+  verifyPath(key: Uint8Array, leafRow: Uint8Array, leaf: number, path: Uint8Array, root: Uint8Array): boolean;
 
   /**
    * Adds (`sign` 1) or removes (`sign` -1) items in the packed `cells` of the symbols `first`,

@@ -7,7 +7,7 @@
  * comparable when they were built to reach the same counter.
  */
 import { MendlogError } from '../errors.js';
-import { DIGEST_LAYOUT, type IndexRange } from './layout.js';
+import { DIGEST_LAYOUT, type IndexRange, joinedRanges } from './layout.js';
 
 export interface MerkleOptions {
   readonly depth: number;
@@ -48,4 +48,9 @@ export function digestSegmentsPerLeaf({ depth, segmentSize }: MerkleOptions, cou
 export function leafCounters(leaf: number, segmentsPerLeaf: number): IndexRange {
   const span = segmentsPerLeaf * DIGEST_LAYOUT.segmentSize;
   return { from: leaf * span, to: Math.min((leaf + 1) * span - 1, Number.MAX_SAFE_INTEGER) };
+}
+
+/** The counters of leaves that differ, adjacent ones joined. `leaves` ascend, as DigestKernel.diffTrees() gives them. */
+export function leafRanges(leaves: Iterable<number>, segmentsPerLeaf: number): IndexRange[] {
+  return joinedRanges(leaves, (leaf) => leafCounters(leaf, segmentsPerLeaf));
 }

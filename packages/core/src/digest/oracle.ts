@@ -8,20 +8,12 @@
  */
 
 import { type DigestKernel, INDEXED_ROW_BYTES, KEY_BYTES, ROW_BYTES, TAG_BYTES } from './kernel.js';
-import { MERKLE_DEPTH_MAX } from './merkle-layout.js';
-import { bytesView, checkLength, checkPacked, concat, equalBytes, readU64, unitsOf } from './oracle-bytes.js';
+import { bytesView, checkLength, checkPacked, equalBytes, readU64, unitsOf } from './oracle-bytes.js';
 import { oracleSketch } from './oracle-sketch.js';
-
-/** The two keyed modes of BLAKE3, with outputs of 32 bytes. */
-export interface OracleBlake3 {
-  deriveKey(context: string, material: Uint8Array): Uint8Array;
-  keyedHash(key: Uint8Array, bytes: Uint8Array): Uint8Array;
-}
+import { createOracleTree, type OracleBlake3 } from './oracle-tree.js';
 
 const INDEX_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 const EMPTY_ROW = new Uint8Array(ROW_BYTES);
-const LEAF_DOMAIN = Uint8Array.of(0x00);
-const INNER_DOMAIN = Uint8Array.of(0x01);
 
 export function createOracleKernel(blake3: OracleBlake3): DigestKernel {
   return {
@@ -93,27 +85,22 @@ export function createOracleKernel(blake3: OracleBlake3): DigestKernel {
       return found.length;
     },
 
-    merkleTree(key, leafRows, depth, nodesOut) {
-      checkLength('key', key.length, KEY_BYTES);
-      if (!Number.isInteger(depth) || depth < 0 || depth > MERKLE_DEPTH_MAX) {
-        throw new TypeError(`depth is ${depth}: expected an integer from 0 to ${MERKLE_DEPTH_MAX}`);
+    foldRows(indexedRows, span, rows) {
+      checkPacked('rows', rows.length, ROW_BYTES);
+      if (!Number.isSafeInteger(span) || span < 1) {
+        throw new TypeError(`span is ${span}: expected an integer from 1 to 2^53 - 1`);
       }
-      checkLength('leafRows', leafRows.length, 2 ** depth * ROW_BYTES);
-      checkLength('nodesOut', nodesOut.length, (2 ** (depth + 1) - 1) * KEY_BYTES);
-      // From the leaves up; the last level is the root.
-      let level = unitsOf(leafRows, ROW_BYTES).map((row) => blake3.keyedHash(key, concat(LEAF_DOMAIN, row)));
-      let end = nodesOut.length;
-      for (;;) {
-        const nodes = concat(...level);
-        end -= nodes.length;
-        nodesOut.set(nodes, end);
-        if (end === 0) return;
-        level = unitsOf(nodes, 2 * KEY_BYTES).map((pair) =>
-          blake3.keyedHash(key, concat(INNER_DOMAIN, pair)),
-        );
+      const changed = unitsOf(rows, ROW_BYTES).map(readRow);
+      for (const [index, row] of readIndexedRows('indexedRows', indexedRows)) {
+        const target = changed[Math.floor(index / span)];
+        if (target === undefined)
+          throw new TypeError(`indexedRows: row ${index} falls into none of the rows`);
+        for (const [lane, value] of readRow(row).entries()) target[lane] = (target[lane] ?? 0n) + value;
       }
+      for (const [i, row] of changed.entries()) writeRow(rows.subarray(i * ROW_BYTES), row);
     },
 
+    ...createOracleTree(blake3),
     ...oracleSketch,
   };
 }

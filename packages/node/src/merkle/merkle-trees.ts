@@ -8,7 +8,6 @@ import {
   DIGEST_LAYOUT,
   type DigestKernel,
   digestSegmentsPerLeaf,
-  INDEXED_ROW_BYTES,
   KEY_BYTES,
   type MerkleOptions,
   ROW_BYTES,
@@ -83,23 +82,10 @@ export class MerkleTrees {
     const segments = Math.floor(head / DIGEST_LAYOUT.segmentSize) + 1;
     for (let from = 0; from < segments; from += ROWS_PER_READ) {
       const rows = this.#store.rows(partition, 0, [{ from, to: from + ROWS_PER_READ - 1 }]);
-      addToLeaves(rows, leafRows, segmentsPerLeaf);
+      this.#kernel.foldRows(rows, segmentsPerLeaf, leafRows);
     }
     const nodes = new Uint8Array((2 * leaves - 1) * KEY_BYTES);
     this.#kernel.merkleTree(partitionTreeKey(this.#kernel, this.#secret, partition), leafRows, depth, nodes);
     return nodes.slice(0, KEY_BYTES);
-  }
-}
-
-/** Adds indexed rows to the leaves that cover them: sums of 64-bit lanes, as in the digest itself. */
-function addToLeaves(rows: Uint8Array, leafRows: Uint8Array, segmentsPerLeaf: number): void {
-  const from = new DataView(rows.buffer, rows.byteOffset, rows.byteLength);
-  const to = new DataView(leafRows.buffer);
-  for (let at = 0; at < rows.length; at += INDEXED_ROW_BYTES) {
-    const leaf = Math.floor(Number(from.getBigUint64(at, true)) / segmentsPerLeaf);
-    for (let lane = 0; lane < ROW_BYTES; lane += 8) {
-      const sum = to.getBigUint64(leaf * ROW_BYTES + lane, true) + from.getBigUint64(at + 8 + lane, true);
-      to.setBigUint64(leaf * ROW_BYTES + lane, BigInt.asUintN(64, sum), true);
-    }
   }
 }

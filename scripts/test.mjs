@@ -101,8 +101,14 @@ if (process.argv.includes('--ci')) {
   if (!process.argv.includes('--static')) {
     runVitest('vitest.config.ts');
     for (const step of dynamicSteps) runStep(step);
+    const native = fs.existsSync(path.join(root, 'packages/merkle/native/SOURCES.sha256'));
     console.log(
-      'Left to .ci/run, which needs more than Node.js: the Rust crate, the WebAssembly built from it, and tests-ci ' +
+      native
+        ? 'The native addon is built, and was tested beside the WebAssembly.'
+        : 'The native addon is not built here (pnpm build:native does it), so it was not tested.',
+    );
+    console.log(
+      'Left to .ci/run, which needs more than Node.js: the Rust crate, what is built from it, and tests-ci ' +
         '(a full disk, dashboards and alerts on a real Prometheus, the API against its OpenAPI document).',
     );
   }

@@ -5,6 +5,7 @@ import blake3 from 'blake3-wasm';
 import { loadKernel } from '../src/index.js';
 import { allCases } from './all-cases.js';
 import type { Case } from './cases.js';
+import { nativeBuild } from './native-build.js';
 
 export const CASES: readonly Case[] = allCases((call) =>
   readFileSync(new URL(`../../../crates/merkle/vectors/${call}.json`, import.meta.url), 'utf8'),
@@ -15,4 +16,9 @@ export const oracleKernel: DigestKernel = createOracleKernel({
   keyedHash: (key, bytes) => blake3.keyedHash(Buffer.from(key), bytes),
 });
 
-export const KERNELS: readonly DigestKernel[] = [oracleKernel, loadKernel({ kind: 'wasm' })];
+/** The addon is there only where it was built. */
+export const KERNELS: readonly DigestKernel[] = [
+  oracleKernel,
+  loadKernel({ kind: 'wasm' }),
+  ...(nativeBuild().files.length > 0 ? [loadKernel({ kind: 'native' })] : []),
+];

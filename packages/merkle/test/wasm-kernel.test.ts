@@ -1,34 +1,21 @@
 // What holds for the built module only: where it comes from, how it loads, what memory it keeps.
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { loadKernel } from '../src/index.js';
 import { wasmMemoryBytes } from '../src/wasm-kernel.js';
+import { sourcesOf } from './sources.js';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 test('wasm build: the module was built from these sources (else run scripts/build-wasm.sh)', () => {
-  const sources = execFileSync(process.execPath, [file('../../../scripts/wasm-sources.mjs')], {
-    encoding: 'utf8',
-  });
+  const sources = sourcesOf('wasm');
   expect(readFileSync(file('../wasm/SOURCES.sha256'), 'utf8').replaceAll('\r\n', '\n')).toBe(sources);
 });
 
 test('wasm build: the module names no path of the machine that built it', () => {
   const module = readFileSync(file('../wasm/kernel_bg.wasm'), 'latin1');
   expect(module.match(/\/(?:home|root|Users|tmp)\/|\.cargo|[A-Z]:\\/)).toBeNull();
-});
-
-test('loader: WASM by default, one instance', () => {
-  expect(loadKernel().kind).toBe('wasm');
-  expect(loadKernel({ kind: 'wasm' })).toBe(loadKernel());
-});
-
-test('loader: a kernel that is not built is KERNEL_UNAVAILABLE (kind=native)', () => {
-  expect(() => loadKernel({ kind: 'native' })).toThrow(
-    expect.objectContaining({ code: 'KERNEL_UNAVAILABLE' }),
-  );
 });
 
 test('wasm memory: flat while batches go through (records=1000000, batch=1000)', () => {

@@ -16,6 +16,7 @@ export {
   newJob,
   nextJob,
 } from './anti-entropy/job.js';
+export { type DiffKnown, type DiffPlan, type DiffReason, planDiff } from './anti-entropy/plan-diff.js';
 export {
   AntiEntropySession,
   type SessionOutcome,

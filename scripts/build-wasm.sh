@@ -35,28 +35,40 @@ trap 'rm -rf "$work"' EXIT
 "$WASM_CARGO" fetch --quiet --locked --manifest-path "$crate/Cargo.toml"
 mapfile -t crate_paths < <(crate_path_flags)
 sysroot=$("$WASM_RUSTC" --print sysroot)
-encode_rustflags -Ctarget-feature=+simd128 "${crate_paths[@]}" \
-  "--remap-path-prefix=$crate=/mendlog" "--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rust"
 
 # Debian's compiler comes without a linker for the target.
 if ! [[ -x $sysroot/lib/rustlib/$("$WASM_RUSTC" -vV | sed -n 's/^host: //p')/bin/rust-lld ]]; then
   export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-19
 fi
 
+# build NAME FEATURE TARGET_FEATURE: one variant of the module, in $work/NAME.
 # A target folder of its own, so that no flag of another build is in it.
 # --no-opt: wasm-opt would add a tool whose version changes the result, for a few percent of size.
-PATH="$(dirname "$WASM_RUSTC"):$PATH" RUSTC=$WASM_RUSTC CARGO=$WASM_CARGO CARGO_TARGET_DIR=$work/target \
-  wasm-pack build "$crate/wasm" --mode no-install --release --target nodejs --no-opt --no-pack \
-  --out-dir "$work/out" --out-name kernel -- --locked
+build() {
+  encode_rustflags "-Ctarget-feature=$3" "${crate_paths[@]}" \
+    "--remap-path-prefix=$crate=/mendlog" "--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rust"
+  PATH="$(dirname "$WASM_RUSTC"):$PATH" RUSTC=$WASM_RUSTC CARGO=$WASM_CARGO CARGO_TARGET_DIR=$work/target-$1 \
+    wasm-pack build "$crate/wasm" --mode no-install --release --target web --no-opt --no-pack \
+    --out-dir "$work/$1" --out-name kernel -- --locked --features "$2"
+}
+
+# Every Node.js that is supported has SIMD; the scalar variant is for old browsers.
+build simd wasm-simd +simd128
+build scalar '' -simd128
+# The glue is of no variant: one serves both.
+diff "$work/simd/kernel.js" "$work/scalar/kernel.js" || die 'the two variants need different glue'
 
 for path in "$root" "$cargo_home" "$HOME/" "$work"; do
-  if grep -aqF "$path" "$work/out/"*; then die "the module names a path of this machine: $path"; fi
+  if grep -aqF "$path" "$work"/{simd,scalar}/*; then die "the module names a path of this machine: $path"; fi
 done
 
-# The nodejs target emits CommonJS, and the package around it is ESM: hence .cjs.
 mkdir -p "$outdir"
-sed "s|\./kernel\.d\.ts|./kernel.d.cts|" "$work/out/kernel.js" >"$outdir/kernel.cjs"
-cp "$work/out/kernel.d.ts" "$outdir/kernel.d.cts"
-cp "$work/out/kernel_bg.wasm" "$outdir/kernel_bg.wasm"
+# Whoever loads the module names it: a bundler must not see the name that the glue falls back to.
+sed "s|module_or_path = new URL('kernel_bg.wasm', import.meta.url);|throw new TypeError('pass the module');|" \
+  "$work/simd/kernel.js" >"$outdir/kernel.js"
+if grep -q 'new URL' "$outdir/kernel.js"; then die 'the glue has changed: it names a file itself'; fi
+cp "$work/simd/kernel.d.ts" "$outdir/kernel.d.ts"
+cp "$work/simd/kernel_bg.wasm" "$outdir/kernel_simd.wasm"
+cp "$work/scalar/kernel_bg.wasm" "$outdir/kernel_scalar.wasm"
 node "$root/scripts/crate-sources.mjs" wasm >"$outdir/SOURCES.sha256"
 ls -l "$outdir"

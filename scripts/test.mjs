@@ -109,7 +109,7 @@ if (process.argv.includes('--ci')) {
     );
     console.log(
       'Left to .ci/run, which needs more than Node.js: the Rust crate, what is built from it, and tests-ci ' +
-        '(a full disk, dashboards and alerts on a real Prometheus, the API against its OpenAPI document).',
+        '(Chromium, a full disk, dashboards and alerts on a real Prometheus, the API against its OpenAPI document).',
     );
   }
 }

@@ -1,34 +1,36 @@
 /**
- * The digest kernel in WebAssembly: crates/merkle, built by scripts/build-wasm.sh.
+ * The digest kernel in WebAssembly, for Node.js: crates/merkle, built by scripts/build-wasm.sh.
  *
- * The generated glue is CommonJS and loads the module as it is required,
- * so it is required at the first use and not at import.
+ * The module is read and compiled at the first use and not at import.
  */
 
-import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import { type DigestKernel, MendlogError } from '@mendlog/core';
+import * as glue from '../wasm/kernel.js';
 import { kernelOf } from './kernel-module.js';
 
-type WasmModule = typeof import('../wasm/kernel.cjs');
-
-const GLUE = '../wasm/kernel.cjs';
+const MODULE = new URL('../wasm/kernel_simd.wasm', import.meta.url);
 
 let loaded: DigestKernel | undefined;
 
 /** Throws a MendlogError `KERNEL_UNAVAILABLE` where the module cannot be loaded. */
 export function loadWasmKernel(): DigestKernel {
-  loaded ??= kernelOf('wasm', requireModule());
+  if (loaded === undefined) {
+    instantiate();
+    loaded = kernelOf('wasm', glue);
+  }
   return loaded;
 }
 
 /** Bytes of the module's linear memory, which grows to its largest batch and never shrinks. */
 export function wasmMemoryBytes(): number {
-  return requireModule().memoryBytes();
+  loadWasmKernel();
+  return glue.memoryBytes();
 }
 
-function requireModule(): WasmModule {
+function instantiate(): void {
   try {
-    return createRequire(import.meta.url)(GLUE);
+    glue.initSync({ module: readFileSync(MODULE) });
   } catch (cause) {
     throw new MendlogError(
       'KERNEL_UNAVAILABLE',

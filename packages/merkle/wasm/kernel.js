@@ -1,4 +1,4 @@
-/* @ts-self-types="./kernel.d.cts" */
+/* @ts-self-types="./kernel.d.ts" */
 
 /**
  * @param {Uint8Array} rows
@@ -6,7 +6,7 @@
  * @param {Uint8Array | number[]} tags
  * @param {number} sign
  */
-function addTags(rows, row_of, tags, sign) {
+export function addTags(rows, row_of, tags, sign) {
     const val4 = +sign;
     let ptr0, len0, ptr1, len1, ptr2, len2;
     try {
@@ -27,7 +27,6 @@ function addTags(rows, row_of, tags, sign) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
-exports.addTags = addTags;
 
 /**
  * @param {Uint8Array} cells
@@ -36,7 +35,7 @@ exports.addTags = addTags;
  * @param {Uint8Array | number[]} tags
  * @param {number} sign
  */
-function addToSketch(cells, first, counters, tags, sign) {
+export function addToSketch(cells, first, counters, tags, sign) {
     const val4 = +first;
     const val5 = +sign;
     let ptr0, len0, ptr1, len1, ptr2, len2;
@@ -58,7 +57,6 @@ function addToSketch(cells, first, counters, tags, sign) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
-exports.addToSketch = addToSketch;
 
 /**
  * @param {Uint8Array | number[]} message
@@ -66,7 +64,7 @@ exports.addToSketch = addToSketch;
  * @param {Uint8Array} cells_out
  * @returns {number}
  */
-function decodeSymbols(message, first, cells_out) {
+export function decodeSymbols(message, first, cells_out) {
     const val3 = +first;
     let ptr0, len0, ptr1, len1;
     try {
@@ -85,14 +83,13 @@ function decodeSymbols(message, first, cells_out) {
     }
     return ret[0] >>> 0;
 }
-exports.decodeSymbols = decodeSymbols;
 
 /**
  * @param {string} context
  * @param {Uint8Array | number[]} material
  * @returns {Uint8Array}
  */
-function deriveKey(context, material) {
+export function deriveKey(context, material) {
     let ptr0, len0, ptr1, len1;
     try {
         ptr0 = passStringToWasm0(context, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
@@ -109,7 +106,6 @@ function deriveKey(context, material) {
     wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
     return v3;
 }
-exports.deriveKey = deriveKey;
 
 /**
  * @param {Uint8Array | number[]} left
@@ -117,7 +113,7 @@ exports.deriveKey = deriveKey;
  * @param {Float64Array} indexes_out
  * @returns {number}
  */
-function diffRows(left, right, indexes_out) {
+export function diffRows(left, right, indexes_out) {
     let ptr0, len0, ptr1, len1, ptr2, len2;
     try {
         ptr0 = passArray8ToWasm0(left, wasm.__wbindgen_malloc);
@@ -138,7 +134,6 @@ function diffRows(left, right, indexes_out) {
     }
     return ret[0] >>> 0;
 }
-exports.diffRows = diffRows;
 
 /**
  * @param {Uint8Array | number[]} left
@@ -147,7 +142,7 @@ exports.diffRows = diffRows;
  * @param {Uint32Array} leaves_out
  * @returns {number}
  */
-function diffTrees(left, right, depth, leaves_out) {
+export function diffTrees(left, right, depth, leaves_out) {
     const val4 = +depth;
     let ptr0, len0, ptr1, len1, ptr2, len2;
     try {
@@ -169,7 +164,6 @@ function diffTrees(left, right, depth, leaves_out) {
     }
     return ret[0] >>> 0;
 }
-exports.diffTrees = diffTrees;
 
 /**
  * @param {Uint8Array | number[]} cells
@@ -177,7 +171,7 @@ exports.diffTrees = diffTrees;
  * @param {Uint8Array} message_out
  * @returns {number}
  */
-function encodeSymbols(cells, first, message_out) {
+export function encodeSymbols(cells, first, message_out) {
     const val3 = +first;
     let ptr0, len0, ptr1, len1;
     try {
@@ -196,14 +190,13 @@ function encodeSymbols(cells, first, message_out) {
     }
     return ret[0] >>> 0;
 }
-exports.encodeSymbols = encodeSymbols;
 
 /**
  * @param {Uint8Array | number[]} indexed_rows
  * @param {number} span
  * @param {Uint8Array} rows
  */
-function foldRows(indexed_rows, span, rows) {
+export function foldRows(indexed_rows, span, rows) {
     const val3 = +span;
     let ptr0, len0, ptr1, len1;
     try {
@@ -221,17 +214,15 @@ function foldRows(indexed_rows, span, rows) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
-exports.foldRows = foldRows;
 
 /**
  * Bytes of linear memory, which can grow and never shrinks: for tests and metrics.
  * @returns {number}
  */
-function memoryBytes() {
+export function memoryBytes() {
     const ret = wasm.memoryBytes();
     return ret >>> 0;
 }
-exports.memoryBytes = memoryBytes;
 
 /**
  * @param {Uint8Array | number[]} nodes
@@ -239,7 +230,7 @@ exports.memoryBytes = memoryBytes;
  * @param {number} leaf
  * @param {Uint8Array} path_out
  */
-function merklePath(nodes, depth, leaf, path_out) {
+export function merklePath(nodes, depth, leaf, path_out) {
     const val3 = +depth;
     const val4 = +leaf;
     let ptr0, len0, ptr1, len1;
@@ -258,7 +249,6 @@ function merklePath(nodes, depth, leaf, path_out) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
-exports.merklePath = merklePath;
 
 /**
  * @param {Uint8Array | number[]} key
@@ -266,7 +256,7 @@ exports.merklePath = merklePath;
  * @param {number} depth
  * @param {Uint8Array} nodes_out
  */
-function merkleTree(key, leaf_rows, depth, nodes_out) {
+export function merkleTree(key, leaf_rows, depth, nodes_out) {
     const val4 = +depth;
     let ptr0, len0, ptr1, len1, ptr2, len2;
     try {
@@ -287,14 +277,13 @@ function merkleTree(key, leaf_rows, depth, nodes_out) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
-exports.merkleTree = merkleTree;
 
 /**
  * @param {Uint8Array} cells
  * @param {Uint8Array} items
  * @param {Uint32Array} progress
  */
-function peelSketch(cells, items, progress) {
+export function peelSketch(cells, items, progress) {
     let ptr0, len0, ptr1, len1, ptr2, len2;
     try {
         ptr0 = passArray8ToWasm0(cells, wasm.__wbindgen_malloc);
@@ -314,13 +303,12 @@ function peelSketch(cells, items, progress) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
-exports.peelSketch = peelSketch;
 
 /**
  * @param {Uint8Array} cells
  * @param {Uint8Array | number[]} other
  */
-function subtractSketch(cells, other) {
+export function subtractSketch(cells, other) {
     let ptr0, len0, ptr1, len1;
     try {
         ptr0 = passArray8ToWasm0(cells, wasm.__wbindgen_malloc);
@@ -337,13 +325,12 @@ function subtractSketch(cells, other) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
-exports.subtractSketch = subtractSketch;
 
 /**
  * @param {Uint8Array | number[]} rows
  * @param {Uint8Array} row_out
  */
-function sumRows(rows, row_out) {
+export function sumRows(rows, row_out) {
     let ptr0, len0, ptr1, len1;
     try {
         ptr0 = passArray8ToWasm0(rows, wasm.__wbindgen_malloc);
@@ -360,7 +347,6 @@ function sumRows(rows, row_out) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
-exports.sumRows = sumRows;
 
 /**
  * @param {Uint8Array | number[]} key
@@ -368,7 +354,7 @@ exports.sumRows = sumRows;
  * @param {Uint32Array | number[]} ends
  * @param {Uint8Array} tags_out
  */
-function tags(key, frames, ends, tags_out) {
+export function tags(key, frames, ends, tags_out) {
     let ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3;
     try {
         ptr0 = passArray8ToWasm0(key, wasm.__wbindgen_malloc);
@@ -391,7 +377,6 @@ function tags(key, frames, ends, tags_out) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
-exports.tags = tags;
 
 /**
  * @param {Uint8Array | number[]} key
@@ -401,7 +386,7 @@ exports.tags = tags;
  * @param {Uint8Array | number[]} root
  * @returns {boolean}
  */
-function verifyPath(key, leaf_row, leaf, path, root) {
+export function verifyPath(key, leaf_row, leaf, path, root) {
     const val5 = +leaf;
     let ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3;
     try {
@@ -426,7 +411,6 @@ function verifyPath(key, leaf_row, leaf, path, root) {
     }
     return ret[0] !== 0;
 }
-exports.verifyPath = verifyPath;
 function __wbg_get_imports() {
     const import0 = {
         __proto__: null,
@@ -556,7 +540,15 @@ function takeFromExternrefTable0(idx) {
 
 let cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 cachedTextDecoder.decode();
+const MAX_SAFARI_DECODE_BYTES = 2146435072;
+let numBytesDecoded = 0;
 function decodeText(bytes) {
+    numBytesDecoded += bytes.length;
+    if (numBytesDecoded >= MAX_SAFARI_DECODE_BYTES) {
+        cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+        cachedTextDecoder.decode();
+        numBytesDecoded = bytes.length;
+    }
     return cachedTextDecoder.decode(bytes);
 }
 
@@ -575,9 +567,109 @@ if (!('encodeInto' in cachedTextEncoder)) {
 
 let WASM_VECTOR_LEN = 0;
 
-const wasmPath = `${__dirname}/kernel_bg.wasm`;
-const wasmBytes = require('fs').readFileSync(wasmPath);
-const wasmModule = new WebAssembly.Module(wasmBytes);
-let wasmInstance = new WebAssembly.Instance(wasmModule, __wbg_get_imports());
-let wasm = wasmInstance.exports;
-wasm.__wbindgen_start();
+let wasmModule, wasmInstance, wasm;
+function __wbg_finalize_init(instance, module) {
+    wasmInstance = instance;
+    wasm = instance.exports;
+    wasmModule = module;
+    cachedFloat64ArrayMemory0 = null;
+    cachedUint32ArrayMemory0 = null;
+    cachedUint8ArrayMemory0 = null;
+    wasm.__wbindgen_start();
+    return wasm;
+}
+
+async function __wbg_load(module, imports) {
+    if (typeof Response === 'function' && module instanceof Response) {
+        if (!module.ok) {
+            throw new Error(`failed to fetch Wasm: ${module.status} ${module.statusText} fetching '${module.url}'`);
+        }
+
+        if (typeof WebAssembly.instantiateStreaming === 'function') {
+            try {
+                return await WebAssembly.instantiateStreaming(module, imports);
+            } catch (e) {
+                const validResponse = expectedResponseType(module.type);
+
+                if (validResponse && module.headers.get('Content-Type') !== 'application/wasm') {
+                    console.warn("`WebAssembly.instantiateStreaming` failed because your server does not serve Wasm with `application/wasm` MIME type. Falling back to `WebAssembly.instantiate` which is slower. Original error:\n", e);
+
+                } else { throw e; }
+            }
+        }
+
+        const bytes = await module.arrayBuffer();
+        return await WebAssembly.instantiate(bytes, imports);
+    } else {
+        const instance = await WebAssembly.instantiate(module, imports);
+
+        if (instance instanceof WebAssembly.Instance) {
+            return { instance, module };
+        } else {
+            return instance;
+        }
+    }
+
+    function expectedResponseType(type) {
+        switch (type) {
+            case 'basic': case 'cors': case 'default': return true;
+        }
+        return false;
+    }
+}
+
+function initSync(module) {
+    if (wasm !== undefined) return wasm;
+
+
+    if (module !== undefined) {
+        if (Object.getPrototypeOf(module) === Object.prototype) {
+            ({module} = module)
+        } else {
+            console.warn('using deprecated parameters for `initSync()`; pass a single object instead')
+        }
+    }
+
+    const imports = __wbg_get_imports();
+    if (!(module instanceof WebAssembly.Module)) {
+        module = new WebAssembly.Module(module);
+    }
+    const instance = new WebAssembly.Instance(module, imports);
+    return __wbg_finalize_init(instance, module);
+}
+
+let __wbg_init_promise;
+async function __wbg_init(module_or_path) {
+    if (wasm !== undefined) return wasm;
+    if (__wbg_init_promise === undefined) {
+        __wbg_init_promise = __wbg_init_once(module_or_path);
+        __wbg_init_promise.catch(() => { __wbg_init_promise = undefined; });
+    }
+    return __wbg_init_promise;
+}
+
+async function __wbg_init_once(module_or_path) {
+
+    if (module_or_path !== undefined) {
+        if (Object.getPrototypeOf(module_or_path) === Object.prototype) {
+            ({module_or_path} = module_or_path)
+        } else {
+            console.warn('using deprecated parameters for the initialization function; pass a single object instead')
+        }
+    }
+
+    if (module_or_path === undefined) {
+        throw new TypeError('pass the module');
+    }
+    const imports = __wbg_get_imports();
+
+    if (typeof module_or_path === 'string' || (typeof Request === 'function' && module_or_path instanceof Request) || (typeof URL === 'function' && module_or_path instanceof URL)) {
+        module_or_path = fetch(module_or_path);
+    }
+
+    const { instance, module } = await __wbg_load(await module_or_path, imports);
+
+    return __wbg_finalize_init(instance, module);
+}
+
+export { initSync, __wbg_init as default };

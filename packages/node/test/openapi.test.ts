@@ -42,8 +42,7 @@ test.each(operations)(
     const statuses = Object.keys(operation.responses);
     expect(statuses).toEqual(expect.arrayContaining(['400', '503', '504']));
     expect(statuses).not.toContain('default');
-    if (method === 'post' || method === 'put')
-      expect(statuses).toEqual(expect.arrayContaining(['413', '415']));
+    if (['post', 'put'].includes(method)) expect(statuses).toEqual(expect.arrayContaining(['413', '415']));
     for (const status of statuses.filter((text) => text >= '400'))
       expect(operation.responses[status]?.content).toHaveProperty(['application/problem+json']);
   },
@@ -98,6 +97,16 @@ test('openapi: a job that has ended is no bad request to cancel, but a conflict'
   const response = await post('/api/coordinator/cancel', { jobId: job?.id });
   expect(response.status).toBe(409);
   expect(await response.json()).toMatchObject({ code: 'JOB_NOT_WAITING' });
+});
+
+test('openapi: a limit in a query is decimal digits', async () => {
+  using folder = temporaryFolder();
+  await using node = await createNode({ id: 'n1', dataDir: folder.path, listen: '127.0.0.1:0' });
+  await fetch(`${node.url}/api/write`, { method: 'POST', body: '{"partitionId":"p","message":"m"}' });
+  const statusOf = async (query: string) => (await fetch(`${node.url}/api/scan/p?${query}`)).status;
+  for (const query of ['limit=', 'limit=0x10', 'limit=1e1', 'limit=%201', 'limit=1.5', 'limit=0'])
+    expect(await statusOf(query), query).toBe(400);
+  for (const query of ['limit=1', 'limit=1000']) expect(await statusOf(query), query).toBe(200);
 });
 
 test('openapi: a gateway refuses a cursor that no page of hints ended with', async () => {

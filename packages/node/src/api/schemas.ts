@@ -28,6 +28,12 @@ const Bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, {
 const Counter = z.int().min(0);
 const VersionText = z.string();
 
+/** In a query it comes as text: decimal digits alone, since '' is no 0 and '0x10' no 16 that anyone meant. */
+const PageLimit = z.preprocess(
+  (value) => (typeof value === 'string' && /^[1-9][0-9]{0,3}$/.test(value) ? Number(value) : value),
+  z.int().min(1).max(1000),
+);
+
 const messageOfWrite = {
   /** The value as text. */
   message: z.string().optional(),
@@ -88,7 +94,7 @@ export const ScanInput = z.strictObject({
   /** Only records that were written between these times, by the clocks of their coordinators. */
   fromTime: Time,
   toTime: Time,
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  limit: PageLimit.default(100),
   consistency: Level.optional(),
 });
 export const ScanOutput = z.object({
@@ -136,7 +142,7 @@ export const HintStatsOutput = z.object({
   unreachable: Unreachable,
 });
 export const PageInput = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  limit: PageLimit.default(100),
   cursor: z.string().max(500).optional(),
 });
 export const HintsPendingOutput = z.object({
@@ -185,7 +191,7 @@ const JobOutput = z.object({
 });
 export const JobsInput = z.strictObject({
   status: z.enum(JOB_STATUSES).optional(),
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  limit: PageLimit.default(100),
   cursor: z.string().max(200).optional(),
 });
 export const JobsOutput = z.object({

@@ -168,7 +168,7 @@ describe('data folder', () => {
   test.each([
     [
       'of another node',
-      { format: 1, nodeId: 'node2', storeId: 'x' },
+      { format: 2, nodeId: 'node2', storeId: 'x' },
       / belongs to node node2, not to node1$/,
     ],
     ['of an unknown format', { format: 99, nodeId: 'node1', storeId: 'x' }, / has store format 99, and /],
@@ -185,7 +185,7 @@ describe('data folder', () => {
   test('data folder: a store that is no database', async () => {
     const data = at('broken');
     mkdirSync(data);
-    writeFileSync(join(data, 'meta.json'), JSON.stringify({ format: 1, nodeId: 'node1', storeId: 'x' }));
+    writeFileSync(join(data, 'meta.json'), JSON.stringify({ format: 2, nodeId: 'node1', storeId: 'x' }));
     writeFileSync(join(data, 'store'), 'no database');
     expectOneSentence(
       await serve('--id', 'node1', '--data', data),

@@ -68,5 +68,8 @@ function formOfJson(value: unknown, key: string): unknown {
 }
 
 function formOfText(text: string): string {
-  return text.replace(/[0-9a-hjkmnp-tv-z]*[0-9][0-9a-hjkmnp-tv-z]*/g, '#');
+  // By chance an origin or a hash has no digit.
+  return text
+    .replace(/(?<=[0-9]-)[0-9a-hjkmnp-tv-z]{13}\b/g, '0')
+    .replace(/[0-9a-hjkmnp-tv-z]*[0-9][0-9a-hjkmnp-tv-z]*/g, '#');
 }

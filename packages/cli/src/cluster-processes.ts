@@ -104,6 +104,8 @@ export class ClusterProcesses {
       [MAIN, ...args, ...peers, ...secret, ...config, '--stop-with-stdin'],
       {
         detached: true,
+        env: this.#options.env ?? process.env,
+        cwd: this.#options.cwd,
         stdio: ['pipe', 'pipe', 'pipe'],
       },
     );

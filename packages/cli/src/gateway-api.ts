@@ -56,15 +56,20 @@ export class GatewayApi {
     return (await this.#ask<{ dropped: number }>('POST', '/api/hints/drop', { target, fraction })).dropped;
   }
 
-  /** Records that one node lacks and another holds, without moving any: per partition, the most that any peer holds more. */
+  /** Records that one node lacks and another holds, without moving any. */
   async missingOn(nodeId: string): Promise<number> {
+    return [...(await this.missingByPartition(nodeId)).values()].reduce((sum, missing) => sum + missing, 0);
+  }
+
+  /** Per partition, the most records that any peer holds more than this node. */
+  async missingByPartition(nodeId: string): Promise<Map<string, number>> {
     const { pairs } = await this.#ask<Preview>('GET', '/api/coordinator/preview');
     const worst = new Map<string, number>();
     for (const pair of pairs) {
       if (pair.peer === nodeId)
         worst.set(pair.partitionId, Math.max(worst.get(pair.partitionId) ?? 0, pair.missingOnPeer));
     }
-    return [...worst.values()].reduce((sum, missing) => sum + missing, 0);
+    return worst;
   }
 
   /** Jobs wait on all nodes that are alive now. */

@@ -22,8 +22,6 @@ export interface Stage {
 
 const VICTIM = 'node3';
 const PARTITIONS = ['orders', 'payments', 'sessions', 'audit'];
-/** Whose missing records read repair brings, and nothing else. */
-const READ_PARTITION = 'orders';
 const LINES_EACH = 1000;
 const SHARE_BEFORE_KILL = 0.6;
 const SHARE_OF_HINTS_DROPPED = 0.5;
@@ -71,14 +69,19 @@ export async function playScenario({ cluster, dataDir, api, client, steps }: Sta
     must(missing > 0, `${VICTIM} lacks nothing, so there is nothing to repair`);
     return `${replayed} replayed, ${missing} records still missing on ${VICTIM}`;
   });
-  await steps.step(`reads at ALL repair the stale replica (${READ_PARTITION})`, async () => {
-    const versions = [...written.acknowledgedIn(READ_PARTITION).keys()];
-    const repaired = await countRepairs(api, versions);
+  await steps.step('reads at ALL repair what they read on the stale replica', async () => {
+    const byPartition = [...(await api.missingByPartition(VICTIM))].sort(([, a], [, b]) => b - a);
+    const partition = byPartition[0]?.[0] ?? '';
+    // The rest is for anti-entropy. Not every other record: of the hints it may be every other that was dropped.
+    const versions = [...written.acknowledgedIn(partition).keys()].filter((_, i) => i % 3 === 0);
+    const repaired = await countRepairs(api, partition, versions);
     const left = await api.missingOn(VICTIM);
-    must(repaired > 0, 'no read has repaired anything');
+    const read = `${versions.length} records of ${partition} read`;
+    must(repaired > 0, `${read}, none repaired, ${left} still missing`);
     must(left === missing - repaired, `${missing} were missing, ${repaired} repaired, and ${left} are left`);
+    must(left > 0, 'nothing is left for anti-entropy');
     missing = left;
-    return `${versions.length} records read, ${repaired} repaired, ${left} still missing elsewhere`;
+    return `${read}, ${repaired} repaired, ${left} still missing`;
   });
   await steps.step('reconciliation brings exactly the missing records', async () => {
     const jobs = await api.reconcile(() => {});
@@ -111,11 +114,15 @@ export async function playScenario({ cluster, dataDir, api, client, steps }: Sta
   });
 }
 
-async function countRepairs(api: GatewayApi, versions: readonly string[]): Promise<number> {
+async function countRepairs(
+  api: GatewayApi,
+  partition: string,
+  versions: readonly string[],
+): Promise<number> {
   let repaired = 0;
   const open = versions.values();
   const readers = Array.from({ length: READS_AT_ONCE }, async () => {
-    for (const version of open) if (await api.readRepairs(READ_PARTITION, version)) repaired++;
+    for (const version of open) if (await api.readRepairs(partition, version)) repaired++;
   });
   await Promise.all(readers);
   return repaired;

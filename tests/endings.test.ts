@@ -131,6 +131,27 @@ describe('ending', () => {
     TIMEOUT_MS,
   );
 
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'ending: a node and a gateway end in order when asked to (signal=%s)',
+    async (signal) => {
+      using folder = temporaryFolder();
+      const basePort = await freeBasePort();
+      const peer = `node1=http://127.0.0.1:${basePort + 1}`;
+      const listen = ['--listen', `127.0.0.1:${basePort + 1}`, '--peer', peer];
+      await using node = mendlog(['serve', '--id', 'node1', '--data', join(folder.path, 'data'), ...listen]);
+      await using gateway = mendlog(['gateway', '--listen', `127.0.0.1:${basePort}`, '--peer', peer]);
+      for (const command of [node, gateway]) {
+        await untilSaid(command, ' listens on ');
+        command.killGroup(signal);
+        expect(await command.ended).toMatchObject({ status: 0, signal: null });
+      }
+      await expectNothingRuns(basePort);
+      // The lock goes with the node that held it.
+      expect(readdirSync(join(folder.path, 'data'))).not.toContain('LOCK');
+    },
+    TIMEOUT_MS,
+  );
+
   test(
     'ending: output that nobody reads any more ends the demo without a word',
     async () => {

@@ -1,7 +1,8 @@
 // The load test against real nodes: what it counts is what they hold, and it ends well however the run ends.
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { expectOneSentence } from './support/account.js';
-import { type Ending, mendlog, runMendlog } from './support/command.js';
+import { type Ending, mendlog, runMendlog, startCommand } from './support/command.js';
 import { eventually } from './support/eventually.js';
 import { Nodes } from './support/nodes.js';
 import { freeBasePort } from './support/ports.js';
@@ -29,6 +30,20 @@ describe('load test', () => {
       `no cluster answers at http://127.0.0.1:${basePort}: start one with npm start, or name its first port with --base-port`,
     );
   });
+
+  test(
+    'load test: npm run passes its options on',
+    async () => {
+      const basePort = await freeBasePort();
+      await using command = startCommand(
+        'npm',
+        ['run', '--silent', 'load-test', '--', '--base-port', String(basePort)],
+        { cwd: resolve(import.meta.dirname, '..') },
+      );
+      expectOneSentence(await command.ended, /^no cluster answers at http:\/\/127\.0\.0\.1:/);
+    },
+    TIMEOUT_MS,
+  );
 
   test.each([
     [['--seconds', '0'], /expected a number from 0\.1 to 86400; see mendlog --help$/],

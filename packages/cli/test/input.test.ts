@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readInputs } from '../src/demo/input.js';
 
+const NOBODY = 65_534;
+
 describe('input', () => {
   let folder = '';
   beforeAll(() => {
@@ -30,5 +32,18 @@ describe('input', () => {
     writeFileSync(empty, '');
     expect(() => readInputs([empty])).toThrow(/is empty/);
     expect(() => readInputs([join(folder, 'missing.log')])).toThrow(/missing\.log/);
+  });
+
+  it('refusals: a file that this user may not read is named', () => {
+    const secret = join(folder, 'secret.log');
+    writeFileSync(secret, 'x\n', { mode: 0o000 });
+    // Root may read everything, so it becomes somebody else for a moment.
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(NOBODY);
+    try {
+      expect(() => readInputs([secret])).toThrow(/secret\.log: this user may not read it$/);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
   });
 });

@@ -14,7 +14,10 @@ const INPUT_BYTES_MAX = 4096;
 const CELL_BYTES = 24;
 
 const decodeSymbols = vectorsOf('decodeSymbols').map(({ first, room, message }) =>
-  Buffer.concat([Buffer.from([first & 255, (first >> 8) & 255, (first >> 16) & 255, room]), bytesOf(message)]),
+  Buffer.concat([
+    Buffer.from([first & 255, (first >> 8) & 255, (first >> 16) & 255, room]),
+    bytesOf(message),
+  ]),
 );
 
 /** Raw bytes over the first cells, and items that are added on either side. */
@@ -48,8 +51,12 @@ const rows = vectorsOf('diffRows').map(({ left, right, capacity }) => {
 const trees = [
   ...vectorsOf('diffTrees')
     .filter(({ depth }) => depth <= 4)
-    .map(({ depth, left, right }) => Buffer.concat([Buffer.from([depth, 1, 16]), bytesOf(left), bytesOf(right)])),
-  ...vectorsOf('verifyPath').map(({ leaf, path }) => Buffer.concat([Buffer.from([3, leaf, 8]), bytesOf(path)])),
+    .map(({ depth, left, right }) =>
+      Buffer.concat([Buffer.from([depth, 1, 16]), bytesOf(left), bytesOf(right)]),
+    ),
+  ...vectorsOf('verifyPath').map(({ leaf, path }) =>
+    Buffer.concat([Buffer.from([3, leaf, 8]), bytesOf(path)]),
+  ),
 ];
 
 const targets = { decode_symbols: decodeSymbols, peel_sketch: peelSketch, rows, trees };

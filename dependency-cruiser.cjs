@@ -43,7 +43,7 @@ module.exports = {
     {
       name: 'zod-and-trpc-stop-at-the-shell',
       severity: 'error',
-      from: { path: '^(packages|bench|examples)/', pathNot: '^packages/(node|client|transport)/' },
+      from: { path: '^(packages|bench)/', pathNot: '^packages/(node|client|transport)/' },
       to: { path: 'node_modules/(zod|@trpc)/' },
     },
     {

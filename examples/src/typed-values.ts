@@ -1,4 +1,4 @@
-/** Embeds a node in a program, appends typed values and reads them back: `node examples/dist/index.js`. */
+/** Embeds a node in a program, appends typed values and reads them back: `node examples/dist/typed-values.js`. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

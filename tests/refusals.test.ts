@@ -1,5 +1,5 @@
 // What a user can get wrong before anything runs. Each time: one sentence, status 1, and nothing left behind.
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,8 +11,16 @@ import { type TemporaryFolder, temporaryFolder } from './support/temporary-folde
 
 const LINE_BYTES_MAX = 1024 * 1024;
 
+/** The part of a data folder's description that these tests change. */
+interface Meta {
+  readonly format: number;
+  readonly nodeId: string;
+}
+
 let folder: TemporaryFolder;
 let basePort: number;
+/** Of a data folder that node1 has made. */
+let meta: Meta;
 
 const at = (name: string) => join(folder.path, name);
 
@@ -26,6 +34,14 @@ beforeAll(async () => {
   writeFileSync(at('long.log'), `short\n${'x'.repeat(LINE_BYTES_MAX + 1)}\n`);
   writeFileSync(at('short-secret'), 'short\n');
   writeFileSync(at('empty-secret'), '\n');
+
+  await using node = mendlog(['serve', '--id', 'node1', '--data', at('made'), '--listen', '127.0.0.1:0']);
+  await eventually(
+    'the node to listen',
+    () => node.stdout + node.stderr,
+    (said) => said.includes('listens on'),
+  );
+  meta = JSON.parse(readFileSync(at('made/meta.json'), 'utf8'));
 });
 afterAll(() => folder[Symbol.dispose]());
 
@@ -168,15 +184,19 @@ describe('data folder', () => {
   test.each([
     [
       'of another node',
-      { format: 2, nodeId: 'node2', storeId: 'x' },
+      (meta: Meta) => ({ ...meta, nodeId: 'node2' }),
       / belongs to node node2, not to node1$/,
     ],
-    ['of an unknown format', { format: 99, nodeId: 'node1', storeId: 'x' }, / has store format 99, and /],
-    ['of something else', 'no meta', /meta\.json is not the description of a Mendlog data folder$/],
-  ])('data folder: %s', async (what, meta, sentence) => {
+    [
+      'of a later format',
+      (meta: Meta) => ({ ...meta, format: meta.format + 1 }),
+      / has store format [0-9]+, and /,
+    ],
+    ['of something else', () => 'no meta', /meta\.json is not the description of a Mendlog data folder$/],
+  ])('data folder: %s', async (what, change, sentence) => {
     const data = at(what.replaceAll(' ', '-'));
     mkdirSync(join(data, 'node1'), { recursive: true });
-    writeFileSync(join(data, 'node1/meta.json'), JSON.stringify(meta));
+    writeFileSync(join(data, 'node1/meta.json'), JSON.stringify(change(meta)));
     expectOneSentence(await serve('--id', 'node1', '--data', join(data, 'node1')), sentence);
     expectOneSentence(await demo('--input', 'good.log', '--data', data), sentence);
     await expectNothingRuns(basePort);
@@ -185,7 +205,7 @@ describe('data folder', () => {
   test('data folder: a store that is no database', async () => {
     const data = at('broken');
     mkdirSync(data);
-    writeFileSync(join(data, 'meta.json'), JSON.stringify({ format: 2, nodeId: 'node1', storeId: 'x' }));
+    writeFileSync(join(data, 'meta.json'), JSON.stringify(meta));
     writeFileSync(join(data, 'store'), 'no database');
     expectOneSentence(
       await serve('--id', 'node1', '--data', data),

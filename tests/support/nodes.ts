@@ -1,6 +1,7 @@
 // Three `mendlog serve` processes that can be killed and started again, and what a test asks of them over REST.
 import { join } from 'node:path';
 import type { Health, HintStats, Jobs, Summary } from '@mendlog/node';
+import { expect } from 'vitest';
 import { type Command, mendlog } from './command.js';
 import { eventually } from './eventually.js';
 
@@ -60,6 +61,19 @@ export class Nodes implements AsyncDisposable {
       () => Promise.all(by.map((nodeId) => this.get<Health>(nodeId, '/api/health'))),
       (views) => views.every(({ nodes }) => nodes.find(({ id }) => id === down)?.status === 'DOWN'),
     );
+  }
+
+  /** Sends a signal that the node may survive. */
+  signal(nodeId: NodeId, signal: NodeJS.Signals): void {
+    this.#commands.get(nodeId)?.kill(signal);
+  }
+
+  /** SIGTERM: the node ends what is under way. */
+  async end(nodeId: NodeId): Promise<void> {
+    const command = this.#commands.get(nodeId);
+    command?.kill('SIGTERM');
+    expect(await command?.ended).toMatchObject({ status: 0 });
+    this.#commands.delete(nodeId);
   }
 
   /** Waits until no node keeps a hint. Hints that could not be replayed fail it. */

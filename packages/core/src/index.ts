@@ -12,6 +12,7 @@ export {
   jobCancelled,
   jobCompleted,
   jobFailed,
+  jobLeft,
   jobStarted,
   newJob,
   nextJob,
@@ -27,8 +28,7 @@ export {
   type CatalogEntry,
   catalogEntryText,
   checkPartitionOptions,
-  hasOptions,
-  laterEntry,
+  mergeEntries,
   type PartitionOptions,
 } from './catalog/catalog-entry.js';
 export { type RetainedRecord, type Retention, retentionCut } from './catalog/retention.js';
@@ -125,6 +125,7 @@ export {
 export {
   compareVersions,
   formatVersion,
+  laterVersion,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
   ORIGIN_PATTERN,

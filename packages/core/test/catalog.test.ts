@@ -5,8 +5,7 @@ import {
   type CatalogEntry,
   catalogEntryText,
   checkPartitionOptions,
-  hasOptions,
-  laterEntry,
+  mergeEntries,
   type PartitionOptions,
 } from '../src/catalog/catalog-entry.js';
 import { type RetainedRecord, retentionCut } from '../src/catalog/retention.js';
@@ -15,7 +14,9 @@ import { version } from './bytes.js';
 const entryOf = (counter: number, origin: number, maxRecords?: number): CatalogEntry => ({
   partition: 'orders',
   version: version(counter, origin),
+  exists: true,
   options: { retention: { maxRecords } },
+  floor: 0,
 });
 
 describe('catalog', () => {
@@ -25,16 +26,25 @@ describe('catalog', () => {
       [older, newer, newer],
       [newer, tied, tied],
     ] as const) {
-      expect(laterEntry(a, b)).toBe(stays);
-      expect(laterEntry(b, a)).toBe(stays);
+      expect(mergeEntries(a, b)).toEqual(stays);
+      expect(mergeEntries(b, a)).toEqual(stays);
     }
+  });
+
+  test('catalog: a floor never falls, whichever entry stays; two entries of one version end as one', () => {
+    const dropped: CatalogEntry = { ...entryOf(1, 1), exists: false, options: {}, floor: 9 };
+    const anew = entryOf(2, 1, 5);
+    for (const merged of [mergeEntries(dropped, anew), mergeEntries(anew, dropped)])
+      expect(merged).toEqual({ ...anew, floor: 9 });
+    const [one, other] = [entryOf(1, 1, 1), entryOf(1, 1, 2)];
+    expect(mergeEntries(one, other)).toEqual(mergeEntries(other, one));
   });
 
   test('catalog: entries in any order end as the same one (random orders)', () => {
     const entries = fc.array(
       fc
         .tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 3 }))
-        .map(([c, o]) => entryOf(c, o, c * 10 + o)),
+        .map(([c, o]) => ({ ...entryOf(c, o, c * 10 + o), floor: (c * o) % 4 })),
       { minLength: 1, maxLength: 8 },
     );
     fc.assert(
@@ -43,18 +53,26 @@ describe('catalog', () => {
           fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })),
         ),
         ([all, shuffled]) => {
-          expect(shuffled.reduce(laterEntry)).toEqual(all.reduce(laterEntry));
+          expect(shuffled.reduce(mergeEntries)).toEqual(all.reduce(mergeEntries));
         },
       ),
     );
   });
 
   test('catalog: entries that differ in anything have different texts', () => {
-    const base = { partition: 'a', version: version(1, 1), options: {} };
+    const base: CatalogEntry = {
+      partition: 'a',
+      version: version(1, 1),
+      exists: true,
+      options: {},
+      floor: 0,
+    };
     const entries: CatalogEntry[] = [
       base,
       { ...base, partition: 'b' },
       { ...base, version: version(2, 1) },
+      { ...base, exists: false },
+      { ...base, floor: 1 },
       { ...base, options: { replicationFactor: 1 } },
       { ...base, options: { consistency: 'ONE' } },
       { ...base, options: { retention: { maxAgeMs: 1 } } },
@@ -62,7 +80,6 @@ describe('catalog', () => {
       { ...base, options: { retention: { maxBytes: 1 } } },
     ];
     expect(new Set(entries.map(catalogEntryText)).size).toBe(entries.length);
-    expect(entries.map(hasOptions)).toEqual([false, false, false, true, true, true, true, true]);
   });
 
   test('catalog: options that cannot be kept are refused (nodes=3)', () => {

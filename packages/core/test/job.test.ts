@@ -7,6 +7,7 @@ import {
   jobCancelled,
   jobCompleted,
   jobFailed,
+  jobLeft,
   jobStarted,
   newJob,
   nextJob,
@@ -16,6 +17,7 @@ const job = (id: string, changes: Partial<Job> = {}): Job => ({
   ...newJob({ id, partition: 'orders', nodes: ['n1', 'n2'], reason: 'scheduled' }, 100),
   ...changes,
 });
+const NOTHING = { recordsCompared: 0, recordsRepaired: 0, bytesSent: 0, bytesReceived: 0 };
 const PROGRESS = { recordsCompared: 10, recordsRepaired: 2, bytesSent: 30, bytesReceived: 40 };
 
 describe('job: which is next', () => {
@@ -63,7 +65,11 @@ describe('job: what becomes of it', () => {
     const waits = [0, 1].map((jitter) => {
       let attempt = job('a');
       return Array.from({ length: JOB_POLICY.attemptsMax }, () => {
-        attempt = jobFailed(jobStarted(attempt, 1000), { error: 'no route', jitter }, 1000);
+        attempt = jobFailed(
+          jobStarted(attempt, 1000),
+          { error: 'no route', jitter, progress: NOTHING },
+          1000,
+        );
         expect(attempt.error).toBe('no route');
         return attempt.status === 'PENDING'
           ? attempt.notBeforeMs - 1000
@@ -76,8 +82,29 @@ describe('job: what becomes of it', () => {
     ]);
   });
 
+  test('job: with some nodes down it waits for them alone, and that attempt does not count', () => {
+    const started = jobStarted(job('a', { nodes: ['n1', 'n2', 'n3'], left: ['n2', 'n3'] }), 200);
+    const waiting = jobLeft(started, PROGRESS, ['n3']);
+    expect(waiting).toMatchObject({ status: 'PENDING', attempts: 0, left: ['n3'], ...PROGRESS });
+    const done = jobCompleted(jobStarted(waiting, 300), PROGRESS, 400);
+    expect(done).toMatchObject({
+      status: 'COMPLETED',
+      nodes: ['n1', 'n2', 'n3'],
+      left: [],
+      recordsRepaired: 4,
+    });
+  });
+
+  test('job: what failed attempts did counts as well', () => {
+    let current = job('a');
+    for (let i = 0; i < JOB_POLICY.attemptsMax; i++) {
+      current = jobFailed(jobStarted(current, 1), { error: 'cut off', jitter: 0, progress: PROGRESS }, 2);
+    }
+    expect(current).toMatchObject({ status: 'FAILED', recordsRepaired: 6, bytesReceived: 120 });
+  });
+
   test('job: success after a failure leaves no error', () => {
-    const failed = jobFailed(jobStarted(job('a'), 1), { error: 'no route', jitter: 0 }, 2);
+    const failed = jobFailed(jobStarted(job('a'), 1), { error: 'no route', jitter: 0, progress: NOTHING }, 2);
     const completed = jobCompleted(jobStarted(failed, 3000), PROGRESS, 3100);
     expect(completed).not.toHaveProperty('error');
     expect(completed.attempts).toBe(2);
@@ -94,7 +121,9 @@ describe('job: what becomes of it', () => {
   test('job: a job that is cut off again and again fails in the end', () => {
     let current = job('a');
     for (let i = 0; i < JOB_POLICY.attemptsMax; i++) current = jobAfterRestart(jobStarted(current, 1));
-    expect(jobFailed(jobStarted(current, 1), { error: 'again', jitter: 0 }, 2).status).toBe('FAILED');
+    expect(
+      jobFailed(jobStarted(current, 1), { error: 'again', jitter: 0, progress: NOTHING }, 2).status,
+    ).toBe('FAILED');
   });
 
   test('job: cancelled, it is over', () => {

@@ -32,5 +32,5 @@ export function listing(entries: readonly ListingEntry[], truncated = false): Li
     writeVersion(view, i * LISTING_ENTRY_BYTES, version);
     bytes.set(tag, i * LISTING_ENTRY_BYTES + VERSION_BYTES);
   }
-  return { entries: bytes, truncated, trimmedTo: 0, partitionRecords: entries.length };
+  return { entries: bytes, truncated, trimmedTo: 0, head: entries.at(-1)?.version.counter ?? 0 };
 }

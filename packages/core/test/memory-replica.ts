@@ -74,7 +74,11 @@ export class MemoryReplica {
       (entry) => compareVersions(entry.version, from) >= 0 && compareVersions(entry.version, to) <= 0,
     );
     const page = listing(within.slice(0, limit), within.length > limit);
-    return { ...page, trimmedTo: this.#trimmedTo, partitionRecords: this.#records.size };
+    return {
+      ...page,
+      trimmedTo: this.#trimmedTo,
+      head: Math.max(this.#trimmedTo, this.records.at(-1)?.version.counter ?? 0),
+    };
   }
 }
 

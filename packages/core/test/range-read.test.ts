@@ -95,10 +95,20 @@ describe('range read', () => {
     expect(versionAfter(VERSION_HIGHEST)).toBeUndefined();
   });
 
-  test('range read: a partition is known where any replica holds records of it', () => {
+  test('range read: a partition is known where any replica holds records above every watermark', () => {
     const empty = listing([]);
-    expect(merge({ a: empty, b: empty }).answer.isKnown).toBe(false);
-    expect(merge({ a: empty, b: { ...empty, partitionRecords: 1 } }).answer.isKnown).toBe(true);
+    const held = { ...empty, head: 5 };
+    const trimmed = { ...empty, head: 5, trimmedTo: 5 };
+    for (const [a, b, isKnown] of [
+      [empty, empty, false],
+      [empty, held, true],
+      [trimmed, trimmed, false],
+      // It was away while all was trimmed.
+      [trimmed, held, false],
+      [trimmed, { ...empty, head: 6 }, true],
+    ] as const) {
+      expect(merge({ a, b }).answer.isKnown).toBe(isKnown);
+    }
   });
 
   test('range read: a malformed listing spoils the answer', () => {

@@ -386,7 +386,7 @@ describe('session: hostile answers', () => {
         entries: fc.uint8Array({ maxLength: 70 }),
         truncated: fc.boolean(),
         trimmedTo: fc.nat(3),
-        partitionRecords: fc.nat(3),
+        head: fc.nat(3),
       }),
       fc
         .tuple(fc.uniqueArray(fc.integer({ min: 1, max: 1000 }), { maxLength: 4 }), fc.boolean(), fc.nat(2))

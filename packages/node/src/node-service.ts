@@ -106,7 +106,7 @@ export function createNodeService(options: NodeServiceOptions): Service {
           ...outcome,
           frames: found.slice(0, range.limit),
           next: left === undefined ? outcome.next : frameVersion(left),
-          isKnown: outcome.isKnown || catalog.isConfigured(partition),
+          isKnown: outcome.isKnown || catalog.exists(partition),
         };
       }
     },
@@ -121,7 +121,7 @@ export function createNodeService(options: NodeServiceOptions): Service {
     health: () => healthOf(peers, placement, () => storeTotals(store)),
     summary: async () => [summaryOf(options)],
     async partitions({ cursor = '', limit }) {
-      const names = new Set(catalog.configured().map(({ partition }) => partition));
+      const names = new Set(catalog.existing().map(({ partition }) => partition));
       for (const { partition } of heldPartitions(store)) names.add(partition);
       const left = [...names].filter((name) => name > cursor).sort();
       const page = left.slice(0, limit).map((partition) => {

@@ -18,6 +18,7 @@ import {
 } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { AntiEntropy } from './anti-entropy/anti-entropy.js';
+import { WatermarkSync } from './anti-entropy/watermark-sync.js';
 import { createApiServer, type HttpTimeouts } from './api/server.js';
 import type { Service } from './api/service.js';
 import { Catalog } from './catalog/catalog.js';
@@ -108,6 +109,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const incarnation = originFromBits(randomBytes(8).readBigUInt64BE());
   const peers = new Peers({ self: options.id, nodes, token, log });
   const catalogSync = new CatalogSync({ catalog, peers, log });
+  const watermarkSync = new WatermarkSync({ store, peers, log });
   const trees = new MerkleTrees({ store, kernel, secret, options: merkleOptions });
   const metrics: Metrics = new Metrics(options.id, {
     kernel: kernel.kind,
@@ -129,6 +131,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     metrics,
     log,
     intervalMs: options.reconciliation?.intervalMs ?? RECONCILIATION_INTERVAL_MS,
+    isKnown: (partition) => changes.isKnown(partition),
   });
   const hints = new HintKeeper({
     store,
@@ -149,6 +152,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     placement,
     hints,
     metrics,
+    log,
     levelOf,
     incarnation,
     writeTimeoutMs: options.writeTimeoutMs ?? 2000,
@@ -182,7 +186,14 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     log,
     intervalMs: options.retention?.intervalMs ?? RETENTION_INTERVAL_MS,
   });
-  const merkle = createMerkleService({ store, kernel, peers, trees, metrics });
+  const merkle = createMerkleService({
+    store,
+    kernel,
+    peers,
+    trees,
+    metrics,
+    exists: (partition) => catalog.exists(partition),
+  });
   const service = createNodeService({
     store,
     kernel,
@@ -221,7 +232,8 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const closeAll = async () => {
     await writes.close();
     await server.close();
-    await Promise.all([hints.close(), antiEntropy.close(), retention.close(), catalogSync.settled()]);
+    await Promise.all([hints.close(), antiEntropy.close(), retention.close()]);
+    await Promise.all([catalogSync.settled(), watermarkSync.settled()]);
     peers.close();
     await store.close();
   };
@@ -231,9 +243,10 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     return closing;
   };
   try {
-    // Whoever is there already is found, and has told its catalog, before anything can be asked of this node.
+    // Whoever is there already is found, and has told its catalog and its watermarks, before anything can be
+    // asked of this node.
     await peers.firstContact();
-    await catalogSync.settled();
+    await Promise.all([catalogSync.settled(), watermarkSync.settled()]);
     const url = await server.listen(address);
     if (nodes.get(options.id) === '') nodes.set(options.id, url);
     peers.announce();

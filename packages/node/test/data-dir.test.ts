@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
+import { eventually } from './eventually.js';
 import { frame } from './records.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { openStore } from './test-store.js';
@@ -90,6 +91,29 @@ test.runIf(processTimesKnown)(
     writeFileSync(join(folder.path, 'LOCK'), `${process.pid} 1\n`);
     const store = openStore(folder.path);
     await store.close();
+  },
+);
+
+test.runIf(processTimesKnown)(
+  'data folder: a killed owner whose parent never asks for its status holds nothing',
+  async () => {
+    using folder = temporaryFolder();
+    // A shell that goes on after its child was killed, and does not wait for it.
+    const program = `process.kill(process.pid, 'SIGKILL')`;
+    const parent = spawn('bash', ['-c', `"${process.execPath}" -e "${program}" & echo $!; exec sleep 60`]);
+    try {
+      const [pid] = await once(createInterface(parent.stdout), 'line');
+      await eventually(
+        { for: 'the child to be a zombie' },
+        () => readFileSync(`/proc/${pid}/stat`, 'utf8'),
+        (stat) => stat.includes(') Z '),
+      );
+      const startTime = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19];
+      writeFileSync(join(folder.path, 'LOCK'), `${pid} ${startTime}\n`);
+      await openStore(folder.path).close();
+    } finally {
+      parent.kill('SIGKILL');
+    }
   },
 );
 

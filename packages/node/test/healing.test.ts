@@ -43,13 +43,12 @@ describe('hints', () => {
       ({ expired }) => expired === 1,
     );
     expect(stats).toMatchObject({ pending: 0, stored: 1, replayed: 0, failed: 0, oldestAgeMs: null });
-    const [job] = await jobsOf(cluster.node('n1').service, (jobs) => jobs.length === 1);
-    expect(job).toMatchObject({
-      reason: 'hint-lost',
-      status: 'PENDING',
-      attempts: 0,
-      waitingFor: 'n3 to be alive',
-    });
+    // n2 is compared meanwhile; only what is left waits.
+    const [job] = await jobsOf(
+      cluster.node('n1').service,
+      ([first]) => first?.waitingFor === 'n3 to be alive',
+    );
+    expect(job).toMatchObject({ reason: 'hint-lost', status: 'PENDING', attempts: 0 });
     await cluster.start('n3');
     const [done] = await jobsOf(cluster.node('n1').service, (jobs) => jobs[0]?.status === 'COMPLETED');
     expect(done?.recordsRepaired).toBeGreaterThanOrEqual(1);
@@ -133,6 +132,52 @@ describe('anti-entropy', () => {
     expect(order).toEqual([highId, middleId, lowId]);
     expect(jobs.find(({ id }) => id === cancelledId)).toMatchObject({ status: 'CANCELLED', attempts: 0 });
   });
+
+  test('anti-entropy: a node that is down keeps nobody from the others, and its job waits for it alone', async () => {
+    await using cluster = await TestCluster.start(3, { reconciliation: { intervalMs: 100 } });
+    const partition = partitionOf('n1');
+    await cluster.stop('n3');
+    await cluster.storeOnlyOn('n1', [groupOf(partition, [frame(1), frame(2)])]);
+    await cluster.storeOnlyOn('n2', [groupOf(partition, [frame(3)])]);
+    await cluster.converged();
+    const [waiting] = await jobsOf(
+      cluster.node('n1').service,
+      ([job]) => job?.waitingFor === 'n3 to be alive',
+    );
+    expect(waiting).toMatchObject({
+      reason: 'scheduled',
+      recordsRepaired: 3,
+      nodes: expect.arrayContaining(['n3']),
+    });
+    await cluster.start('n3');
+    await cluster.allSeen();
+    await jobsOf(cluster.node('n1').service, (jobs) => jobs.every(({ status }) => status === 'COMPLETED'));
+    await cluster.converged();
+  });
+
+  test('anti-entropy: what a failed job did is counted, and naming nobody to compare with is refused', async () => {
+    await using cluster = await TestCluster.start(3, { reconciliation: { intervalMs: 0 } });
+    const partition = partitionOf('n1');
+    const { service } = cluster.node('n1');
+    await cluster.stop('n3');
+    await cluster.storeOnlyOn('n1', [groupOf(partition, [frame(1), frame(2)])]);
+    await service.trigger({ partitionId: partition });
+    const [job] = await jobsOf(service, ([first]) => first?.status === 'FAILED');
+    expect(job).toMatchObject({ recordsRepaired: 2, error: 'n3 cannot be reached' });
+    expect(job?.bytesSent).toBeGreaterThan(0);
+    await expect(service.trigger({ partitionId: partition, nodes: ['n1'] })).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+    });
+    // One that compares less, or is less urgent, does not stand for another.
+    await service.setPaused(true);
+    const ids = [
+      await service.trigger({ partitionId: partition, nodes: ['n2'] }),
+      await service.trigger({ partitionId: partition }),
+      await service.trigger({ partitionId: partition, priority: 500 }),
+      await service.trigger({ partitionId: partition, nodes: ['n3'] }),
+    ].flat();
+    expect(new Set(ids).size).toBe(3);
+  }, 40_000);
 
   test('anti-entropy: a manual job for a dead node fails after three attempts and names it', async () => {
     await using cluster = await TestCluster.start(3, { reconciliation: { intervalMs: 0 } });

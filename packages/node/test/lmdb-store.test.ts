@@ -302,9 +302,9 @@ describe('store: trim (SPEC I5)', () => {
     for (const when of ['before', 'after']) {
       expect(countersOf(framesOf(opened.store, 'orders'))).toEqual([8, 9, 10]);
       const again = await opened.store.apply([groupOf('orders', frames)], []);
-      expect(again).toEqual({ added: 0, trimmed: ['orders'] });
+      expect(again).toEqual({ added: 0, trimmed: [{ partition: 'orders', trimmedTo: 7 }] });
       expect(opened.store.summary('orders')).toMatchObject({ records: 3, head: 10, trimmedTo: 7 });
-      expect(opened.store.list('orders', EVERYTHING)).toMatchObject({ trimmedTo: 7, partitionRecords: 3 });
+      expect(opened.store.list('orders', EVERYTHING)).toMatchObject({ trimmedTo: 7, head: 10 });
       expectDigestsOf(opened.store, 'orders', frames.slice(7));
       if (when === 'before') await opened.reopen();
     }
@@ -319,11 +319,33 @@ describe('store: trim (SPEC I5)', () => {
     expect(opened.store.summary('orders')).toMatchObject({ records: 0, head: 5, trimmedTo: 5 });
     expect(await opened.store.apply([groupOf('orders', [frame(5), frame(6)])], [])).toEqual({
       added: 1,
-      trimmed: ['orders'],
+      trimmed: [{ partition: 'orders', trimmedTo: 5 }],
     });
     await expect(opened.store.trim('orders', 7 + LIMITS.counterJumpMax)).rejects.toMatchObject({
       code: 'CLOCK_JUMP',
     });
+  });
+
+  test('store: what a stop leaves of trimmed records is removed after it', async () => {
+    await using opened = new TestStore();
+    const later = frame(9001);
+    for (let from = 1; from <= 8000; from += 4000)
+      await opened.store.apply(
+        [
+          groupOf(
+            'orders',
+            counters(from, from + 3999).map((n) => frame(n)),
+          ),
+        ],
+        [],
+      );
+    await opened.store.apply([groupOf('orders', [later])], []);
+    await opened.store.trim('orders', 9000);
+    await opened.reopen();
+    expect(framesOf(opened.store, 'orders').map(hex)).toEqual([hex(later)]);
+    await opened.store.cleaned();
+    expect(opened.store.summary('orders')).toMatchObject({ records: 1, bytes: later.length });
+    expectDigestsOf(opened.store, 'orders', [later]);
   });
 
   test('store: more records than one step removes go in several, those of one counter together (records=2501)', async () => {
@@ -333,6 +355,10 @@ describe('store: trim (SPEC I5)', () => {
     const later = counters(3, 502).map((counter) => frame(counter));
     await opened.store.apply([groupOf('orders', later)], []);
     await opened.store.trim('orders', 2);
+    // At once out of sight, and behind that removed.
+    expect(countersOf(framesOf(opened.store, 'orders'))).toEqual(counters(3, 502));
+    expect(opened.store.readVersions('orders', [version(1), version(3)], UNBOUNDED)).toHaveLength(1);
+    await opened.store.cleaned();
     expect(opened.store.summary('orders')).toMatchObject({ records: 500, trimmedTo: 2 });
     expectDigestsOf(opened.store, 'orders', later);
   });
@@ -422,7 +448,7 @@ describe('store: digests (SPEC I7)', () => {
               : brought.map(({ partition, bytes }) => groupOf(partition, [bytes]));
             const applied = await opened.store.apply(groups, []);
             expect(applied.added).toBe(added);
-            expect([...applied.trimmed].sort()).toEqual([...refused].sort());
+            expect(applied.trimmed.map(({ partition }) => partition).sort()).toEqual([...refused].sort());
           }
           for (const [partition, records] of model) {
             const frames = [...records.values()].sort((a, b) =>

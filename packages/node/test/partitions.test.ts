@@ -193,6 +193,118 @@ describe('partitions: drop and trim (SPEC I5)', () => {
   });
 });
 
+describe('partitions: replicas that were away (SPEC I5)', () => {
+  test('partitions: created anew with more replicas, it begins above what was dropped on fewer', async () => {
+    await using cluster = await TestCluster.start(3, { replicationFactor: 1 });
+    const { service } = cluster.node('n1');
+    await append(service, 'orders', 5);
+    const [holder] = (await service.partition('orders')).primaries;
+    expect((await service.dropPartition('orders')).trimmedTo).toBe(5);
+    await service.createPartition('orders', { replicationFactor: 3, consistency: 'QUORUM' });
+    await cluster.stop(holder ?? '');
+    const writing = cluster.services[0];
+    if (writing === undefined) throw new Error('two nodes are left');
+    for (let i = 0; i < 3; i++) expect(await append(writing, 'orders')).toBe(6 + i);
+    await cluster.start(holder ?? '');
+    await cluster.allSeen();
+    for (const each of cluster.services) expect(await countersOf(each, 'orders')).toEqual([6, 7, 8]);
+  });
+
+  test('partitions: one that was away while it was dropped or trimmed knows before it serves', async () => {
+    await using cluster = await TestCluster.start(3, { reconciliation: { intervalMs: 0 } });
+    const away = (await cluster.node('n1').service.createPartition('trimmed', { consistency: 'ONE' }))
+      .primaries[0];
+    const [other] = cluster.ids.filter((id) => id !== away);
+    if (away === undefined || other === undefined) throw new Error('there are three nodes');
+    for (const name of ['dropped', 'trimmed']) await append(cluster.node(away).service, name);
+    await cluster.converged();
+    await cluster.stop(away);
+    const { service } = cluster.node(other);
+    for (const name of ['dropped', 'trimmed']) await append(service, name, 4);
+    await service.dropPartition('dropped');
+    await service.trimPartition('trimmed', 5);
+    await cluster.start(away);
+    const back = cluster.node(away).service;
+    for (const name of ['dropped', 'trimmed'])
+      expect(await back.scan(name, EVERYTHING, 'ONE')).toMatchObject({
+        frames: [],
+        isKnown: name === 'trimmed',
+      });
+    await cluster.allSeen();
+    await expect(back.partition('dropped')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    // Without a counter round, too: what it acknowledges alone must not lie below the watermark.
+    expect(await append(back, 'trimmed')).toBe(6);
+    expect(await countersOf(back, 'trimmed')).toEqual([6]);
+    await cluster.converged();
+  });
+
+  test('partitions: many records are out of sight at once, whatever it takes to remove them (records=12000)', async () => {
+    await using cluster = await TestCluster.start();
+    const { service } = cluster.node('n1');
+    for (let i = 0; i < 12; i++) await append(service, 'orders', 1000);
+    expect(await service.dropPartition('orders')).toMatchObject({ records: 0, trimmedTo: 12_000 });
+    for (const each of cluster.services) expect(await countersOf(each, 'orders')).toEqual([]);
+    expect(await append(service, 'orders')).toBe(12_001);
+    await cluster.converged();
+  });
+});
+
+describe('partitions: changes at the same time', () => {
+  test('partitions: of many creations one succeeds, and of many settings all nodes keep the same', async () => {
+    await using cluster = await TestCluster.start();
+    const created = await Promise.allSettled(
+      counters(1, 9).map((maxRecords) =>
+        (cluster.services[maxRecords % 3] ?? cluster.node('n1').service).createPartition('orders', {
+          retention: { maxRecords },
+        }),
+      ),
+    );
+    expect(created.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const outcome of created)
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'PARTITION_EXISTS' });
+
+    const answers = await Promise.all(
+      counters(11, 19).map((maxRecords) =>
+        (cluster.services[maxRecords % 3] ?? cluster.node('n1').service).configurePartition('orders', {
+          retention: { maxRecords },
+        }),
+      ),
+    );
+    // Each was in force when it was answered.
+    expect(answers.map(({ retention }) => retention?.maxRecords)).toEqual(counters(11, 19));
+    const kept = await Promise.all(cluster.services.map((each) => each.partition('orders')));
+    expect(new Set(kept.map(({ retention }) => retention?.maxRecords)).size).toBe(1);
+  });
+
+  test('partitions: one that was created is there without options and without records, until it is dropped', async () => {
+    await using cluster = await TestCluster.start();
+    const { service } = cluster.node('n1');
+    await service.createPartition('plain', {});
+    await expect(service.createPartition('plain', {})).rejects.toMatchObject({ code: 'PARTITION_EXISTS' });
+    await service.configurePartition('plain', {});
+    await append(service, 'implicit', 2);
+    await service.trimPartition('implicit', 99);
+    for (const each of cluster.services) {
+      expect(await namesOf(each)).toEqual(['implicit', 'plain']);
+      expect(await each.partition('implicit')).toMatchObject({ records: 0, trimmedTo: 2 });
+      expect(await each.merkleBuild('plain', 'n2')).toMatchObject({ recordCount: 0 });
+    }
+    await service.dropPartition('plain');
+    expect(await namesOf(service)).toEqual(['implicit']);
+  });
+
+  test('partitions: a drop that no majority can hear of changes nothing', async () => {
+    await using cluster = await TestCluster.start(3, { replicationFactor: 1 });
+    const [holder] = (await cluster.node('n1').service.createPartition('orders', { consistency: 'ONE' }))
+      .primaries;
+    const left = cluster.node(holder ?? '').service;
+    await append(left, 'orders', 3);
+    for (const id of cluster.ids) if (id !== holder) await cluster.stop(id);
+    await expect(left.dropPartition('orders')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await countersOf(left, 'orders')).toEqual([1, 2, 3]);
+  });
+});
+
 describe('partitions: retention', () => {
   test('partitions: the oldest records go by number on every replica, the newest stay', async () => {
     await using cluster = await TestCluster.start(3, { retention: { intervalMs: 50 } });

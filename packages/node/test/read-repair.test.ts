@@ -1,5 +1,5 @@
 // Read repair in each of its modes: which replicas have a record after a read, and what is counted.
-import { decodeFrame, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
+import { decodeFrame, LISTING_ENTRY_BYTES, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
 import { describe, expect, test } from 'vitest';
 import { eventually } from './eventually.js';
 import { frame, groupOf } from './records.js';
@@ -13,7 +13,7 @@ async function heldBy(cluster: TestCluster): Promise<number[]> {
     cluster.ids.map(async (id) => {
       const input = { ranges: [{ partition: 'orders', range: EVERYTHING }] };
       const { listings } = await cluster.ask(id, (call) => call.peer.list.query(input));
-      return listings[0]?.partitionRecords ?? 0;
+      return (listings[0]?.entries.length ?? 0) / LISTING_ENTRY_BYTES;
     }),
   );
 }

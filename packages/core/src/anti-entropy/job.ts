@@ -2,9 +2,13 @@
  * Anti-entropy jobs: what is to be compared, why, and what became of it. Pure.
  *
  *   PENDING --taken--> RUNNING --done--> COMPLETED
- *      ^                  |----failed, attempts left, after a backoff----> PENDING
+ *      ^                  |----done with those that are alive, the others left----> PENDING
+ *      |                  |----failed, attempts left, after a backoff----> PENDING
  *      |                  |----failed for the last time----> FAILED
  *      '--cancelled--> CANCELLED
+ *
+ * A job compares the executing node with each of its other nodes. One that is down does not keep it
+ * from the others: they are compared, and the job waits for what is left.
  */
 import type { IndexRange } from '../digest/layout.js';
 
@@ -27,6 +31,8 @@ export interface Job {
   readonly partition: string;
   /** The replicas that are compared, the executing one first. */
   readonly nodes: readonly string[];
+  /** Of them, those that are still to be compared with the executing one. */
+  readonly left: readonly string[];
   readonly reason: JobReason;
   readonly priority: number;
   readonly status: JobStatus;
@@ -67,6 +73,7 @@ export function newJob(
     id: job.id,
     partition: job.partition,
     nodes: job.nodes,
+    left: job.nodes.slice(1),
     reason: job.reason,
     priority: job.priority ?? JOB_PRIORITIES[job.reason],
     status: 'PENDING',
@@ -102,11 +109,22 @@ export function jobStarted(job: Job, nowMs: number): Job {
 
 export function jobCompleted(job: Job, progress: JobProgress, nowMs: number): Job {
   const { error: _resolved, ...rest } = job;
-  return { ...rest, ...pick(progress), status: 'COMPLETED', finishedAtMs: nowMs };
+  return { ...rest, ...added(job, progress), left: [], status: 'COMPLETED', finishedAtMs: nowMs };
+}
+
+/** Those that were alive are compared; the job waits for the others, and that attempt does not count. */
+export function jobLeft(job: Job, progress: JobProgress, left: readonly string[]): Job {
+  const { error: _resolved, ...rest } = job;
+  return { ...rest, ...added(job, progress), left, status: 'PENDING', attempts: job.attempts - 1 };
 }
 
 /** After a failed attempt: waits for the next one, or has failed. `jitter` is a random number from 0 up to 1. */
-export function jobFailed(job: Job, failure: { error: string; jitter: number }, nowMs: number): Job {
+export function jobFailed(
+  before: Job,
+  failure: { readonly error: string; readonly jitter: number; readonly progress: JobProgress },
+  nowMs: number,
+): Job {
+  const job = { ...before, ...added(before, failure.progress) };
   if (job.attempts >= JOB_POLICY.attemptsMax) {
     return { ...job, status: 'FAILED', error: failure.error, finishedAtMs: nowMs };
   }
@@ -124,7 +142,12 @@ export function jobCancelled(job: Job, nowMs: number): Job {
   return { ...job, status: 'CANCELLED', finishedAtMs: nowMs };
 }
 
-function pick(progress: JobProgress): JobProgress {
-  const { recordsCompared, recordsRepaired, bytesSent, bytesReceived } = progress;
-  return { recordsCompared, recordsRepaired, bytesSent, bytesReceived };
+/** What all attempts did together. */
+function added(job: JobProgress, attempt: JobProgress): JobProgress {
+  return {
+    recordsCompared: job.recordsCompared + attempt.recordsCompared,
+    recordsRepaired: job.recordsRepaired + attempt.recordsRepaired,
+    bytesSent: job.bytesSent + attempt.bytesSent,
+    bytesReceived: job.bytesReceived + attempt.bytesReceived,
+  };
 }

@@ -1,9 +1,13 @@
 /**
  * The catalog: what users decided about single partitions, the same on every node.
  *
- * An entry is a last-writer-wins register by version. Nodes exchange entries and keep the later one
- * of each partition, in whatever order they arrive, so all catalogs become equal. A partition without
- * an entry follows the cluster's defaults; an entry without options says that it does so again.
+ * An entry is a last-writer-wins register by version, beside a floor that only rises. Nodes exchange
+ * entries and merge them, in whatever order they arrive, so all catalogs become equal. A partition
+ * without an entry follows the cluster's defaults, and is there while it has records.
+ *
+ * The floor is what a drop leaves: counters at or below it are used up, and records that carry them are
+ * gone. It is kept on every node and not on the partition's replicas alone, since a partition that is
+ * created anew may have other ones.
  *
  * How many replicas a partition has is decided once, when it is created: raising or lowering it later
  * would be a change of layout, with records to move.
@@ -24,23 +28,30 @@ export interface CatalogEntry {
   readonly partition: string;
   /** Counter and origin are the catalog's own: they have nothing to do with those of the records. */
   readonly version: Version;
+  /** It was created and not dropped since: it is there even while it has no record. */
+  readonly exists: boolean;
   readonly options: PartitionOptions;
+  readonly floor: number;
 }
 
-/** The one of two entries of a partition that stays. */
-export function laterEntry(a: CatalogEntry, b: CatalogEntry): CatalogEntry {
-  return compareVersions(a.version, b.version) >= 0 ? a : b;
+/** What two nodes that exchange their entries of one partition both end up with. */
+export function mergeEntries(a: CatalogEntry, b: CatalogEntry): CatalogEntry {
+  const order = compareVersions(a.version, b.version) || compareTexts(a, b);
+  return { ...(order >= 0 ? a : b), floor: Math.max(a.floor, b.floor) };
 }
 
-export function hasOptions({ options }: CatalogEntry): boolean {
-  return Object.values(options).some((option) => option !== undefined);
+/** No two entries should share a version; should they ever, all nodes choose the same one. */
+function compareTexts(a: CatalogEntry, b: CatalogEntry): number {
+  const [textOfA, textOfB] = [catalogEntryText(a), catalogEntryText(b)];
+  if (textOfA === textOfB) return 0;
+  return textOfA > textOfB ? 1 : -1;
 }
 
 /** One entry has one text: nodes hash it to see whether their catalogs are equal. */
-export function catalogEntryText({ partition, version, options }: CatalogEntry): string {
+export function catalogEntryText({ partition, version, exists, options, floor }: CatalogEntry): string {
   const { replicationFactor, consistency, retention } = options;
   const kept = [retention?.maxAgeMs, retention?.maxRecords, retention?.maxBytes];
-  return [partition, formatVersion(version), replicationFactor, consistency, ...kept]
+  return [partition, formatVersion(version), exists, floor, replicationFactor, consistency, ...kept]
     .map((field) => field ?? '')
     .join(' ');
 }

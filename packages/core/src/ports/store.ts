@@ -15,8 +15,9 @@ import type { RecordId, Version } from '../version.js';
 
 export interface PartitionSummary {
   readonly partition: string;
+  /** Records, those included that are trimmed and not removed yet; none where all are. */
   readonly records: number;
-  /** Bytes of the records' frames. */
+  /** Bytes of their frames. */
   readonly bytes: number;
   /** The highest counter that this replica has stored or was trimmed to; 0 before the first. It never falls. */
   readonly head: number;
@@ -41,7 +42,7 @@ export interface ApplyResult {
   /** Records that were not there before. */
   readonly added: number;
   /** Partitions of which some records lay at or below the trim watermark, and were not stored. */
-  readonly trimmed: readonly string[];
+  readonly trimmed: readonly { readonly partition: string; readonly trimmedTo: number }[];
 }
 
 export interface Page {
@@ -61,10 +62,13 @@ export interface Store {
   apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult>;
 
   /**
-   * Raises the trim watermark to `counter` and removes every record at or below it, some at a time: each
-   * step is whole and flushed. Resolves when all are gone. Rejects with CLOCK_JUMP far above the head.
+   * Raises the trim watermark to `counter`. Resolves when that is flushed: from then on nothing at or
+   * below it is read, listed or taken. The records themselves, and their share of the digests, go behind
+   * it, some at a time; `cleaned` tells when. Rejects with CLOCK_JUMP far above the head.
    */
   trim(partition: string, counter: number): Promise<void>;
+  /** Resolves when no trimmed record is left to be removed, or the store is closed. */
+  cleaned(): Promise<void>;
 
   head(partition: string): number;
   partitions(): PartitionSummary[];

@@ -28,8 +28,8 @@ export interface Listing {
   readonly truncated: boolean;
   /** The trim watermark: the replica holds no record with a counter at or below it, and takes none. */
   readonly trimmedTo: number;
-  /** How many records of the partition the replica holds in all. */
-  readonly partitionRecords: number;
+  /** The highest counter that the replica has stored or was trimmed to: above every watermark, it holds records. */
+  readonly head: number;
 }
 
 export interface ListingEntry {

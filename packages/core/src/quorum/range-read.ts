@@ -32,7 +32,7 @@ export interface RangeReadAnswer {
   readonly next: Version | undefined;
   /** The highest trim watermark of the replicas. */
   readonly trimmedTo: number;
-  /** Some replica holds records of the partition, whether or not in this range. */
+  /** Some replica holds records of the partition above the watermark, whether or not in this range. */
   readonly isKnown: boolean;
   /** Per replica, the records of the answer that it lacks or holds with a losing tag. */
   readonly missing: ReadonlyMap<string, readonly Version[]>;
@@ -45,12 +45,12 @@ export function mergeListings(listings: ReadonlyMap<string, Listing>, range: Ver
   const perReplica = new Map<string, ListingEntry[]>();
   let provenTo: Version | undefined;
   let trimmedTo = 0;
-  let isKnown = false;
+  let head = 0;
   for (const [replica, listing] of listings) {
     const entries = entriesOf(replica, listing, range);
     perReplica.set(replica, entries);
     trimmedTo = Math.max(trimmedTo, listing.trimmedTo);
-    isKnown ||= listing.partitionRecords > 0;
+    head = Math.max(head, listing.head);
     const last = entries.at(-1);
     if (
       listing.truncated &&
@@ -97,7 +97,7 @@ export function mergeListings(listings: ReadonlyMap<string, Listing>, range: Ver
     entries,
     next: answeredTo === undefined ? undefined : nextAfter(answeredTo, trimmedTo, range.to),
     trimmedTo,
-    isKnown,
+    isKnown: head > trimmedTo,
     missing,
     holders: (version) => holdersOf.get(formatVersion(version)) ?? [],
   };

@@ -2,8 +2,9 @@
  * The anti-entropy coordinator of a node: keeps jobs, runs one at a time, and answers for them.
  *
  * A job compares one partition between this node and each live peer that holds it. Peers are visited
- * again while a visit changed anything, so that what one peer lacked and another held reaches all.
- * Jobs are stored before they run and survive a restart.
+ * again while a visit changed anything, so that what one peer lacked and another held reaches all. A
+ * peer that is down keeps nobody from the others: the job then waits for it alone, or fails, where it
+ * was asked for by hand. Jobs are stored before they run and survive a restart.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -16,11 +17,13 @@ import {
   jobCancelled,
   jobCompleted,
   jobFailed,
+  jobLeft,
   jobStarted,
   MendlogError,
   newJob,
   nextJob,
   ROW_BYTES,
+  type SideSummary,
   type Store,
   toMendlogError,
 } from '@mendlog/core';
@@ -31,7 +34,8 @@ import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { jobCursor, jobJson } from './job-json.js';
-import { runSession, type SessionReport } from './run-session.js';
+import { runSession, type SessionReport, sideSummary } from './run-session.js';
+import { sidesOf } from './watermark-sync.js';
 
 export interface AntiEntropyOptions {
   readonly store: Store;
@@ -42,14 +46,17 @@ export interface AntiEntropyOptions {
   readonly log: Log;
   /** Between two scheduled comparisons of all partitions; 0 for never. */
   readonly intervalMs: number;
+  /** Whether there is such a partition anywhere. */
+  readonly isKnown: (partition: string) => Promise<boolean>;
 }
 
-const EMPTY_ROW = new Uint8Array(ROW_BYTES);
+const EMPTY_SIDE: SideSummary = { root: new Uint8Array(ROW_BYTES), trimmedTo: 0 };
 const FINISHED_JOBS_KEPT_MAX = 1000;
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 const PENDING_JOBS_MAX = 10_000;
 const VISITS_MAX = 3;
 const TICK_MS = 500;
-const ROOTS_PER_PAGE = 10_000;
 
 export class AntiEntropy {
   readonly #options: AntiEntropyOptions;
@@ -120,28 +127,44 @@ export class AntiEntropy {
     const unknown = nodes?.find((nodeId) => !peers.nodeIds.includes(nodeId));
     if (unknown !== undefined) throw new MendlogError('NOT_FOUND', `there is no node ${unknown}`);
     if (partitionId !== undefined) {
-      if (!(await this.#exists(partitionId)))
+      const records = this.#options.store.summary(partitionId)?.records ?? 0;
+      if (records === 0 && !(await this.#options.isKnown(partitionId)))
         throw new MendlogError('NOT_FOUND', `there is no partition ${partitionId}`);
       return [await this.queueAtLeader(partitionId, 'manual', { nodes, priority })];
     }
     const ids: string[] = [];
-    for (const partition of this.#ownPartitions())
-      ids.push(await this.queue(partition, 'manual', { nodes, priority }));
+    for (const partition of this.#ownPartitions()) {
+      const others = this.#options.placement.primaries(partition).filter((nodeId) => nodeId !== peers.self);
+      if (nodes === undefined || others.some((nodeId) => nodes.includes(nodeId)))
+        ids.push(await this.queue(partition, 'manual', { nodes, priority }));
+    }
     return ids;
   }
 
   /** A partition that already waits with the same reason is not queued twice. */
   async queue(partition: string, reason: JobReason, options: JobOptions = {}): Promise<string> {
     const waiting = [...this.#jobs.values()].filter(({ status }) => status === 'PENDING');
+    const self = this.#options.peers.self;
+    const others = this.#options.placement.primaries(partition).filter((nodeId) => nodeId !== self);
+    const chosen = others.filter((nodeId) => options.nodes?.includes(nodeId) ?? true);
+    if (chosen.length === 0 && options.nodes !== undefined) {
+      throw new MendlogError(
+        'BAD_REQUEST',
+        `${options.nodes.join(', ')}: name a replica of ${partition} beside ${self}, which compares them`,
+      );
+    }
+    // One that waits already does as well, unless it would do less, or later.
     const same = waiting.find(
-      (job) => job.partition === partition && job.reason === reason && options.nodes === undefined,
+      (job) =>
+        job.partition === partition &&
+        job.reason === reason &&
+        job.priority >= (options.priority ?? 0) &&
+        chosen.every((nodeId) => job.left.includes(nodeId)),
     );
     if (same !== undefined) return same.id;
     if (waiting.length >= PENDING_JOBS_MAX)
       throw new MendlogError('OVERLOADED', 'too many anti-entropy jobs are waiting');
-    const self = this.#options.peers.self;
-    const others = this.#options.placement.primaries(partition).filter((nodeId) => nodeId !== self);
-    const nodes = [self, ...others.filter((nodeId) => options.nodes?.includes(nodeId) ?? true)];
+    const nodes = [self, ...chosen];
     const job = newJob(
       { id: randomUUID(), partition, nodes, reason, priority: options.priority },
       Date.now(),
@@ -199,17 +222,6 @@ export class AntiEntropy {
     return placement.primaries(partition).find((nodeId) => peers.isAlive(nodeId)) === peers.self;
   }
 
-  /** Here or on a live peer: this replica may be the one that lost it. */
-  async #exists(partition: string): Promise<boolean> {
-    const { peers, store } = this.#options;
-    if (store.summary(partition) !== undefined) return true;
-    const alive = peers.nodeIds.filter((nodeId) => nodeId !== peers.self && peers.isAlive(nodeId));
-    const trees = await Promise.all(
-      alive.map((nodeId) => peers.connectionTo(nodeId).call.peer.tree.query({ partition, reach: 0 })),
-    );
-    return trees.some(({ known }) => known);
-  }
-
   #ownPartitions(): string[] {
     return this.#options.store
       .partitions()
@@ -234,44 +246,47 @@ export class AntiEntropy {
   async #run(waiting: Job): Promise<void> {
     const job = jobStarted(waiting, Date.now());
     const startedMs = performance.now();
-    const seconds = () => (performance.now() - startedMs) / 1000;
+    const progress = { recordsCompared: 0, recordsRepaired: 0, bytesSent: 0, bytesReceived: 0 };
+    const { log, metrics } = this.#options;
     await this.#save(job);
     try {
-      const progress = await this.#reconcile(job);
-      await this.#save(jobCompleted(job, progress, Date.now()));
-      this.#options.metrics.jobEnded('completed', seconds());
-      this.#options.metrics.repaired(progress.recordsRepaired, {
-        sent: progress.bytesSent,
-        received: progress.bytesReceived,
-      });
+      const dead = await this.#reconcile(job, progress);
+      if (dead.length > 0 && job.reason === 'manual')
+        throw new MendlogError('UNREACHABLE', `${dead.join(', ')} cannot be reached`);
+      const ended = dead.length > 0 ? jobLeft(job, progress, dead) : jobCompleted(job, progress, Date.now());
+      await this.#save(ended);
+      if (dead.length === 0) metrics.jobEnded('completed', (performance.now() - startedMs) / 1000);
     } catch (thrown) {
       const { message } = toMendlogError(thrown);
-      this.#options.log.warn('an anti-entropy job failed', {
-        job: job.id,
-        partition: job.partition,
-        error: message,
-      });
-      this.#options.metrics.jobEnded('failed', seconds());
-      await this.#save(jobFailed(job, { error: message, jitter: Math.random() }, Date.now()));
+      log.warn('an anti-entropy job failed', { job: job.id, partition: job.partition, error: message });
+      metrics.jobEnded('failed', (performance.now() - startedMs) / 1000);
+      const failure = { error: message, jitter: Math.random(), progress };
+      await this.#save(jobFailed(job, failure, Date.now()));
     }
+    metrics.repaired(progress.recordsRepaired, {
+      sent: progress.bytesSent,
+      received: progress.bytesReceived,
+    });
     await this.#forgetOldest();
   }
 
-  async #reconcile(job: Job): Promise<JobProgress> {
-    const total = { recordsCompared: 0, recordsRepaired: 0, bytesSent: 0, bytesReceived: 0 };
+  /** Compares with those that are alive; what is done counts in `progress`, also where it ends early. Returns the dead. */
+  async #reconcile(job: Job, progress: Writable<JobProgress>): Promise<string[]> {
+    const dead = job.left.filter((nodeId) => !this.#options.peers.isAlive(nodeId));
+    const alive = job.left.filter((nodeId) => !dead.includes(nodeId));
     for (let visit = 0; visit < VISITS_MAX; visit++) {
       let moved = 0;
-      for (const peerId of job.nodes.slice(1)) {
+      for (const peerId of alive) {
         const report = await this.#session(job.partition, peerId, false);
         moved += report.missingHere + report.missingThere;
-        total.recordsCompared += report.recordsCompared;
-        total.bytesSent += report.bytesSent;
-        total.bytesReceived += report.bytesReceived;
+        progress.recordsCompared += report.recordsCompared;
+        progress.bytesSent += report.bytesSent;
+        progress.bytesReceived += report.bytesReceived;
+        progress.recordsRepaired += report.missingHere + report.missingThere;
       }
-      total.recordsRepaired += moved;
       if (moved === 0) break;
     }
-    return total;
+    return dead;
   }
 
   async #session(partition: string, peerId: string, preview: boolean): Promise<SessionReport> {
@@ -281,9 +296,10 @@ export class AntiEntropy {
     return await answerOf(runSession(sides, partition, { preview }));
   }
 
+  /** At hand first, so that whoever looks meanwhile decides by it; then flushed. */
   async #save(job: Job): Promise<void> {
-    await this.#options.store.putJob(job);
     this.#jobs.set(job.id, job);
+    await this.#options.store.putJob(job);
   }
 
   async #forgetOldest(): Promise<void> {
@@ -294,15 +310,14 @@ export class AntiEntropy {
     for (const id of ids) this.#jobs.delete(id);
   }
 
-  /** What was asked for by hand is tried, and says why it fails; everything else waits for its nodes. */
+  /** What was asked for by hand is tried, and says why it fails; everything else waits for a node of its. */
   #runnable(): Job[] {
     return [...this.#jobs.values()].filter(
-      (job) => job.reason === 'manual' || this.#deadNodes(job).length === 0,
+      ({ left, reason }) =>
+        reason === 'manual' ||
+        left.length === 0 ||
+        left.some((nodeId) => this.#options.peers.isAlive(nodeId)),
     );
-  }
-
-  #deadNodes(job: Job): string[] {
-    return job.nodes.filter((nodeId) => !this.#options.peers.isAlive(nodeId));
   }
 
   /**
@@ -315,31 +330,20 @@ export class AntiEntropy {
     for (const peerId of peers.nodeIds) {
       if (peerId === peers.self || !peers.isAlive(peerId)) continue;
       try {
-        const theirs = await this.#rootsOf(peerId);
+        const theirs = new Map<string, SideSummary>();
+        for await (const [partition, side] of sidesOf(peers, peerId)) theirs.set(partition, side);
         const names = new Set([...theirs.keys(), ...store.partitions().map(({ partition }) => partition)]);
         for (const partition of names) {
           if (!this.#leads(partition) || !placement.primaries(partition).includes(peerId)) continue;
           this.#options.metrics.compared();
-          const here = store.summary(partition)?.root ?? EMPTY_ROW;
-          if (Buffer.compare(here, theirs.get(partition) ?? EMPTY_ROW) !== 0)
-            await this.queue(partition, 'scheduled');
+          const here = sideSummary(store, partition);
+          const there = theirs.get(partition) ?? EMPTY_SIDE;
+          const isEqual = Buffer.compare(here.root, there.root) === 0 && here.trimmedTo === there.trimmedTo;
+          if (!isEqual) await this.queue(partition, 'scheduled');
         }
       } catch (thrown) {
         log.warn('a scheduled comparison failed', { peer: peerId, error: toMendlogError(thrown).message });
       }
-    }
-  }
-
-  async #rootsOf(peerId: string): Promise<Map<string, Uint8Array>> {
-    const all = new Map<string, Uint8Array>();
-    for (let after = ''; ; ) {
-      const { call } = this.#options.peers.connectionTo(peerId);
-      const { roots } = await call.peer.roots.query({ after, limit: ROOTS_PER_PAGE });
-      for (const { partition, root } of roots) all.set(partition, root);
-      const last = roots.at(-1)?.partition;
-      // Names ascend, so that the pages of a peer that repeats itself end as well.
-      if (last === undefined || last <= after || roots.length < ROOTS_PER_PAGE) return all;
-      after = last;
     }
   }
 
@@ -350,8 +354,9 @@ export class AntiEntropy {
   #waitingFor(job: Job): string | null {
     if (job.status !== 'PENDING') return null;
     if (this.#paused) return 'resume: anti-entropy is paused';
-    const dead = this.#deadNodes(job);
-    if (dead.length > 0 && job.reason !== 'manual') return `${dead.join(', ')} to be alive`;
+    const isAnyAlive = job.left.some((nodeId) => this.#options.peers.isAlive(nodeId));
+    if (!isAnyAlive && job.reason !== 'manual' && job.left.length > 0)
+      return `${job.left.join(', ')} to be alive`;
     if (job.notBeforeMs > Date.now()) return `the next attempt at ${new Date(job.notBeforeMs).toISOString()}`;
     return this.#running === undefined ? 'its turn' : 'the job that is running';
   }

@@ -49,7 +49,7 @@ export const peer = t.router({
     .query(({ ctx, input }) => ({ entries: ctx.peer.catalog(input.after, input.limit) })),
   mergeCatalog: peerProcedure
     .input(schemas.PeerMergeCatalogInput)
-    .mutation(({ ctx, input }) => ctx.peer.mergeCatalog(input.entries)),
+    .mutation(async ({ ctx, input }) => ({ entries: await ctx.peer.mergeCatalog(input.entries) })),
   partition: peerProcedure
     .input(schemas.PeerPartitionInput)
     .query(({ ctx, input }) => ctx.peer.partition(input.partition)),

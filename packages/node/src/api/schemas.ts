@@ -11,7 +11,10 @@ import { z } from 'zod';
 
 const PartitionId = z
   .string()
-  .regex(PARTITION_NAME_PATTERN, 'a partition name has 1 to 200 of the characters A-Z a-z 0-9 . _ -')
+  .regex(
+    PARTITION_NAME_PATTERN,
+    'a partition name has 1 to 200 of the characters A-Z a-z 0-9 . _ - and is not . or ..',
+  )
   .meta({ examples: ['partition-1'] });
 const Level = z.enum(CONSISTENCY_LEVELS);
 /** A counter or a version; core reads it. Counters of 16 digits are refused above 2^53 - 1, which no pattern says. */
@@ -354,7 +357,15 @@ const PartitionOptionsShape = z.object({
 });
 export const PeerMergeCatalogInput = z.object({
   entries: z
-    .array(z.object({ partition: PartitionId, version: VersionShape, options: PartitionOptionsShape }))
+    .array(
+      z.object({
+        partition: PartitionId,
+        version: VersionShape,
+        exists: z.boolean(),
+        options: PartitionOptionsShape,
+        floor: Counter,
+      }),
+    )
     .max(LIMITS.batchRecordsMax),
 });
 const changed = { partition: PartitionId };

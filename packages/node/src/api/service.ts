@@ -153,14 +153,15 @@ export interface PeerService {
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array;
   root(partition: string): SideSummary;
   /** The roots of the partitions that this replica holds, in order of name, after one. */
-  roots(after: string, limit: number): { partition: string; root: Uint8Array }[];
+  roots(after: string, limit: number): (SideSummary & { partition: string })[];
   tree(partition: string, reach: number): TreeView;
   compare(partition: string, other: string): Promise<MerkleComparison>;
   /** Queues a job here: another node knows that a replica lacks records, or was asked to have it compared. */
   repair(partition: string, reason: JobReason, options: JobOptions): Promise<string>;
   /** Catalog entries in order of name, after one. */
   catalog(after: string, limit: number): CatalogEntry[];
-  mergeCatalog(entries: readonly CatalogEntry[]): Promise<void>;
+  /** Returns what this node has of their partitions now. */
+  mergeCatalog(entries: readonly CatalogEntry[]): Promise<CatalogEntry[]>;
   /** Carries a change out here, whatever this node thinks who leads. */
   partition(partition: string): Promise<PartitionDetails>;
   changePartition(change: PartitionChange): Promise<PartitionDetails>;

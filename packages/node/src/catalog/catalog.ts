@@ -6,10 +6,9 @@ import {
   type CatalogEntry,
   catalogEntryText,
   type DigestKernel,
-  hasOptions,
   LIMITS,
-  laterEntry,
   MendlogError,
+  mergeEntries,
   type PartitionOptions,
   ROW_BYTES,
   type Store,
@@ -45,14 +44,14 @@ export class Catalog {
     return this.#entries.get(partition)?.options ?? NO_OPTIONS;
   }
 
-  isConfigured(partition: string): boolean {
-    const entry = this.#entries.get(partition);
-    return entry !== undefined && hasOptions(entry);
+  /** It was created, and not dropped since. */
+  exists(partition: string): boolean {
+    return this.#entries.get(partition)?.exists ?? false;
   }
 
-  /** Partitions that have options of their own. */
-  configured(): CatalogEntry[] {
-    return [...this.#entries.values()].filter(hasOptions);
+  /** Partitions that were created, and not dropped since. */
+  existing(): CatalogEntry[] {
+    return [...this.#entries.values()].filter(({ exists }) => exists);
   }
 
   /** The sum of all entries' tags, one row of 24 bytes. */
@@ -68,28 +67,39 @@ export class Catalog {
       .slice(0, limit);
   }
 
-  /** Keeps those that are later than what is here, flushed. Rejects with OVERLOADED where there would be too many. */
-  merge(entries: readonly CatalogEntry[]): Promise<void> {
+  /**
+   * Merges entries into this node's, and trims what they say is dropped: both are flushed when it resolves.
+   * Returns what this node has of their partitions now. Rejects with OVERLOADED where there would be too many.
+   */
+  merge(entries: readonly CatalogEntry[]): Promise<CatalogEntry[]> {
     const merged = this.#lastMerge.then(() => this.#merge(entries));
-    this.#lastMerge = merged.catch(() => {});
+    this.#lastMerge = merged.then(
+      () => {},
+      () => {},
+    );
     return merged;
   }
 
-  async #merge(entries: readonly CatalogEntry[]): Promise<void> {
-    const later = entries.filter((entry) => {
+  async #merge(entries: readonly CatalogEntry[]): Promise<CatalogEntry[]> {
+    const merged = entries.map((entry) => {
       const known = this.#entries.get(entry.partition);
-      return known === undefined || (known !== entry && laterEntry(known, entry) === entry);
+      return known === undefined ? entry : mergeEntries(known, entry);
     });
-    if (later.length === 0) return;
-    const added = later.filter(({ partition }) => !this.#entries.has(partition)).length;
+    const changed = merged.filter((entry) => {
+      const known = this.#entries.get(entry.partition);
+      return known === undefined || catalogEntryText(known) !== catalogEntryText(entry);
+    });
+    const added = changed.filter(({ partition }) => !this.#entries.has(partition)).length;
     if (this.#entries.size + added > LIMITS.catalogEntriesMax) {
       throw new MendlogError(
         'OVERLOADED',
-        `no more than ${LIMITS.catalogEntriesMax} partitions can have options of their own`,
+        `no more than ${LIMITS.catalogEntriesMax} partitions can be created or dropped`,
       );
     }
-    await this.#store.putCatalogEntries(later);
-    for (const entry of later) this.#remember(entry);
+    if (changed.length > 0) await this.#store.putCatalogEntries(changed);
+    for (const { partition, floor } of merged) if (floor > 0) await this.#store.trim(partition, floor);
+    for (const entry of changed) this.#remember(entry);
+    return merged;
   }
 
   #remember(entry: CatalogEntry): void {

@@ -1,15 +1,17 @@
 /**
  * Changes of whole partitions: create, configure, trim and drop. The first live primary carries them
- * out, so that two changes of one partition meet in one place; any other node forwards to it.
+ * out, one after another for each partition; any other node forwards to it.
  *
- * Options go to every live node and must be flushed on a majority of all nodes. A trim goes to every
- * live primary and must be done on a majority of them: every quorum then knows the watermark, and each
- * later version is above it. To drop is to trim everything and to forget the options: the next write
- * begins the partition anew, above the counters that were used.
+ * Catalog entries go to every live node, and must be flushed on a majority of all nodes; one that begins
+ * or ends a partition also on a majority of its primaries. A trim goes to every live primary and must be flushed on a majority of them:
+ * every quorum then knows the watermark, and each later version is above it. To drop is an entry whose
+ * floor is the head: the next write begins the partition anew, above the counters that were used, on
+ * whichever replicas it then has.
  */
 import {
   type CatalogEntry,
   checkPartitionOptions,
+  compareVersions,
   MendlogError,
   majorityOf,
   type PartitionOptions,
@@ -33,11 +35,16 @@ export interface PartitionChangesOptions {
   readonly incarnation: string;
 }
 
+/** How often a change is decided anew because another node had a later entry. */
+const CHANGE_ATTEMPTS_MAX = 3;
+
 /** What may change once a partition is there. */
 export type PartitionSettings = Omit<PartitionOptions, 'replicationFactor'>;
 
 export class PartitionChanges {
   readonly #options: PartitionChangesOptions;
+  /** Per partition, when its last change has ended. */
+  readonly #lastChange = new Map<string, Promise<void>>();
 
   constructor(options: PartitionChangesOptions) {
     this.#options = options;
@@ -56,22 +63,30 @@ export class PartitionChanges {
     }
   }
 
-  /** Rejects with PARTITION_EXISTS where it has records or options already. */
+  /** Rejects with PARTITION_EXISTS where it was created already, or has records. */
   async create(partition: string, options: PartitionOptions): Promise<PartitionDetails> {
     checkPartitionOptions(options, this.#cluster());
-    if (await this.isKnown(partition))
-      throw new MendlogError('PARTITION_EXISTS', `there is a partition ${partition} already`);
-    await this.#putOptions(partition, options);
-    return this.#details(partition);
+    return await this.#exclusive(partition, async () => {
+      await this.#putEntry(partition, async (before) => {
+        if (await this.isKnown(partition))
+          throw new MendlogError('PARTITION_EXISTS', `there is a partition ${partition} already`);
+        return { exists: true, options, floor: before?.floor ?? 0 };
+      });
+      return this.#details(partition);
+    });
   }
 
   /** Sets all settings: one that is not named follows the cluster's default again. */
   async configure(partition: string, settings: PartitionSettings): Promise<PartitionDetails> {
-    await this.#expectKnown(partition);
-    const { replicationFactor } = this.#options.catalog.optionsOf(partition);
-    checkPartitionOptions({ ...settings, replicationFactor }, this.#cluster());
-    await this.#putOptions(partition, { ...settings, replicationFactor });
-    return this.#details(partition);
+    return await this.#exclusive(partition, async () => {
+      await this.#expectKnown(partition);
+      await this.#putEntry(partition, async (before) => {
+        const options = { ...settings, replicationFactor: before?.options.replicationFactor };
+        checkPartitionOptions(options, this.#cluster());
+        return { exists: true, options, floor: before?.floor ?? 0 };
+      });
+      return this.#details(partition);
+    });
   }
 
   async details(partition: string): Promise<PartitionDetails> {
@@ -81,41 +96,67 @@ export class PartitionChanges {
 
   /** Removes every record with a counter at or below `to`. Later records are above the head, so it goes no further. */
   async trim(partition: string, to: number): Promise<PartitionDetails> {
-    await this.#expectKnown(partition);
-    const primaries = this.#options.placement.primaries(partition);
-    const head = await this.#head(partition, primaries);
-    const counter = Math.min(to, head);
-    if (counter > 0) await this.trimTo(partition, counter, [primaries]);
-    return this.#details(partition);
+    return await this.#exclusive(partition, async () => {
+      await this.#expectKnown(partition);
+      const primaries = this.#options.placement.primaries(partition);
+      const head = await this.#head(partition, primaries);
+      // One that begins with its first write would be gone with its last record: it is to stay.
+      if (to >= head && !this.#options.catalog.exists(partition)) {
+        await this.#putEntry(partition, async (before) => ({
+          exists: true,
+          options: {},
+          floor: before?.floor ?? 0,
+        }));
+      }
+      const counter = Math.min(to, head);
+      if (counter > 0) await this.trimTo(partition, counter);
+      return this.#details(partition);
+    });
   }
 
   /** Writes that are under way at the same time may come after it: they then begin the partition anew. */
   async drop(partition: string): Promise<PartitionDetails> {
-    await this.#expectKnown(partition);
-    const { catalog, placement } = this.#options;
-    const primaries = placement.primaries(partition);
-    const head = await this.#head(partition, primaries);
-    // Without its options it may have other primaries, and a majority of those must know as well.
-    const lists = [primaries, placement.defaultPrimaries(partition)];
-    if (head > 0) await this.trimTo(partition, head, lists);
-    if (catalog.isConfigured(partition)) await this.#putOptions(partition, {});
-    return this.#details(partition);
+    return await this.#exclusive(partition, async () => {
+      await this.#expectKnown(partition);
+      await this.#putEntry(partition, async (before) => {
+        const head = await this.#head(partition, this.#options.placement.primaries(partition));
+        return { exists: false, options: {}, floor: Math.max(head, before?.floor ?? 0) };
+      });
+      return this.#details(partition);
+    });
   }
 
-  /** It holds records on a quorum's replicas, or has options. */
+  /** It was created, or holds records on a quorum's replicas. */
   async isKnown(partition: string): Promise<boolean> {
-    return this.#options.catalog.isConfigured(partition) || (await this.#options.reads.isKnown(partition));
+    return this.#options.catalog.exists(partition) || (await this.#options.reads.isKnown(partition));
   }
 
-  /** Raises the watermark on the live ones of these replicas; a majority of each list must have done it. */
-  async trimTo(partition: string, counter: number, lists: readonly (readonly string[])[]): Promise<void> {
-    const { peers, store } = this.#options;
-    for (const list of lists) this.#expectMajority(list, partition);
-    const done = await this.#onLive(new Set(lists.flat()), async (nodeId) => {
+  /** Raises the watermark on the live primaries; a majority of them must have done it. */
+  async trimTo(partition: string, counter: number): Promise<void> {
+    const { peers, placement, store } = this.#options;
+    const primaries = placement.primaries(partition);
+    this.#expectMajority(primaries, partition);
+    const done = await this.#onLive(new Set(primaries), async (nodeId) => {
       if (nodeId === peers.self) await store.trim(partition, counter);
       else await peers.connectionTo(nodeId).call.peer.trim.mutate({ partition, counter });
     });
-    for (const list of lists) this.#expectDone(list, done, `the trim of ${partition}`);
+    this.#expectDone(primaries, done, `the trim of ${partition}`);
+  }
+
+  /** One change of a partition after another: each sees what the one before it did. */
+  async #exclusive<Result>(partition: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#lastChange.get(partition) ?? Promise.resolve();
+    const result = before.then(work);
+    const ended = result.then(
+      () => {},
+      () => {},
+    );
+    this.#lastChange.set(partition, ended);
+    try {
+      return await result;
+    } finally {
+      if (this.#lastChange.get(partition) === ended) this.#lastChange.delete(partition);
+    }
   }
 
   #cluster(): { nodes: number; replicationFactor: number } {
@@ -142,17 +183,42 @@ export class PartitionChanges {
     return head;
   }
 
-  async #putOptions(partition: string, options: PartitionOptions): Promise<void> {
-    const { catalog, incarnation, peers } = this.#options;
-    this.#expectMajority(peers.nodeIds, partition);
-    const counter = (catalog.entry(partition)?.version.counter ?? 0) + 1;
-    const entry: CatalogEntry = { partition, version: { counter, origin: incarnation }, options };
-    await catalog.merge([entry]);
-    const done = await this.#onLive(new Set(peers.nodeIds), async (nodeId) => {
-      if (nodeId !== peers.self)
-        await peers.connectionTo(nodeId).call.peer.mergeCatalog.mutate({ entries: [entry] });
-    });
-    this.#expectDone(peers.nodeIds, done, `the options of ${partition}`);
+  /**
+   * Gives the partition the entry that `decide` makes of the present one. Where another node turns out to
+   * have a later entry, that one is taken over and the decision made anew.
+   */
+  async #putEntry(
+    partition: string,
+    decide: (before: CatalogEntry | undefined) => Promise<Omit<CatalogEntry, 'partition' | 'version'>>,
+  ): Promise<void> {
+    const { catalog, incarnation, peers, placement } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      const before = catalog.entry(partition);
+      const version = { counter: (before?.version.counter ?? 0) + 1, origin: incarnation };
+      const decided = await decide(before);
+      const lists = [peers.nodeIds];
+      const begins = decided.exists && before?.exists !== true;
+      // A floor must be known to every quorum of those who hold the partition, and of those who will.
+      if (decided.floor > (before?.floor ?? 0) || (begins && decided.floor > 0)) {
+        lists.push(placement.primaries(partition));
+        lists.push(placement.primariesWith(partition, decided.options.replicationFactor));
+      }
+      for (const list of lists) this.#expectMajority(list, partition);
+      const entry: CatalogEntry = { partition, version, ...decided };
+      const later: CatalogEntry[] = [];
+      const done = await this.#onLive(new Set(peers.nodeIds), async (nodeId) => {
+        const merged =
+          nodeId === peers.self
+            ? await catalog.merge([entry])
+            : (await peers.connectionTo(nodeId).call.peer.mergeCatalog.mutate({ entries: [entry] })).entries;
+        later.push(...merged.filter((other) => compareVersions(other.version, version) > 0));
+      });
+      for (const list of lists) this.#expectDone(list, done, `the change of ${partition}`);
+      if (later.length === 0) return;
+      if (attempt >= CHANGE_ATTEMPTS_MAX)
+        throw new MendlogError('OVERLOADED', `${partition} is being changed by others; try again later`);
+      await catalog.merge(later);
+    }
   }
 
   #details(partition: string): PartitionDetails {

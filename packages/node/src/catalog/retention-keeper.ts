@@ -54,7 +54,7 @@ export class RetentionKeeper {
 
   async #turn(): Promise<void> {
     const { catalog, log, peers, placement } = this.#options;
-    for (const { partition, options } of catalog.configured()) {
+    for (const { partition, options } of catalog.existing()) {
       const leader = placement.primaries(partition).find((nodeId) => peers.isAlive(nodeId));
       if (options.retention === undefined || leader !== peers.self) continue;
       try {
@@ -69,7 +69,7 @@ export class RetentionKeeper {
 
   /** Returns whether the next page may hold more that must go. */
   async #trimPage(partition: string): Promise<boolean> {
-    const { catalog, changes, placement, store } = this.#options;
+    const { catalog, changes, store } = this.#options;
     const { retention } = catalog.optionsOf(partition);
     const held = store.summary(partition);
     if (retention === undefined || held === undefined) return false;
@@ -81,7 +81,7 @@ export class RetentionKeeper {
     });
     const cut = retentionCut(oldest, held, retention, Date.now());
     if (cut === undefined) return false;
-    await changes.trimTo(partition, cut, [placement.primaries(partition)]);
+    await changes.trimTo(partition, cut);
     return cut === oldest.at(-1)?.counter;
   }
 }

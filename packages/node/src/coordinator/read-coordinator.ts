@@ -100,10 +100,25 @@ export class ReadCoordinator {
     }
   }
 
-  /** Whether a read quorum knows of any record of the partition. */
+  /**
+   * Whether any live replica, of a quorum at least, knows of records of the partition. Repairs nothing.
+   * Rejects with UNAVAILABLE or READ_TIMEOUT.
+   */
   async isKnown(partition: string): Promise<boolean> {
-    const [outcome] = await this.read(partition, [ANY_RECORD], 'QUORUM');
-    return outcome?.isKnown ?? false;
+    const primaries = this.#options.placement.primaries(partition);
+    const needed = answersNeeded('QUORUM', primaries.length);
+    const failed = new Set<string>();
+    for (;;) {
+      const alive = primaries.filter((nodeId) => this.#options.peers.isAlive(nodeId) && !failed.has(nodeId));
+      const replicas = this.#choose(primaries, Math.max(needed, alive.length), failed);
+      try {
+        const [answer] = await this.#answersOf(replicas, partition, [ANY_RECORD]);
+        return answer?.isKnown ?? false;
+      } catch (error) {
+        if (!(error instanceof ReplicaFailed)) throw error;
+        failed.add(error.nodeId);
+      }
+    }
   }
 
   /** Compares all live replicas behind the answer, and repairs what differs. */

@@ -11,6 +11,7 @@
  * is closed before its round begins.
  */
 import {
+  type ApplyResult,
   answersNeeded,
   type ConsistencyLevel,
   type ErrorCode,
@@ -32,6 +33,7 @@ import {
 } from '@mendlog/core';
 import type { AppendOutcome, Level } from '../api/service.js';
 import type { HintKeeper } from '../hints/hint-keeper.js';
+import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Metrics, WriteOutcome } from '../metrics/metrics.js';
@@ -43,6 +45,7 @@ export interface WriteCoordinatorOptions {
   readonly placement: Placement;
   readonly hints: HintKeeper;
   readonly metrics: Metrics;
+  readonly log: Log;
   readonly levelOf: (partition: string, level: Level) => ConsistencyLevel;
   readonly incarnation: string;
   readonly writeTimeoutMs: number;
@@ -50,6 +53,8 @@ export interface WriteCoordinatorOptions {
 
 /** Leaves room in a message for the lengths of all records and for the envelope. */
 const GROUP_BYTES_MAX = LIMITS.messageBytesMax - 64 * 1024;
+
+type Trimmed = ApplyResult['trimmed'];
 
 /** One group of one append, from its submission to its answer. */
 interface PendingWrite {
@@ -74,6 +79,8 @@ export class WriteCoordinator {
   #queuedBytes = 0;
   /** Group commits under way. */
   readonly #commits = new Set<Promise<void>>();
+  /** What peers have not answered yet; their commits may have been answered without them. */
+  readonly #sends = new Set<Promise<void>>();
   #scheduled = false;
   #closed = false;
   /** Resolves when the latest group has its versions. */
@@ -116,7 +123,7 @@ export class WriteCoordinator {
     });
   }
 
-  /** Refuses what waits and what comes; resolves when the commits that are under way have ended. */
+  /** Refuses what waits and what comes; resolves when what is under way has ended and its hints are kept. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const write of this.#queue.splice(0)) {
@@ -127,6 +134,8 @@ export class WriteCoordinator {
     }
     this.#queuedBytes = 0;
     await Promise.all(this.#commits);
+    // Whoever has not answered by its deadline gets a hint, and that is flushed.
+    await Promise.all(this.#sends);
   }
 
   /** Refuses before anything is queued what could not be written anyway. */
@@ -328,11 +337,19 @@ export class WriteCoordinator {
       }
     }, this.#options.writeTimeoutMs);
 
-    // A trim that came in between: the replica has not stored the record, and no hint may bring it.
-    const reportStored = (nodeId: string, sent: readonly VersionedWrite[], trimmed: readonly string[]) => {
+    // A trim that came in between: some of its records are not stored there, and no hint may bring them.
+    const reportStored = (nodeId: string, sent: readonly VersionedWrite[], trimmed: Trimmed) => {
       const failure = new MendlogError('TRIMMED', 'the partition was trimmed meanwhile');
-      for (const write of sent)
-        report(nodeId, [write], trimmed.includes(write.values.partition) ? failure : undefined);
+      for (const write of sent) {
+        const isTrimmed = trimmed.some(({ partition }) => partition === write.values.partition);
+        report(nodeId, [write], isTrimmed ? failure : undefined);
+      }
+      // Counters below another replica's watermark are not given out twice.
+      for (const { partition, trimmedTo } of trimmed) {
+        store.trim(partition, trimmedTo).catch((error: unknown) => {
+          this.#options.log.warn('a trim watermark could not be taken over', { partition, error });
+        });
+      }
     };
 
     const replicas = new Set(writes.flatMap(({ primaries }) => primaries));
@@ -341,13 +358,16 @@ export class WriteCoordinator {
     for (const nodeId of replicas) {
       const sent = writes.filter(({ primaries }) => primaries.includes(nodeId));
       if (peers.isAlive(nodeId)) {
-        this.#sendTo(nodeId, sent).then(
-          (trimmed) => reportStored(nodeId, sent, trimmed),
-          (thrown: unknown) => {
-            report(nodeId, sent, toMendlogError(thrown));
-            this.#options.hints.keep(this.#hintFor(nodeId, sent));
-          },
-        );
+        const send = this.#sendTo(nodeId, sent)
+          .then(
+            (trimmed) => reportStored(nodeId, sent, trimmed),
+            async (thrown: unknown) => {
+              report(nodeId, sent, toMendlogError(thrown));
+              await this.#options.hints.keep(this.#hintFor(nodeId, sent));
+            },
+          )
+          .finally(() => this.#sends.delete(send));
+        this.#sends.add(send);
       } else {
         // Known to be down: its hint is written with the records themselves.
         hints.push(this.#hintFor(nodeId, sent));
@@ -364,14 +384,14 @@ export class WriteCoordinator {
       reportStored(peers.self, own, trimmed);
     } catch (thrown) {
       report(peers.self, writes, toMendlogError(thrown));
-      for (const hint of hints) this.#options.hints.keep(hint);
+      for (const hint of hints) await this.#options.hints.keep(hint);
     }
     await answered;
     clearTimeout(timer);
   }
 
   /** Returns the partitions whose records the replica refused as trimmed. */
-  async #sendTo(nodeId: string, writes: readonly VersionedWrite[]): Promise<readonly string[]> {
+  async #sendTo(nodeId: string, writes: readonly VersionedWrite[]): Promise<Trimmed> {
     const packed = encodePacked(writes.map(({ frames }) => frames));
     const context = { timeoutMs: this.#options.writeTimeoutMs };
     const { store } = this.#options.peers.connectionTo(nodeId).call.peer;
@@ -404,7 +424,7 @@ export class WriteCoordinator {
 }
 
 /** With these a replica says that it has stored nothing. UNREACHABLE: nothing was sent. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'CLOCK_JUMP', 'TRIMMED', 'UNREACHABLE']);
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'CLOCK_JUMP', 'UNREACHABLE']);
 
 function replicaAnswer(failure: MendlogError | undefined): 'acknowledged' | 'refused' | 'failed' {
   if (failure === undefined) return 'acknowledged';

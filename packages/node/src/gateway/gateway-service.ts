@@ -21,12 +21,11 @@ import { mergeMetricsTexts } from '../metrics/merge-text.js';
 
 export function createGatewayService(peers: Peers, placement: Placement): Service {
   const coordinatorOf = (partition: string): string => {
+    // Any node will do, since each knows the partition's own replicas; one of the usual ones saves a hop.
     const primaries = placement.primaries(partition);
-    const coordinator = primaries.find((nodeId) => peers.isAlive(nodeId));
+    const coordinator = [...primaries, ...peers.nodeIds].find((nodeId) => peers.isAlive(nodeId));
     if (coordinator !== undefined) return coordinator;
-    throw new MendlogError('UNAVAILABLE', `no replica of ${partition} can be reached`, {
-      details: { missing: primaries },
-    });
+    throw new MendlogError('UNAVAILABLE', 'no node can be reached', { details: { missing: peers.nodeIds } });
   };
   const replicaOf = (partition: string): PeerConnection['call'] =>
     peers.connectionTo(coordinatorOf(partition)).call;
@@ -44,8 +43,7 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
         try {
           return [await ask(peers.connectionTo(nodeId).call)];
         } catch (thrown) {
-          const error = toMendlogError(thrown);
-          if (error.code !== 'UNREACHABLE' && error.code !== 'CONNECTION_LOST') throw error;
+          unlessUnreachable(thrown);
           unreachable.push(nodeId);
           return [];
         }
@@ -113,8 +111,8 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
     dropPartition: (partition) => replicaOf(partition).partitions.drop.mutate({ partitionId: partition }),
 
     async metrics() {
-      const { answers } = await askAll((call) => call.cluster.metrics.query());
-      return mergeMetricsTexts(answers);
+      const { answers, unreachable = [] } = await askAll((call) => call.cluster.metrics.query());
+      return mergeMetricsTexts([...answers, reachability(peers.nodeIds, unreachable)]);
     },
 
     merkleBuild: (partition, nodeUrl) =>
@@ -158,7 +156,14 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
           limit: limit - hints.length,
           ...(nodeId === from && inner !== '' ? { cursor: inner } : {}),
         };
-        const page = await peers.connectionTo(nodeId).call.hints.pending.query(query);
+        const page = await peers
+          .connectionTo(nodeId)
+          .call.hints.pending.query(query)
+          .catch(unlessUnreachable);
+        if (page === undefined) {
+          unreachable.push(nodeId);
+          continue;
+        }
         hints.push(...page.hints);
         if (page.next !== undefined)
           return {
@@ -225,6 +230,21 @@ function hintCursor(peers: Peers, cursor: string | undefined): [from: string, in
   const from = peers.nodeIds.find((nodeId) => cursor.startsWith(`${nodeId}/`));
   if (from !== undefined) return [from, cursor.slice(from.length + 1)];
   throw new MendlogError('BAD_REQUEST', 'the cursor is not one that a page of hints ended with');
+}
+
+/** A node that dies on the way is one that cannot be asked; any other error is the caller's. */
+function unlessUnreachable(thrown: unknown): undefined {
+  const error = toMendlogError(thrown);
+  if (error.code !== 'UNREACHABLE' && error.code !== 'CONNECTION_LOST') throw error;
+}
+
+/** Which nodes the other samples come from. */
+function reachability(nodeIds: readonly string[], unreachable: readonly string[]): string {
+  const samples = nodeIds.map(
+    (node) => `mendlog_gateway_node_up{node="${node}"} ${unreachable.includes(node) ? 0 : 1}\n`,
+  );
+  const name = 'mendlog_gateway_node_up';
+  return `# HELP ${name} 1 for each node whose metrics are here\n# TYPE ${name} gauge\n${samples.join('')}`;
 }
 
 interface Answers<Answer> {

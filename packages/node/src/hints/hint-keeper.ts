@@ -65,15 +65,15 @@ export class HintKeeper {
     }
   }
 
-  /** Stores a hint by itself: its target was believed alive and did not acknowledge. */
-  keep(hint: HintBatch): void {
-    this.#options.store.apply([], [hint]).then(
-      () => this.noteStored([hint]),
-      (error: unknown) => {
-        this.#options.log.warn('a hint could not be stored', { target: hint.target, error });
-        this.#options.onLost(hint.target, partitionsOf(hint));
-      },
-    );
+  /** Stores a hint by itself: its target was believed alive and did not acknowledge. Never rejects. */
+  async keep(hint: HintBatch): Promise<void> {
+    try {
+      await this.#options.store.apply([], [hint]);
+      this.noteStored([hint]);
+    } catch (error) {
+      this.#options.log.warn('a hint could not be stored', { target: hint.target, error });
+      this.#options.onLost(hint.target, partitionsOf(hint));
+    }
   }
 
   stats(): HintStats {

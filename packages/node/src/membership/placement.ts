@@ -33,8 +33,9 @@ export class Placement {
     return primaries;
   }
 
-  /** The primaries that the partition would have without options of its own. */
-  defaultPrimaries(partition: string): readonly string[] {
-    return preferenceList(partition, this.#nodeIds, this.replicationFactor).primaries;
+  /** The primaries that the partition would have with this number of replicas; undefined: the default one. */
+  primariesWith(partition: string, replicationFactor: number | undefined): readonly string[] {
+    const replicas = Math.min(replicationFactor ?? this.replicationFactor, this.#nodeIds.length);
+    return preferenceList(partition, this.#nodeIds, replicas).primaries;
   }
 }

@@ -16,13 +16,13 @@ export function treeView(
   return {
     rootHash: Buffer.from(rootHash).toString('hex'),
     head: summary?.head ?? 0,
-    known: summary !== undefined,
+    known: (summary?.records ?? 0) > 0,
   };
 }
 
 export async function compareWithPeer(
   trees: MerkleTrees,
-  sides: SessionPeers,
+  sides: SessionPeers & { readonly exists: (partition: string) => boolean },
   partition: string,
 ): Promise<MerkleComparison> {
   const startedMs = performance.now();
@@ -30,7 +30,7 @@ export async function compareWithPeer(
   const there = await sides.peer.call.peer.tree.query({ partition, reach: ownHead });
   // Both trees reach the higher of the two heads, else their leaves would cover different counters.
   const here = treeView(trees, sides, partition, there.head);
-  if (!here.known && !there.known)
+  if (!here.known && !there.known && !sides.exists(partition))
     throw new MendlogError('NOT_FOUND', `neither node has a partition ${partition}`);
   const report = await runSession(sides, partition, { preview: true });
   return {

@@ -15,6 +15,8 @@ export interface MerkleServiceParts {
   readonly peers: Peers;
   readonly trees: MerkleTrees;
   readonly metrics: Metrics;
+  /** Created, whether or not it holds records. */
+  readonly exists: (partition: string) => boolean;
 }
 
 export interface MerkleService extends Pick<Service, 'merkleBuild' | 'merkleCompare' | 'merkleHealth'> {
@@ -23,12 +25,12 @@ export interface MerkleService extends Pick<Service, 'merkleBuild' | 'merkleComp
 }
 
 export function createMerkleService(parts: MerkleServiceParts): MerkleService {
-  const { store, kernel, peers, trees, metrics } = parts;
+  const { exists, store, kernel, peers, trees, metrics } = parts;
 
   const compare = async (partition: string, other: string): Promise<MerkleComparison> => {
     metrics.compared();
     return await answerOf(
-      compareWithPeer(trees, { store, kernel, peer: peers.connectionTo(other) }, partition),
+      compareWithPeer(trees, { exists, store, kernel, peer: peers.connectionTo(other) }, partition),
     );
   };
 
@@ -57,9 +59,9 @@ export function createMerkleService(parts: MerkleServiceParts): MerkleService {
   };
 }
 
-function buildHere({ store, peers, trees }: MerkleServiceParts, partition: string): MerkleBuild {
+function buildHere({ exists, store, peers, trees }: MerkleServiceParts, partition: string): MerkleBuild {
   const startedMs = performance.now();
-  if (store.summary(partition) === undefined)
+  if ((store.summary(partition)?.records ?? 0) === 0 && !exists(partition))
     throw new MendlogError('NOT_FOUND', `${peers.self} has no partition ${partition}`);
   const { rootHash, ...shape } = trees.build(partition);
   return {

@@ -57,7 +57,7 @@ export function createReplica({
         .filter(({ partition }) => partition > after)
         .sort((a, b) => (a.partition < b.partition ? -1 : 1))
         .slice(0, limit)
-        .map(({ partition, root }) => ({ partition, root })),
+        .map(({ partition, root, trimmedTo }) => ({ partition, root, trimmedTo })),
     tree: (partition, reach) => treeView(trees, { store }, partition, reach),
     compare: (partition, other) => merkle.compare(partition, other),
     repair: (partition, reason, { nodes, priority }) =>

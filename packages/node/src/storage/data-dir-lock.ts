@@ -83,6 +83,8 @@ function locked(dataDir: string, pid: number | undefined): MendlogError {
 }
 
 function isAlive(pid: number): boolean {
+  // One that has ended holds nothing any more, also while nobody has asked for its status.
+  if (/^[ZX]$/.test(statOf(pid)?.[0] ?? '')) return false;
   try {
     process.kill(pid, 0);
     return true;
@@ -94,12 +96,17 @@ function isAlive(pid: number): boolean {
 
 /** Ticks since boot at which the process began, where /proc tells; a constant elsewhere. */
 function startTimeOf(pid: number): string {
+  return statOf(pid)?.[19] ?? 'unknown';
+}
+
+/** What /proc tells of a process, from its state on, where there is a /proc. */
+function statOf(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name in parentheses may hold spaces: fields are counted from the last parenthesis.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 'unknown';
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
-    return 'unknown';
+    return undefined;
   }
 }
 

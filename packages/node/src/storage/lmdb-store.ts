@@ -27,6 +27,7 @@ import {
   LIMITS,
   LISTING_ENTRY_BYTES,
   type Listing,
+  laterVersion,
   MendlogError,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
@@ -69,6 +70,8 @@ interface PartitionState {
   readonly id: number;
   readonly head: number;
   readonly trimmedTo: number;
+  /** The trimmed records up to here are removed. */
+  readonly cleanedTo: number;
   /** Bytes of all frames. */
   readonly bytes: number;
   /** Sum of all rows. */
@@ -105,6 +108,9 @@ export class LmdbStore implements Store {
   readonly #known = new Map<string, PartitionState>();
   readonly #tagKeys = new Map<string, Uint8Array>();
   #nextHint = 1;
+  #nextPartitionId = 1;
+  /** Under way while trimmed records are being removed. */
+  #cleaning: Promise<void> | undefined;
   #closed = false;
 
   static open(options: LmdbStoreOptions): LmdbStore {
@@ -137,7 +143,13 @@ export class LmdbStore implements Store {
     this.#hints = this.#env.openDB({ name: 'hints' });
     this.#jobs = this.#env.openDB({ name: 'jobs' });
     this.#catalog = this.#env.openDB({ name: 'catalog' });
-    for (const { key, value } of this.#partitions.getRange()) this.#known.set(key, value);
+    for (const { key, value } of this.#partitions.getRange()) {
+      this.#known.set(key, value);
+      this.#nextPartitionId = Math.max(this.#nextPartitionId, value.id + 1);
+    }
+    this.#cleaning = this.#cleanAll().finally(() => {
+      this.#cleaning = undefined;
+    });
     for (const { key } of this.#hints.getRange()) this.#nextHint = Math.max(this.#nextHint, key[1] + 1);
   }
 
@@ -149,27 +161,35 @@ export class LmdbStore implements Store {
     }));
     const { changed, added, trimmed } = await this.#transaction(() => {
       let added = 0;
-      const trimmed = new Set<string>();
+      const trimmed = new Map<string, number>();
       const changed = new Map<string, PartitionState>();
       for (const group of prepared) {
         const applied = this.#applyGroup(group, changed);
         added += applied.added;
-        if (applied.trimmed) trimmed.add(group.partition);
+        if (applied.refusedTo > 0) trimmed.set(group.partition, applied.refusedTo);
       }
       for (const { key, hint } of keyedHints) this.#hints.put(key, hintValue(hint));
       return { changed, added, trimmed };
     });
     for (const [partition, state] of changed) this.#known.set(partition, state);
-    return { added, trimmed: [...trimmed] };
+    return { added, trimmed: [...trimmed].map(([partition, trimmedTo]) => ({ partition, trimmedTo })) };
   }
 
   async trim(partition: string, counter: number): Promise<void> {
     this.#checkJump(partition, counter);
-    for (;;) {
-      const state = await this.#transaction(() => this.#trimStep(partition, counter));
-      this.#known.set(partition, state);
-      if (state.trimmedTo >= counter) return;
-    }
+    if ((this.#known.get(partition)?.trimmedTo ?? 0) >= counter) return;
+    await this.#cleanAfter(partition, (before) => ({
+      ...before,
+      head: Math.max(before.head, counter),
+      trimmedTo: Math.max(before.trimmedTo, counter),
+    }));
+    this.#cleaning ??= this.#cleanAll().finally(() => {
+      this.#cleaning = undefined;
+    });
+  }
+
+  async cleaned(): Promise<void> {
+    await this.#cleaning;
   }
 
   head(partition: string): number {
@@ -201,6 +221,7 @@ export class LmdbStore implements Store {
     const frames: Uint8Array[] = [];
     let bytes = 0;
     for (const version of versions) {
+      if (version.counter <= state.trimmedTo) continue;
       const value = this.#records.get(recordKey(state.id, version));
       if (value === undefined) continue;
       frames.push(frameOf(value));
@@ -222,7 +243,7 @@ export class LmdbStore implements Store {
   }
 
   list(partition: string, range: VersionRange): Listing {
-    const { trimmedTo = 0, records = 0 } = this.summary(partition) ?? {};
+    const { head = 0, trimmedTo = 0 } = this.#known.get(partition) ?? {};
     const parts: Buffer[] = [];
     let listed = 0;
     let truncated = false;
@@ -233,7 +254,7 @@ export class LmdbStore implements Store {
       listed++;
     }
     const entries = Buffer.concat(parts, listed * LISTING_ENTRY_BYTES);
-    return { entries, truncated, trimmedTo, partitionRecords: records };
+    return { entries, truncated, trimmedTo, head };
   }
 
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array {
@@ -308,6 +329,7 @@ export class LmdbStore implements Store {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#cleaning;
     await this.#env.close();
     this.#lock.release();
   }
@@ -344,23 +366,23 @@ export class LmdbStore implements Store {
       throw new MendlogError('CLOCK_JUMP', `counter ${counter} is too far ahead of ${head}`);
   }
 
-  /** Inside the transaction. How many records are new, and whether some are trimmed already. */
+  /** Inside the transaction. How many records are new, and the watermark where some lie below it. */
   #applyGroup(
     group: PreparedGroup,
     changed: Map<string, PartitionState>,
-  ): { added: number; trimmed: boolean } {
+  ): { added: number; refusedTo: number } {
     const before =
       changed.get(group.partition) ?? this.#partitions.get(group.partition) ?? this.#newPartition();
     const tagsIn = new TagChanges();
     const tagsOut = new TagChanges();
     let { bytes, head } = before;
     let added = 0;
-    let trimmed = false;
+    let refusedTo = 0;
     for (const [i, version] of group.versions.entries()) {
       const key = recordKey(before.id, version);
       const value = group.values[i] as Buffer;
       if (version.counter <= before.trimmedTo) {
-        trimmed = true;
+        refusedTo = before.trimmedTo;
         continue;
       }
       // Above the head nothing can be there yet: the common case costs no look-up.
@@ -384,45 +406,59 @@ export class LmdbStore implements Store {
     const after = { ...before, bytes, head, root };
     this.#partitions.put(group.partition, after);
     changed.set(group.partition, after);
-    return { added, trimmed };
+    return { added, refusedTo };
   }
 
-  /**
-   * Inside the transaction: removes the oldest records up to the counter, so many at most, and raises
-   * the watermark as far as all are gone. The last counter of a step may have more records.
-   */
-  #trimStep(partition: string, counter: number): PartitionState {
-    const before = this.#partitions.get(partition) ?? this.#newPartition();
-    const to = { counter, origin: ORIGIN_HIGHEST };
+  /** One step after another, partition after partition; what fails is tried again with the next trim. */
+  async #cleanAll(): Promise<void> {
+    for (const [partition, { cleanedTo, trimmedTo }] of this.#known) {
+      if (cleanedTo >= trimmedTo) continue;
+      try {
+        while (!(await this.#cleanAfter(partition, (before) => before)));
+      } catch {
+        return;
+      }
+    }
+  }
+
+  /** Changes a partition and removes some of its trimmed records, in one transaction. Whether none is left. */
+  async #cleanAfter(partition: string, change: (before: PartitionState) => PartitionState): Promise<boolean> {
+    const state = await this.#transaction(() => {
+      const before = this.#partitions.get(partition) ?? this.#newPartition();
+      const after = this.#cleanStep(change(before));
+      this.#partitions.put(partition, after);
+      return after;
+    });
+    this.#known.set(partition, state);
+    return state.cleanedTo >= state.trimmedTo;
+  }
+
+  /** Inside the transaction: removes the oldest trimmed records, so many at most. */
+  #cleanStep(before: PartitionState): PartitionState {
     const oldest = [
       ...this.#records.getRange({
         start: recordKey(before.id, VERSION_LOWEST),
-        end: keyAfterRecord(before.id, to),
+        end: keyAfterRecord(before.id, { counter: before.trimmedTo, origin: ORIGIN_HIGHEST }),
         limit: LIMITS.trimStepRecords,
       }),
     ];
     const tagsOut = new TagChanges();
     let { bytes } = before;
-    let lastCounter = 0;
     for (const { key, value } of oldest) {
-      lastCounter = frameVersion(frameOf(value)).counter;
-      tagsOut.add(lastCounter, tagOf(value));
+      tagsOut.add(frameVersion(frameOf(value)).counter, tagOf(value));
       bytes -= frameOf(value).length;
       this.#records.remove(key);
     }
-    const isLastStep = oldest.length < LIMITS.trimStepRecords;
-    const trimmedTo = Math.max(before.trimmedTo, isLastStep ? counter : lastCounter - 1);
     const root = Uint8Array.from(before.root);
     this.#changeRows(before.id, root, tagsOut, -1);
-    const after = { ...before, bytes, head: Math.max(before.head, trimmedTo), root, trimmedTo };
-    this.#partitions.put(partition, after);
-    return after;
+    const isLastStep = oldest.length < LIMITS.trimStepRecords;
+    return { ...before, bytes, root, cleanedTo: isLastStep ? before.trimmedTo : before.cleanedTo };
   }
 
+  /** Inside the transaction, which may fail: then its id is left out. */
   #newPartition(): PartitionState {
-    let idMax = 0;
-    for (const { value } of this.#partitions.getRange()) idMax = Math.max(idMax, value.id);
-    return { id: idMax + 1, head: 0, trimmedTo: 0, bytes: 0, root: new Uint8Array(ROW_BYTES) };
+    const id = this.#nextPartitionId++;
+    return { id, head: 0, trimmedTo: 0, cleanedTo: 0, bytes: 0, root: new Uint8Array(ROW_BYTES) };
   }
 
   #changeRows(partitionId: number, root: Uint8Array, changes: TagChanges, sign: 1 | -1): void {
@@ -456,9 +492,10 @@ export class LmdbStore implements Store {
   #entries(partition: string, range: VersionRange): Iterable<{ key: Buffer; value: Buffer }> {
     const state = this.#known.get(partition);
     if (state === undefined) return [];
+    const firstKept = { counter: state.trimmedTo + 1, origin: ORIGIN_LOWEST };
     // One more than asked for shows whether more follow.
     return this.#records.getRange({
-      start: recordKey(state.id, range.from),
+      start: recordKey(state.id, laterVersion(range.from, firstKept)),
       end: keyAfterRecord(state.id, range.to),
       limit: range.limit + 1,
     });
@@ -497,5 +534,7 @@ function hintValue(hint: HintBatch): HintValue {
 function summaryOf(partition: string, state: PartitionState): PartitionSummary {
   const count = new DataView(state.root.buffer, state.root.byteOffset).getBigUint64(ROW_BYTES - 8, true);
   const { bytes, head, trimmedTo, root } = state;
+  // All of it is trimmed, whether or not it is removed by now.
+  if (trimmedTo >= head) return { partition, records: 0, bytes: 0, head, trimmedTo, root: EMPTY_ROW };
   return { partition, records: Number(count), bytes, head, trimmedTo, root };
 }

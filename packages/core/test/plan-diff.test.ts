@@ -21,14 +21,14 @@ const CASES: readonly [string, Partial<DiffKnown>, DiffPlan][] = [
     { method: 'sketch', first: 0, symbols: 150, reason: 'FEW_MAY_DIFFER' },
   ],
   [
-    'symbols that did not complete are doubled',
+    'symbols that did not complete are followed by more',
     { symbolsTried: 16 },
-    { method: 'sketch', first: 16, symbols: 16, reason: 'MORE_DIFFER' },
+    { method: 'sketch', first: 16, symbols: 32, reason: 'MORE_DIFFER' },
   ],
   [
     'up to what is maintained',
-    { symbolsTried: 600 },
-    { method: 'sketch', first: 600, symbols: 424, reason: 'MORE_DIFFER' },
+    { symbolsTried: 700 },
+    { method: 'sketch', first: 700, symbols: 324, reason: 'MORE_DIFFER' },
   ],
   ['all symbols were tried', { symbolsTried: 1024 }, { method: 'rows', reason: 'TOO_MANY_DIFFER' }],
   ['the gap is beyond a sketch', { recordsHere: 999_000 }, { method: 'rows', reason: 'TOO_MANY_DIFFER' }],
@@ -81,9 +81,9 @@ test('planner: ends, never asks twice, and costs at most one sketch more than th
           plan = planDiff({ ...known, symbolsTried: tried });
         }
         expect(tried).toBeLessThanOrEqual(known.sketchSymbols);
-        expect(rounds).toBeLessThanOrEqual(7);
-        // Twice what was needed, since symbols double, or none of it in vain.
-        if (plan.method === 'sketch') expect(tried).toBeLessThan(Math.max(17, 2 * symbolsNeeded + 2));
+        expect(rounds).toBeLessThanOrEqual(10);
+        // Half of it may be in vain.
+        if (plan.method === 'sketch') expect(tried).toBeLessThan(Math.max(49, 1.5 * symbolsNeeded + 2));
         if (plan.method === 'transfer') {
           const inVain = Math.min(shared + a, shared + b) * bytes;
           expect(inVain).toBeLessThanOrEqual(Math.max(shared + a, shared + b) * 32);

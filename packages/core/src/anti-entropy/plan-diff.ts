@@ -2,7 +2,7 @@
  * Plans how two replicas find their differences: what to exchange next, and why.
  *
  *   counts --> transfer   one side has nothing, or so little that telling costs more than sending
- *          \-> sketch     a few symbols, then twice as many, up to what both sides maintain
+ *          \-> sketch     a few symbols, then half as many again, up to what both sides maintain
  *           \-> rows      more differs than a sketch finds, or it is known where
  *
  * Symbols cost about 21 bytes and 1.4 of them find one difference, wherever it is. Rows cost a list of 256
@@ -55,6 +55,12 @@ const SYMBOLS_PER_DIFFERENCE = 1.5;
 /** The first exchange: 340 bytes, which settle up to about 8 differences. */
 const SYMBOLS_FIRST = 16;
 
+/** The second exchange: about 30 differences. */
+const SYMBOLS_SECOND = 48;
+
+/** From then on: a step that is too long costs bytes, one that is too short a round trip. */
+const GROWTH = 1.5;
+
 /** Bytes of a symbol in a message. */
 const SYMBOL_BYTES = 21;
 
@@ -76,7 +82,9 @@ export function planDiff(known: DiffKnown): DiffPlan {
   if (sketchSymbols === 0) return { method: 'rows', reason: 'NO_SKETCH' };
   if (needed > sketchSymbols || symbolsTried >= sketchSymbols)
     return { method: 'rows', reason: 'TOO_MANY_DIFFER' };
-  const end = Math.min(sketchSymbols, Math.max(needed, 2 * symbolsTried));
+  const grown =
+    symbolsTried === 0 ? SYMBOLS_FIRST : Math.max(SYMBOLS_SECOND, Math.ceil(GROWTH * symbolsTried));
+  const end = Math.min(sketchSymbols, Math.max(needed, grown));
   return {
     method: 'sketch',
     first: symbolsTried,

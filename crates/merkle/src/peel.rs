@@ -204,7 +204,7 @@ mod tests {
     fn symbols_may_arrive_in_pieces() {
         let all = difference(300);
         let (mut cells, mut items, mut progress) = (Vec::new(), Vec::new(), [0; PROGRESS_LENGTH]);
-        for piece in all.chunks(7 * CELL_BYTES) {
+        for piece in all.chunks(30 * CELL_BYTES) {
             cells.extend(piece);
             items.resize(cells.len(), 0);
             peel_sketch(&mut cells, &mut items, &mut progress).unwrap();

@@ -8,6 +8,19 @@ use negentropy::{Id, Negentropy, NegentropyStorageVector};
 
 const RECORDS: u64 = 1_000_000;
 
+/// Which records one side lacks.
+struct Case {
+    name: &'static str,
+    lacks: fn(u64) -> bool,
+}
+
+const CASES: [Case; 4] = [
+    Case { name: "1 scattered", lacks: |counter| counter == RECORDS / 2 },
+    Case { name: "100 scattered", lacks: |counter| counter % 10_000 == 17 },
+    Case { name: "1,000 scattered", lacks: |counter| counter % 1_000 == 17 },
+    Case { name: "10,000 clustered", lacks: |counter| (500_000..510_000).contains(&counter) },
+];
+
 fn storage(counters: impl Iterator<Item = u64>) -> NegentropyStorageVector {
     let mut storage = NegentropyStorageVector::with_capacity(RECORDS as usize);
     for counter in counters {
@@ -21,17 +34,11 @@ fn storage(counters: impl Iterator<Item = u64>) -> NegentropyStorageVector {
 
 fn main() {
     println!("d, bytes, CPU ms of both sides, building one side ms, found");
-    let cases: [(&str, fn(u64) -> bool); 4] = [
-        ("1 scattered", |counter| counter == RECORDS / 2),
-        ("100 scattered", |counter| counter % 10_000 == 17),
-        ("1,000 scattered", |counter| counter % 1_000 == 17),
-        ("10,000 clustered", |counter| (500_000..510_000).contains(&counter)),
-    ];
-    for (name, missing) in cases {
+    for Case { name, lacks } in CASES {
         let started = Instant::now();
         let here = storage(0..RECORDS);
         let building = started.elapsed();
-        let there = storage((0..RECORDS).filter(|&counter| !missing(counter)));
+        let there = storage((0..RECORDS).filter(|&counter| !lacks(counter)));
 
         let started = Instant::now();
         let mut client = Negentropy::borrowed(&there, 0).unwrap();

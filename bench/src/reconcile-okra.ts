@@ -1,7 +1,7 @@
 /** okra: a tree a side, and its own sync over a source that counts what would cross the wire. */
 import { type Node, type SyncSource, sync } from '@canvas-js/okra';
 import { Tree } from '@canvas-js/okra-memory';
-import type { Reconciliation } from './reconcile.js';
+import type { Reconciliation } from './reconciliation.js';
 import { itemsOf, type Records } from './records.js';
 
 const KEY_BYTES = 8;

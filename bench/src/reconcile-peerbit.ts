@@ -1,6 +1,6 @@
 /** @peerbit/riblt: an encoder a side, filled with every id, and symbols until the decoder is done. */
 import { EncoderWrapper, ready } from '@peerbit/riblt';
-import type { Reconciliation } from './reconcile.js';
+import type { Reconciliation } from './reconciliation.js';
 import { itemsOf, milliseconds, type Records } from './records.js';
 
 /**

@@ -9,7 +9,7 @@ import {
   rowIndexOf,
   segmentCounters,
 } from '@mendlog/core';
-import type { Reconciliation } from './reconcile.js';
+import type { Reconciliation } from './reconciliation.js';
 import { milliseconds, type Records } from './records.js';
 
 /** Bytes with which a range of rows or a segment is asked for. */

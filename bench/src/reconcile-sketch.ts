@@ -3,7 +3,7 @@
  * items.
  */
 import { CELL_BYTES, type DigestKernel, planDiff, SketchDecoder, symbolsBytesMax } from '@mendlog/core';
-import type { Reconciliation } from './reconcile.js';
+import type { Reconciliation } from './reconciliation.js';
 import { milliseconds, type Records } from './records.js';
 
 const RECORD_BYTES = 256;

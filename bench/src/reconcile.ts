@@ -9,15 +9,8 @@ import { reconcileWithOkra } from './reconcile-okra.js';
 import { reconcileWithPeerbit } from './reconcile-peerbit.js';
 import { reconcileWithRows } from './reconcile-rows.js';
 import { reconcileWithSketch } from './reconcile-sketch.js';
+import type { Reconciliation } from './reconciliation.js';
 import { differences, recordsOf } from './records.js';
-
-export interface Reconciliation {
-  readonly bytes: number;
-  readonly cpuMs: number;
-  /** One side, from nothing. */
-  readonly buildMs: number;
-  readonly found: number;
-}
 
 const records = Number(process.argv[2] ?? 1_000_000);
 const kernel = loadKernel();

@@ -44,15 +44,20 @@ const services = await Promise.all(Object.keys(peers).map(startService));
 const [first, second, third] = services;
 if (first === undefined || second === undefined || third === undefined)
   throw new Error('three services start');
-await (await fetch(`${first.url}/checkout`)).text();
+await visit(first.url, '/checkout');
 await third.stop();
-await (await fetch(`${second.url}/while-one-is-down`)).text();
+await visit(second.url, '/while-one-is-down');
 const client = createClient({ nodes: Object.values(peers) });
 for await (const { id, value } of client.partition('visits', { codec: textCodec }).scan())
   console.log(id, value);
 await client.close();
 await Promise.all([first.stop(), second.stop()]);
 await rm(dataDir, { recursive: true });
+
+async function visit(url: string, path: string): Promise<void> {
+  const response = await fetch(`${url}${path}`);
+  if (!response.ok) throw new Error(await response.text());
+}
 
 async function freePorts(count: number): Promise<number[]> {
   const probes = await Promise.all(

@@ -14,6 +14,7 @@ import {
   MERKLE_DEFAULT,
   MendlogError,
   type MerkleOptions,
+  majorityOf,
   originFromBits,
 } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
@@ -68,6 +69,8 @@ export interface NodeOptions {
 
 const RECONCILIATION_INTERVAL_MS = 60_000;
 const RETENTION_INTERVAL_MS = 10_000;
+/** A node that starts before the others does not wait for them any longer. */
+const JOIN_TIMEOUT_MS = 1000;
 
 export interface MendlogNode extends AsyncDisposable {
   readonly id: string;
@@ -78,7 +81,7 @@ export interface MendlogNode extends AsyncDisposable {
 }
 
 /**
- * Starts a node. Resolves when it listens and has found those of its peers that are there already.
+ * Starts a node. Resolves when it listens and a majority of the nodes is alive, or a second after it listens.
  * Rejects with BAD_CONFIG, DATA_DIR_LOCKED, DISK_FULL or FORMAT_UNKNOWN, and has then left nothing running.
  */
 export async function createNode(options: NodeOptions): Promise<MendlogNode> {
@@ -250,6 +253,8 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     const url = await server.listen(address);
     if (nodes.get(options.id) === '') nodes.set(options.id, url);
     peers.announce();
+    // Nodes that start together find each other: the first write after that needs no second attempt.
+    await peers.untilAlive(majorityOf(nodes.size), JOIN_TIMEOUT_MS);
     log.info('node listens', { node: options.id, url });
     return { id: options.id, url, service, close, [Symbol.asyncDispose]: close };
   } catch (error) {

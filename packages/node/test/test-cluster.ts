@@ -60,7 +60,7 @@ export class TestCluster implements AsyncDisposable {
     for (let attempt = 1; ; attempt++) {
       const cluster = new TestCluster(await freePorts(count), options);
       try {
-        for (const id of cluster.ids) await cluster.start(id);
+        await Promise.all(cluster.ids.map((id) => cluster.start(id)));
         await cluster.allSeen();
         return cluster;
       } catch (error) {

@@ -91,6 +91,20 @@ export class Peers {
     await Promise.all([...this.#peers.values()].map(({ firstAttempt }) => firstAttempt));
   }
 
+  /** Resolves when so many nodes are alive, this one included, or when time is up. */
+  async untilAlive(count: number, timeoutMs: number): Promise<void> {
+    const isEnough = () => this.nodeIds.filter((nodeId) => this.isAlive(nodeId)).length >= count;
+    if (isEnough()) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.onAlive(() => {
+        if (!isEnough()) return;
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
   /** This node listens: its heartbeats say so from now on. */
   announce(): void {
     this.#announced = true;

@@ -35,7 +35,7 @@ interface Lane {
   underWay: number;
 }
 
-const REQUESTS_PER_NODE_MAX = 4;
+const REQUESTS_PER_NODE_MAX = 2;
 
 export class AppendBatcher {
   readonly #pool: NodePool;

@@ -28,7 +28,7 @@ export const LIMITS = {
   /** Bytes sent and not yet answered on one connection. */
   connectionBytesMax: 64 * MIB,
   /** Group commits of one coordinator that are under way together. */
-  groupCommitsMax: 4,
+  groupCommitsMax: 2,
   /** Partitions that were given options. */
   catalogEntriesMax: 65_536,
   /** Records that one step of a trim removes. */

@@ -88,7 +88,10 @@ export class Partition<T> {
     return appendResult(acknowledgement);
   }
 
-  /** The record with this version or counter, or undefined. Rejects with AMBIGUOUS_ID, UNAVAILABLE or READ_TIMEOUT. */
+  /**
+   * The record with this version or counter, or undefined. Rejects with AMBIGUOUS_ID, UNAVAILABLE or
+   * READ_TIMEOUT, and with MALFORMED where the codec cannot read the value, the codec's error as its cause.
+   */
   async read(id: string | number, options: CallOptions = {}): Promise<ReadRecord<T> | undefined> {
     const text = recordIdText(id);
     await this.#options.pool.ready();
@@ -129,12 +132,17 @@ export class Partition<T> {
 
   #decode(frame: Uint8Array): ReadRecord<T> {
     const { version, timeMs, value } = decodeFrame(frame);
-    return {
-      version: formatVersion(version),
-      id: version.counter,
-      timeMs,
-      value: this.#options.codec.decode(value),
-    };
+    const text = formatVersion(version);
+    try {
+      return { version: text, id: version.counter, timeMs, value: this.#options.codec.decode(value) };
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new MendlogError(
+        'MALFORMED',
+        `record ${text} of ${this.name} is not what this codec reads (${why}); read it with bytesCodec`,
+        { details: { version: text }, cause },
+      );
+    }
   }
 
   /** Reads change nothing, so one that a dying node took along is asked of the next node. */

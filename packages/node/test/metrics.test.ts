@@ -1,4 +1,5 @@
 // What a scrape shows of a node: series that are there from the start, and failures that count as such.
+import { loadKernel } from '@mendlog/merkle';
 import { createNode, type MendlogNode } from '@mendlog/node';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from './temporary-folder.js';
@@ -32,7 +33,7 @@ test('metrics: what may be reported is there as 0 before it happens', async () =
     'mendlog_reconciliation_oldest_pending_seconds{node="n1"}',
   ])
     expect(await sample(node, name), name).toBe(0);
-  expect(await sample(node, 'mendlog_kernel{kind="wasm",node="n1"}')).toBe(1);
+  expect(await sample(node, `mendlog_kernel{kind="${loadKernel().kind}",node="n1"}`)).toBe(1);
 });
 
 test('metrics: a level that cannot be had counts as a refused write and as a failed read', async () => {

@@ -187,6 +187,7 @@ async function mendlog(args) {
 
 const commands = {
   start: (args) => mendlog(['demo', ...args]),
+  mendlog: (args) => mendlog(args),
   'load-test': (args) => mendlog(['load-test', ...args]),
   'integration-test': (args) => mendlog(['integration-test', ...args]),
   test: (args) => foreground([path.join(__dirname, 'test.mjs'), ...args]),

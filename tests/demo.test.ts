@@ -81,6 +81,13 @@ describe('demo', () => {
       checkAccount(ending, lines);
       await expectNothingRuns(basePort);
       expect(readdirSync(data).sort()).toEqual(['node1', 'node2', 'node3']);
+      // A second story would count the records of the first as its own.
+      const again = await runMendlog(['demo', ...options, '--input', ...inputs]);
+      expect(again).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/^mendlog: .* earlier run .*\n$/),
+      });
+      await expectNothingRuns(basePort);
 
       await using nodes = new Nodes(data, basePort);
       await nodes.start();

@@ -1,6 +1,6 @@
 /** What a command asks of the gateway, over REST as any user would, with waiting until a state is there. */
 import { MendlogError } from '@mendlog/core';
-import type { Health, HintStats, Jobs, Preview, Summary } from '@mendlog/node';
+import type { Health, HintStats, Jobs, Partitions, Preview, Summary } from '@mendlog/node';
 
 type Job = Jobs['jobs'][number];
 
@@ -10,6 +10,8 @@ const WAIT_MAX_MS = 60_000;
 export class GatewayApi {
   readonly #url: string;
   readonly #signal: AbortSignal;
+  /** Jobs of earlier runs on the same data are none of this one's. */
+  readonly #since = new Date().toISOString();
 
   constructor(url: string, signal: AbortSignal) {
     this.#url = url;
@@ -72,6 +74,12 @@ export class GatewayApi {
     return worst;
   }
 
+  /** Partitions that are there already. */
+  async partitionNames(): Promise<ReadonlySet<string>> {
+    const { partitions } = await this.#ask<Partitions>('GET', '/api/partitions?limit=1000');
+    return new Set(partitions.map(({ partitionId }) => partitionId));
+  }
+
   /** Jobs wait on all nodes that are alive now. */
   async pauseAntiEntropy(): Promise<void> {
     await this.#ask('POST', '/api/coordinator/pause', {});
@@ -83,12 +91,13 @@ export class GatewayApi {
     const { jobIds } = await this.#ask<{ jobIds: string[] }>('POST', '/api/coordinator/trigger', {});
     return await this.#until('the jobs to end', async () => {
       const { jobs } = await this.#ask<Jobs>('GET', '/api/coordinator/jobs?limit=1000');
-      const ended = jobs.filter((job) => job.finishedAt !== null);
-      onProgress(jobs.length - ended.length);
+      const own = jobs.filter((job) => job.createdAt >= this.#since);
+      const ended = own.filter((job) => job.finishedAt !== null);
+      onProgress(own.length - ended.length);
       const failed = ended.find((job) => job.status !== 'COMPLETED');
       if (failed !== undefined)
         throw new MendlogError('INTERNAL', `job ${failed.id} ended as ${failed.status}: ${failed.error}`);
-      return ended.length === jobs.length && ended.length >= jobIds.length ? ended : undefined;
+      return ended.length === own.length && ended.length >= jobIds.length ? ended : undefined;
     });
   }
 

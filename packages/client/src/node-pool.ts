@@ -28,7 +28,11 @@ export class NodePool {
   constructor(urls: readonly string[], timeoutMs: number) {
     if (urls.length === 0) throw new TypeError('nodes is empty: give at least one URL');
     this.#timeoutMs = timeoutMs;
-    for (const url of urls) this.#connect(url);
+    for (const url of urls) {
+      if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+        throw new TypeError(`nodes holds "${url}": a URL looks like http://127.0.0.1:8081`);
+      this.#connect(url);
+    }
   }
 
   /** Resolves once the layout is known. Rejects with UNREACHABLE when no node answers in time. */
@@ -40,8 +44,9 @@ export class NodePool {
     await this.#ready;
   }
 
-  /** The connection for a partition's calls. Throws UNREACHABLE: nothing was sent. */
+  /** The connection for a partition's calls. Throws UNREACHABLE or CLOSED: nothing was sent. */
   pick(partition: string): NodeConnection {
+    if (this.#closed) throw new MendlogError('CLOSED', 'the client is closed');
     for (const url of this.#primariesOf(partition)) {
       const connection = this.#connections.get(url);
       if (connection?.isOpen) return connection;

@@ -19,8 +19,6 @@ export const ERROR_CODES = {
   AMBIGUOUS_ID: { httpStatus: 409, retryable: false },
   /** The partition is there already: change it, or drop it first. */
   PARTITION_EXISTS: { httpStatus: 409, retryable: false },
-  /** The record lies at or below the partition's trim watermark. */
-  TRIMMED: { httpStatus: 409, retryable: false },
   /** The level, or the replication factor, needs more replicas than there can be. */
   TOO_FEW_NODES: { httpStatus: 409, retryable: false },
   /** The job has begun or ended: only a waiting one can be cancelled. */

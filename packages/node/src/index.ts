@@ -7,6 +7,7 @@ export type {
   Jobs,
   JobsQuery,
   Layout,
+  Partitions,
   PeerService,
   Preview,
   ReadOutcome,

@@ -12,7 +12,6 @@ import {
   HINT_POLICY_DEFAULT,
   type HintPolicy,
   MERKLE_DEFAULT,
-  MendlogError,
   type MerkleOptions,
   majorityOf,
   originFromBits,
@@ -27,6 +26,7 @@ import { CatalogSync } from './catalog/catalog-sync.js';
 import { PartitionChanges } from './catalog/partition-changes.js';
 import { RetentionKeeper } from './catalog/retention-keeper.js';
 import { clusterSecret, peerToken } from './cluster-secret.js';
+import { checkNodeOptions } from './config/check-node-options.js';
 import { parseListen } from './config/parse-listen.js';
 import { ReadCoordinator, type ReadRepairMode } from './coordinator/read-coordinator.js';
 import { WriteCoordinator } from './coordinator/write-coordinator.js';
@@ -85,7 +85,7 @@ export interface MendlogNode extends AsyncDisposable {
  * Rejects with BAD_CONFIG, DATA_DIR_LOCKED, DISK_FULL or FORMAT_UNKNOWN, and has then left nothing running.
  */
 export async function createNode(options: NodeOptions): Promise<MendlogNode> {
-  if (options.id === '') throw new MendlogError('BAD_CONFIG', 'the id of the node is empty');
+  checkNodeOptions(options);
   const address = parseListen(options.listen);
   const secret = clusterSecret(options.secret, address.host);
   const log = options.log ?? silentLog;
@@ -255,6 +255,8 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     peers.announce();
     // Nodes that start together find each other: the first write after that needs no second attempt.
     await peers.untilAlive(majorityOf(nodes.size), JOIN_TIMEOUT_MS);
+    const absent = peers.nodeIds.filter((nodeId) => !peers.isAlive(nodeId));
+    if (absent.length > 0) log.info('some peers are not there yet', { absent });
     log.info('node listens', { node: options.id, url });
     return { id: options.id, url, service, close, [Symbol.asyncDispose]: close };
   } catch (error) {

@@ -1,5 +1,5 @@
 /** The story of the demo: write, kill, write on, lose hints, return, replay, compare, repair, prove. */
-import type { Client } from '@mendlog/client';
+import { type Client, MendlogError } from '@mendlog/client';
 import type { ClusterProcesses } from '../cluster-processes.js';
 import { GatewayApi } from '../gateway-api.js';
 import type { Narrator } from '../narrator.js';
@@ -40,6 +40,14 @@ export async function tellStory({ cluster, client, files, narrator, signal }: St
   const written = new Written(client);
 
   await api.waitForHealth('UP');
+  const there = await api.partitionNames();
+  const again = files.find(({ partition }) => there.has(partition));
+  if (again !== undefined) {
+    throw new MendlogError(
+      'BAD_REQUEST',
+      `the data folder holds ${again.partition} of an earlier run already: name another one with --data`,
+    );
+  }
   narrator.say(
     `Nodes: ${Object.entries(cluster.nodeUrls)
       .map(([id, url]) => `${id} ${url}`)

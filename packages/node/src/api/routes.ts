@@ -53,7 +53,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.WriteInput,
     output: schemas.WriteOutput,
     status: 201,
-    errors: ['TOO_FEW_NODES', 'CLOCK_JUMP', 'TRIMMED', 'OVERLOADED', 'WRITE_TIMEOUT', 'DISK_FULL'],
+    errors: ['TOO_FEW_NODES', 'CLOCK_JUMP', 'OVERLOADED', 'WRITE_TIMEOUT', 'DISK_FULL'],
     call: (caller, input) => call(caller.records.append, input),
   },
   {

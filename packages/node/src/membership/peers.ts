@@ -5,7 +5,7 @@
  * who answers: a peer whose address leads to another node is never alive. It also tells who asks, once
  * that node listens: whoever waits to connect to it then does so at once.
  */
-import { MendlogError } from '@mendlog/core';
+import { MendlogError, toMendlogError } from '@mendlog/core';
 import { Connection } from '@mendlog/transport/connection';
 import type { BinaryRouter } from '../api/router.js';
 import type { Heartbeat } from '../api/service.js';
@@ -21,6 +21,8 @@ export interface PeersOptions {
   readonly deadAfterMs?: number;
 }
 
+const STRANGERS_MAX = 100;
+
 export type PeerConnection = Connection<BinaryRouter>;
 
 interface Peer {
@@ -32,6 +34,8 @@ interface Peer {
   lastHeardMs: number;
   beating: boolean;
   alive: boolean;
+  /** What was last said of it, so that it is said once and not with every heartbeat. */
+  lastComplaint: string;
 }
 
 export class Peers {
@@ -42,6 +46,8 @@ export class Peers {
   readonly #aliveListeners: ((nodeId: string) => void)[] = [];
   readonly #heartbeatListeners: ((nodeId: string, heartbeat: Heartbeat) => void)[] = [];
   #announced = false;
+  /** Callers that are no peers, each told once. */
+  readonly #strangers = new Set<string>();
   readonly #heartbeatMs: number;
   readonly #deadAfterMs: number;
 
@@ -113,7 +119,16 @@ export class Peers {
 
   /** A peer has said that it listens. */
   heardFrom(nodeId: string): void {
-    this.#peers.get(nodeId)?.connection.connectNow();
+    const peer = this.#peers.get(nodeId);
+    peer?.connection.connectNow();
+    if (peer !== undefined || this.#strangers.has(nodeId) || this.#strangers.size >= STRANGERS_MAX) return;
+    this.#strangers.add(nodeId);
+    this.#options.log.warn(
+      nodeId === this.self
+        ? 'another node has the id of this one'
+        : 'a node counts this one among its peers, and is none of the peers that this one was given',
+      { node: nodeId },
+    );
   }
 
   close(): void {
@@ -142,6 +157,7 @@ export class Peers {
       lastHeardMs: 0,
       beating: false,
       alive: false,
+      lastComplaint: '',
     };
     return peer;
   }
@@ -170,19 +186,29 @@ export class Peers {
         this.#setAlive(peer, peer.connection.isOpen);
         for (const listener of this.#heartbeatListeners) listener(peer.id, heartbeat);
       } else {
-        const found = heartbeat.node;
-        this.#options.log.warn('the address of a peer leads to another node', { peer: peer.id, found });
+        const what =
+          heartbeat.node === this.self ? 'a node with the id of this one' : `node ${heartbeat.node}`;
+        this.#complain(peer, `the address of a peer leads to ${what}`);
       }
     } catch (error) {
-      // A peer that refuses (a wrong secret) must be heard of; silence is what deadAfterMs is for.
-      this.#options.log.debug('a heartbeat was not answered', { peer: peer.id, error });
+      // A peer that refuses must be heard of; silence is what deadAfterMs is for.
+      const { code, message } = toMendlogError(error);
+      if (code === 'UNAUTHORIZED') this.#complain(peer, 'a peer refuses this node: their secrets differ');
+      else this.#options.log.debug('a heartbeat was not answered', { peer: peer.id, code, message });
     } finally {
       peer.beating = false;
       peer.endFirstAttempt();
     }
   }
 
+  #complain(peer: Peer, complaint: string): void {
+    if (peer.lastComplaint === complaint) return;
+    peer.lastComplaint = complaint;
+    this.#options.log.warn(complaint, { peer: peer.id });
+  }
+
   #setAlive(peer: Peer, alive: boolean): void {
+    if (alive) peer.lastComplaint = '';
     if (peer.alive === alive) return;
     peer.alive = alive;
     this.#options.log.info(alive ? 'peer is up' : 'peer is down', { peer: peer.id });

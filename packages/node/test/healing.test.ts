@@ -49,6 +49,18 @@ describe('hints', () => {
       ([first]) => first?.waitingFor === 'n3 to be alive',
     );
     expect(job).toMatchObject({ reason: 'hint-lost', status: 'PENDING', attempts: 0 });
+    // What expires later is the same job's, however long it waits.
+    await append(cluster.node('n1').service, partition);
+    await eventually(
+      { for: 'the second hint to expire' },
+      () => statsOf(cluster, 'n1'),
+      ({ expired }) => expired === 2,
+    );
+    const [only, ...more] = await jobsOf(
+      cluster.node('n1').service,
+      ([first]) => first?.waitingFor === 'n3 to be alive',
+    );
+    expect({ id: only?.id, more }).toEqual({ id: job?.id, more: [] });
     await cluster.start('n3');
     const [done] = await jobsOf(cluster.node('n1').service, (jobs) => jobs[0]?.status === 'COMPLETED');
     expect(done?.recordsRepaired).toBeGreaterThanOrEqual(1);

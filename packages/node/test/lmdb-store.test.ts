@@ -326,6 +326,26 @@ describe('store: trim (SPEC I5)', () => {
     });
   });
 
+  test('store: partitions that are trimmed while others are cleaned are cleaned too', async () => {
+    await using opened = new TestStore();
+    const names = ['a', 'b', 'c', 'd'];
+    const per = 3 * LIMITS.trimStepRecords;
+    for (const name of names)
+      await opened.store.apply(
+        [
+          groupOf(
+            name,
+            counters(1, per).map((n) => frame(n)),
+          ),
+        ],
+        [],
+      );
+    await Promise.all(names.toReversed().map((name) => opened.store.trim(name, per - 5)));
+    await opened.store.trim('a', per - 1);
+    await opened.store.cleaned();
+    for (const name of names) expectDigestsOf(opened.store, name, framesOf(opened.store, name));
+  });
+
   test('store: what a stop leaves of trimmed records is removed after it', async () => {
     await using opened = new TestStore();
     const later = frame(9001);

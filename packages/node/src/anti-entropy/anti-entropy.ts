@@ -162,6 +162,15 @@ export class AntiEntropy {
         chosen.every((nodeId) => job.left.includes(nodeId)),
     );
     if (same !== undefined) return same.id;
+    // What nobody asked for by its id is one job a partition and reason: it may wait for a dead node for
+    // days, and is to compare with the others again meanwhile.
+    const narrower = waiting.find((job) => job.partition === partition && job.reason === reason);
+    if (narrower !== undefined && reason !== 'manual') {
+      const left = [...new Set([...narrower.left, ...chosen])];
+      await this.#save({ ...narrower, left, priority: Math.max(narrower.priority, options.priority ?? 0) });
+      this.#pump();
+      return narrower.id;
+    }
     if (waiting.length >= PENDING_JOBS_MAX)
       throw new MendlogError('OVERLOADED', 'too many anti-entropy jobs are waiting');
     const nodes = [self, ...chosen];

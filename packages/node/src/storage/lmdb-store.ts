@@ -409,16 +409,22 @@ export class LmdbStore implements Store {
     return { added, refusedTo };
   }
 
-  /** One step after another, partition after partition; what fails is tried again with the next trim. */
+  /** One step after another, until nothing is left; what fails is tried again with the next trim. */
   async #cleanAll(): Promise<void> {
-    for (const [partition, { cleanedTo, trimmedTo }] of this.#known) {
-      if (cleanedTo >= trimmedTo) continue;
-      try {
+    try {
+      for (let partition = this.#uncleaned(); partition !== undefined; partition = this.#uncleaned()) {
         while (!(await this.#cleanAfter(partition, (before) => before)));
-      } catch {
-        return;
       }
+    } catch {
+      // The disk is full, or the store is closed: what was trimmed stays out of sight all the same.
     }
+  }
+
+  /** A partition that has trimmed records still: it may have got them while others were cleaned. */
+  #uncleaned(): string | undefined {
+    for (const [partition, { cleanedTo, trimmedTo }] of this.#known)
+      if (cleanedTo < trimmedTo) return partition;
+    return undefined;
   }
 
   /** Changes a partition and removes some of its trimmed records, in one transaction. Whether none is left. */

@@ -248,6 +248,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   try {
     // Whoever is there already is found, and has told its catalog and its watermarks, before anything can be
     // asked of this node.
+    await catalog.applyFloors();
     await peers.firstContact();
     await Promise.all([catalogSync.settled(), watermarkSync.settled()]);
     const url = await server.listen(address);

@@ -326,6 +326,22 @@ describe('partitions: retention', () => {
     await cluster.converged();
   });
 
+  test('partitions: what is trimmed and not removed yet does not count: nothing goes for it (records=30000)', async () => {
+    await using cluster = await TestCluster.start(1, { retention: { intervalMs: 5 } });
+    const { service } = cluster.node('n1');
+    for (let i = 0; i < 30; i++) await append(service, 'orders', 1000);
+    await service.dropPartition('orders');
+    await service.createPartition('orders', { retention: { maxRecords: 1000 } });
+    await append(service, 'orders', 500);
+    const left = await eventually(
+      { for: 'the removal to end' },
+      () => service.partition('orders'),
+      ({ records }) => records <= 500,
+    );
+    expect(left).toMatchObject({ records: 500, trimmedTo: 30_000 });
+    expect(await countersOf(service, 'orders')).toEqual(counters(30_001, 30_500));
+  });
+
   test('partitions: records go by age, by the clock of who wrote them', async () => {
     await using cluster = await TestCluster.start(3, { retention: { intervalMs: 50 } });
     const { service } = cluster.node('n1');

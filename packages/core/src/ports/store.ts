@@ -23,6 +23,8 @@ export interface PartitionSummary {
   readonly head: number;
   /** The trim watermark: no record with a counter at or below it is held, or taken. */
   readonly trimmedTo: number;
+  /** Trimmed records are removed up to here: below the watermark, `records` and `bytes` count some still. */
+  readonly cleanedTo: number;
   /** The sum of all rows, 24 bytes. */
   readonly root: Uint8Array;
 }

@@ -54,6 +54,7 @@ const EMPTY_SIDE: SideSummary = { root: new Uint8Array(ROW_BYTES), trimmedTo: 0 
 const FINISHED_JOBS_KEPT_MAX = 1000;
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
+const UNRECORDED_PAUSE_MS = 5000;
 const PENDING_JOBS_MAX = 10_000;
 const VISITS_MAX = 3;
 const TICK_MS = 500;
@@ -204,7 +205,8 @@ export class AntiEntropy {
     const pairs: Preview['pairs'] = [];
     for (const name of partitions) {
       for (const peerId of placement.primaries(name)) {
-        if (peerId === peers.self || !peers.isAlive(peerId)) continue;
+        const isPlacedHere = placement.primaries(name).includes(peers.self);
+        if (!isPlacedHere || peerId === peers.self || !peers.isAlive(peerId)) continue;
         const report = await this.#session(name, peerId, true);
         pairs.push({
           partitionId: name,
@@ -243,9 +245,12 @@ export class AntiEntropy {
     const job = nextJob(this.#runnable(), Date.now());
     if (job === undefined) return;
     this.#running = this.#run(job)
-      .catch((error: unknown) =>
-        this.#options.log.warn('an anti-entropy job could not be recorded', { job: job.id, error }),
-      )
+      .catch((error: unknown) => {
+        this.#options.log.warn('an anti-entropy job could not be recorded', { job: job.id, error });
+        // A full disk, most likely: it is tried again, but not at once.
+        const kept = { ...(this.#jobs.get(job.id) ?? job), status: 'PENDING' as const };
+        this.#jobs.set(job.id, { ...kept, notBeforeMs: Date.now() + UNRECORDED_PAUSE_MS });
+      })
       .finally(() => {
         this.#running = undefined;
         this.#pump();
@@ -283,10 +288,15 @@ export class AntiEntropy {
   async #reconcile(job: Job, progress: Writable<JobProgress>): Promise<string[]> {
     const dead = job.left.filter((nodeId) => !this.#options.peers.isAlive(nodeId));
     const alive = job.left.filter((nodeId) => !dead.includes(nodeId));
+    const failures = new Map<string, MendlogError>();
     for (let visit = 0; visit < VISITS_MAX; visit++) {
       let moved = 0;
       for (const peerId of alive) {
-        const report = await this.#session(job.partition, peerId, false);
+        if (failures.has(peerId)) continue;
+        const report = await this.#session(job.partition, peerId, false).catch((thrown: unknown) => {
+          failures.set(peerId, toMendlogError(thrown));
+        });
+        if (report === undefined) continue;
         moved += report.missingHere + report.missingThere;
         progress.recordsCompared += report.recordsCompared;
         progress.bytesSent += report.bytesSent;
@@ -295,6 +305,8 @@ export class AntiEntropy {
       }
       if (moved === 0) break;
     }
+    // After the others, which it keeps from nothing.
+    for (const failure of failures.values()) throw failure;
     return dead;
   }
 
@@ -305,10 +317,17 @@ export class AntiEntropy {
     return await answerOf(runSession(sides, partition, { preview }));
   }
 
-  /** At hand first, so that whoever looks meanwhile decides by it; then flushed. */
+  /** At hand first, so that whoever looks meanwhile decides by it; then flushed, or as it was before. */
   async #save(job: Job): Promise<void> {
+    const before = this.#jobs.get(job.id);
     this.#jobs.set(job.id, job);
-    await this.#options.store.putJob(job);
+    try {
+      await this.#options.store.putJob(job);
+    } catch (error) {
+      if (before === undefined) this.#jobs.delete(job.id);
+      else this.#jobs.set(job.id, before);
+      throw error;
+    }
   }
 
   async #forgetOldest(): Promise<void> {

@@ -59,6 +59,14 @@ export class Catalog {
     return this.#digest.slice();
   }
 
+  /** Trims what the entries say is dropped: a stop may have come between an entry and its trim. */
+  async applyFloors(): Promise<void> {
+    const behind = [...this.#entries.values()].filter(
+      ({ floor, partition }) => floor > (this.#store.summary(partition)?.trimmedTo ?? 0),
+    );
+    for (const { floor, partition } of behind) await this.#store.trim(partition, floor);
+  }
+
   /** Entries in order of name, after one. */
   page(after: string, limit: number): CatalogEntry[] {
     return [...this.#entries.values()]
@@ -81,10 +89,12 @@ export class Catalog {
   }
 
   async #merge(entries: readonly CatalogEntry[]): Promise<CatalogEntry[]> {
-    const merged = entries.map((entry) => {
-      const known = this.#entries.get(entry.partition);
-      return known === undefined ? entry : mergeEntries(known, entry);
-    });
+    const byName = new Map<string, CatalogEntry>();
+    for (const entry of entries) {
+      const known = byName.get(entry.partition) ?? this.#entries.get(entry.partition);
+      byName.set(entry.partition, known === undefined ? entry : mergeEntries(known, entry));
+    }
+    const merged = [...byName.values()];
     const changed = merged.filter((entry) => {
       const known = this.#entries.get(entry.partition);
       return known === undefined || catalogEntryText(known) !== catalogEntryText(entry);

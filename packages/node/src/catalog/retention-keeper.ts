@@ -73,6 +73,11 @@ export class RetentionKeeper {
     const { retention } = catalog.optionsOf(partition);
     const held = store.summary(partition);
     if (retention === undefined || held === undefined) return false;
+    if (held.cleanedTo < held.trimmedTo) {
+      // What it holds is not known before the trimmed records are removed: until then nothing goes.
+      await store.trim(partition, held.trimmedTo);
+      return false;
+    }
     const range = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: PAGE_RECORDS };
     const { frames } = store.readRange(partition, range, PAGE_BYTES_MAX);
     const oldest = frames.map((frame) => {

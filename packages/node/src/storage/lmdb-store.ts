@@ -177,12 +177,14 @@ export class LmdbStore implements Store {
 
   async trim(partition: string, counter: number): Promise<void> {
     this.#checkJump(partition, counter);
-    if ((this.#known.get(partition)?.trimmedTo ?? 0) >= counter) return;
-    await this.#cleanAfter(partition, (before) => ({
-      ...before,
-      head: Math.max(before.head, counter),
-      trimmedTo: Math.max(before.trimmedTo, counter),
-    }));
+    if ((this.#known.get(partition)?.trimmedTo ?? 0) < counter) {
+      await this.#cleanAfter(partition, (before) => ({
+        ...before,
+        head: Math.max(before.head, counter),
+        trimmedTo: Math.max(before.trimmedTo, counter),
+      }));
+    }
+    // Also where nothing rose: an earlier removal may have met a full disk.
     this.#cleaning ??= this.#cleanAll().finally(() => {
       this.#cleaning = undefined;
     });
@@ -539,8 +541,9 @@ function hintValue(hint: HintBatch): HintValue {
 
 function summaryOf(partition: string, state: PartitionState): PartitionSummary {
   const count = new DataView(state.root.buffer, state.root.byteOffset).getBigUint64(ROW_BYTES - 8, true);
-  const { bytes, head, trimmedTo, root } = state;
+  const { bytes, cleanedTo, head, trimmedTo, root } = state;
   // All of it is trimmed, whether or not it is removed by now.
-  if (trimmedTo >= head) return { partition, records: 0, bytes: 0, head, trimmedTo, root: EMPTY_ROW };
-  return { partition, records: Number(count), bytes, head, trimmedTo, root };
+  if (trimmedTo >= head)
+    return { partition, records: 0, bytes: 0, head, trimmedTo, cleanedTo, root: EMPTY_ROW };
+  return { partition, records: Number(count), bytes, head, trimmedTo, cleanedTo, root };
 }

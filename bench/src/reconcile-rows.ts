@@ -26,7 +26,7 @@ export function reconcileWithRows(kernel: DigestKernel, here: Records, there: Re
     let ranges = [{ from: 0, to: rowCount(own, top) - 1 }];
     for (let level = top; level >= 0; level--) {
       const [left, right] = [own, others].map((levels) =>
-        concat(ranges.map(({ from, to }) => rowsOf(levels, level, from, to))),
+        Buffer.concat(ranges.map(({ from, to }) => rowsOf(levels, level, from, to))),
       );
       if (left === undefined || right === undefined) throw new Error('no rows');
       bytes += ranges.length * RANGE_BYTES + right.length;
@@ -76,14 +76,4 @@ function rowsOf(levels: readonly Uint8Array[], level: number, from: number, to: 
     rows.set(levels[level]?.subarray(index * ROW_BYTES, (index + 1) * ROW_BYTES) ?? rows, at + 8);
   }
   return rows;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let end = 0;
-  for (const part of parts) {
-    whole.set(part, end);
-    end += part.length;
-  }
-  return whole;
 }

@@ -18,6 +18,7 @@ import type { AntiEntropy } from './anti-entropy/anti-entropy.js';
 import type { PartitionChange, PartitionDetails, Service, Summary, TimeRange } from './api/service.js';
 import type { Catalog } from './catalog/catalog.js';
 import type { PartitionChanges } from './catalog/partition-changes.js';
+import { partitionTotals } from './catalog/partition-totals.js';
 import type { ReadCoordinator } from './coordinator/read-coordinator.js';
 import { routeAppends } from './coordinator/route-appends.js';
 import type { WriteCoordinator } from './coordinator/write-coordinator.js';
@@ -58,7 +59,7 @@ export function createNodeService(options: NodeServiceOptions): Service {
   /** The first live primary, this node included. */
   const coordinatorOf = (partition: string): string => {
     const primaries = placement.primaries(partition);
-    const coordinator = primaries.find((nodeId) => peers.isAlive(nodeId));
+    const coordinator = peers.firstAlive(primaries);
     if (coordinator !== undefined) return coordinator;
     throw new MendlogError('UNAVAILABLE', `no replica of ${partition} can be reached: nothing was written`, {
       details: { missing: primaries },
@@ -124,11 +125,7 @@ export function createNodeService(options: NodeServiceOptions): Service {
       const names = new Set(catalog.existing().map(({ partition }) => partition));
       for (const { partition } of heldPartitions(store)) names.add(partition);
       const left = [...names].filter((name) => name > cursor).sort();
-      const page = left.slice(0, limit).map((partition) => {
-        const { bytes = 0, head = 0, records = 0, trimmedTo = 0 } = store.summary(partition) ?? {};
-        const primaries = [...placement.primaries(partition)];
-        return { partitionId: partition, records, bytes, head, trimmedTo, primaries };
-      });
+      const page = left.slice(0, limit).map((partition) => partitionTotals(options, partition));
       const last = page.at(-1);
       return { partitions: page, ...(left.length > limit && last ? { next: last.partitionId } : {}) };
     },

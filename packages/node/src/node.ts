@@ -27,6 +27,7 @@ import { PartitionChanges } from './catalog/partition-changes.js';
 import { RetentionKeeper } from './catalog/retention-keeper.js';
 import { clusterSecret, peerToken } from './cluster-secret.js';
 import { checkNodeOptions } from './config/check-node-options.js';
+import { NODE_DEFAULTS } from './config/node-defaults.js';
 import { parseListen } from './config/parse-listen.js';
 import { ReadCoordinator, type ReadRepairMode } from './coordinator/read-coordinator.js';
 import { WriteCoordinator } from './coordinator/write-coordinator.js';
@@ -39,8 +40,7 @@ import { MerkleTrees } from './merkle/merkle-trees.js';
 import { Metrics } from './metrics/metrics.js';
 import { createNodeService, storeTotals } from './node-service.js';
 import { createReplica } from './replica/replica.js';
-import { LmdbStore, type LmdbStoreOptions } from './storage/lmdb-store.js';
-import { dataDirError, makeDataDir } from './storage/make-data-dir.js';
+import { LmdbStore } from './storage/lmdb-store.js';
 
 export interface NodeOptions {
   readonly id: string;
@@ -67,8 +67,6 @@ export interface NodeOptions {
   readonly log?: Log;
 }
 
-const RECONCILIATION_INTERVAL_MS = 60_000;
-const RETENTION_INTERVAL_MS = 10_000;
 /** A node that starts before the others does not wait for them any longer. */
 const JOIN_TIMEOUT_MS = 1000;
 
@@ -95,11 +93,11 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
 
   const merkleOptions = { ...MERKLE_DEFAULT, ...options.merkle };
   checkMerkleOptions(merkleOptions);
-  const replicationFactor = options.replicationFactor ?? 3;
-  const defaultConsistency = options.consistency ?? 'QUORUM';
+  const replicationFactor = options.replicationFactor ?? NODE_DEFAULTS.replicationFactor;
+  const defaultConsistency = options.consistency ?? NODE_DEFAULTS.consistency;
   answersNeeded(defaultConsistency, Math.min(replicationFactor, nodes.size));
 
-  const store = openStore({ dataDir: options.dataDir, nodeId: options.id, kernel, secret });
+  const store = LmdbStore.open({ dataDir: options.dataDir, nodeId: options.id, kernel, secret });
   const token = peerToken(kernel, secret);
   const catalog = new Catalog({ store, kernel, secret });
   const placement = new Placement(
@@ -133,7 +131,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     placement,
     metrics,
     log,
-    intervalMs: options.reconciliation?.intervalMs ?? RECONCILIATION_INTERVAL_MS,
+    intervalMs: options.reconciliation?.intervalMs ?? NODE_DEFAULTS.reconciliationIntervalMs,
     isKnown: (partition) => changes.isKnown(partition),
   });
   const hints = new HintKeeper({
@@ -158,7 +156,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     log,
     levelOf,
     incarnation,
-    writeTimeoutMs: options.writeTimeoutMs ?? 2000,
+    writeTimeoutMs: options.writeTimeoutMs ?? NODE_DEFAULTS.writeTimeoutMs,
   });
   const reads = new ReadCoordinator({
     store,
@@ -167,9 +165,9 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     metrics,
     log,
     levelOf,
-    readTimeoutMs: options.readTimeoutMs ?? 2000,
-    readRepair: options.readRepair ?? 'blocking',
-    readRepairChance: options.readRepairChance ?? 0,
+    readTimeoutMs: options.readTimeoutMs ?? NODE_DEFAULTS.readTimeoutMs,
+    readRepair: options.readRepair ?? NODE_DEFAULTS.readRepair,
+    readRepairChance: options.readRepairChance ?? NODE_DEFAULTS.readRepairChance,
   });
   const changes = new PartitionChanges({
     store,
@@ -187,7 +185,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     peers,
     placement,
     log,
-    intervalMs: options.retention?.intervalMs ?? RETENTION_INTERVAL_MS,
+    intervalMs: options.retention?.intervalMs ?? NODE_DEFAULTS.retentionIntervalMs,
   });
   const merkle = createMerkleService({
     store,
@@ -263,14 +261,5 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   } catch (error) {
     await close();
     throw error;
-  }
-}
-
-function openStore(options: LmdbStoreOptions): LmdbStore {
-  makeDataDir(options.dataDir);
-  try {
-    return LmdbStore.open(options);
-  } catch (cause) {
-    throw dataDirError(options.dataDir, cause);
   }
 }

@@ -2,7 +2,6 @@
 import { LIMITS } from '@mendlog/core';
 import { createNode, type MendlogNode } from '@mendlog/node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { eventually } from './eventually.js';
 import { Neighbour } from './neighbour.js';
 import { type RawAnswer, rawRequest, sendRaw } from './raw-http.js';
 import { seededBytes } from './seeded-bytes.js';
@@ -33,16 +32,6 @@ afterAll(async () => {
   folder[Symbol.dispose]();
   expect(failures).toEqual([]);
 });
-
-/** The neighbour has made another call since. */
-async function neighbourGoesOn(): Promise<void> {
-  const before = neighbour.calls;
-  await eventually(
-    { for: 'another call of the neighbour' },
-    () => neighbour.calls,
-    (calls) => calls > before,
-  );
-}
 
 function problemIn({ text }: RawAnswer): unknown {
   const split = text.indexOf('\r\n\r\n');
@@ -154,7 +143,7 @@ test.each<[what: string, bytes: string | Uint8Array, status: number, code: strin
   expect(answer.status, answer.text.slice(0, 500)).toBe(status);
   expect(problemIn(answer)).toMatchObject({ status, code, type: `urn:mendlog:error:${code}` });
   expect(answer.text).not.toMatch(/\bat .*\.js/);
-  await neighbourGoesOn();
+  await neighbour.goesOn();
 });
 
 test('garbage on HTTP: a wrong method is told the right ones', async () => {
@@ -191,7 +180,7 @@ test.each<[what: string, bytes: string | Uint8Array]>([
 ])('garbage on HTTP: a sender that stalls is cut: %s', async (_what, bytes) => {
   const answer = await sendRaw(node.url, bytes);
   expect([408, 400, undefined], answer.text).toContain(answer.status);
-  await neighbourGoesOn();
+  await neighbour.goesOn();
 });
 
 const seed = Number(process.env.MENDLOG_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -209,7 +198,7 @@ test(`garbage on HTTP: random bytes (rounds=100, MENDLOG_TEST_SEED=${seed})`, as
     if (answer.status !== undefined) expect(String(answer.status), `round ${round}`).toMatch(/^4/);
     else expect(answer.text, `round ${round}`).toBe('');
   }
-  await neighbourGoesOn();
+  await neighbour.goesOn();
 });
 
 test.each<[what: string, path: string, init: RequestInit, status: number]>([
@@ -235,5 +224,5 @@ test.each<[what: string, path: string, init: RequestInit, status: number]>([
   const text = await response.text();
   expect(response.status, text).toBe(status);
   expect(text).not.toMatch(/\bat .*\.js|stack/);
-  await neighbourGoesOn();
+  await neighbour.goesOn();
 });

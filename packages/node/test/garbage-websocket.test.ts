@@ -29,15 +29,6 @@ afterAll(async () => {
   expect(failures).toEqual([]);
 });
 
-async function neighbourGoesOn(): Promise<void> {
-  const before = neighbour.calls;
-  await eventually(
-    { for: 'another call of the neighbour' },
-    () => neighbour.calls,
-    (calls) => calls > before,
-  );
-}
-
 /** What came of messages on a connection of their own: the code it was closed with, or the first answer. */
 interface Reaction {
   readonly closedWith?: number;
@@ -85,7 +76,7 @@ test.each<[what: string, message: string | Uint8Array, closedWith: readonly numb
 ])('garbage on the binary WebSocket: %s closes it', async (_what, message, closedWith) => {
   const reaction = await reactionTo('/trpc/binary', [message], SUBPROTOCOL);
   expect(closedWith).toContain(reaction.closedWith);
-  await neighbourGoesOn();
+  await neighbour.goesOn();
 });
 
 test.each<[what: string, path: string, input: unknown, code: string]>([
@@ -97,7 +88,7 @@ test.each<[what: string, path: string, input: unknown, code: string]>([
 ])('garbage on the binary WebSocket: %s is refused', async (_what, path, input, code) => {
   const { answer } = await reactionTo('/trpc/binary', [packr.pack([7, 1, path, input, 1000])], SUBPROTOCOL);
   expect(answer === undefined ? undefined : packr.unpack(answer)).toMatchObject([7, 1, { code }]);
-  await neighbourGoesOn();
+  await neighbour.goesOn();
 });
 
 test.each<[what: string, packed: Uint8Array]>([
@@ -117,7 +108,7 @@ test.each<[what: string, packed: Uint8Array]>([
     [7, 1, { code: 'BAD_REQUEST' }],
     [7, 0, { outcomes: [] }],
   ]).toContainEqual(withCodeAlone(unpacked));
-  await neighbourGoesOn();
+  await neighbour.goesOn();
 });
 
 function withCodeAlone(answer: unknown): unknown {
@@ -142,7 +133,7 @@ test(`garbage on the binary WebSocket: random messages (rounds=200, MENDLOG_TEST
     if (answer === undefined) expect(closedWith, `round ${round}`).toBe(1007);
     else expect(JSON.stringify(packr.unpack(answer)), `round ${round}`).not.toContain('INTERNAL');
   }
-  await neighbourGoesOn();
+  await neighbour.goesOn();
 });
 
 /** The bytes with three of them changed. */
@@ -162,7 +153,7 @@ test.each<[what: string, path: string, protocol: string, status: number]>([
     rawRequest(`GET ${path}`, { ...headers, 'sec-websocket-version': '13' }),
   );
   expect(answer.status, answer.text).toBe(status);
-  await neighbourGoesOn();
+  await neighbour.goesOn();
 });
 
 test('garbage on a WebSocket: bytes that are no frames end the connection', async () => {
@@ -175,7 +166,7 @@ test('garbage on a WebSocket: bytes that are no frames end the connection', asyn
   });
   const answer = await sendRaw(node.url, Buffer.concat([handshake, Buffer.alloc(1000, 0xff)]));
   expect(answer.status, answer.text).toBe(101);
-  await neighbourGoesOn();
+  await neighbour.goesOn();
 });
 
 test.each([
@@ -189,5 +180,5 @@ test.each([
     expect(text).toContain('"error"');
     expect(text).not.toMatch(/\bat .*\.js/);
   }
-  await neighbourGoesOn();
+  await neighbour.goesOn();
 });

@@ -1,6 +1,7 @@
 // Somebody who uses a node as it is meant to be used, over REST and over a binary connection, all the time.
 import type { BinaryRouter } from '@mendlog/node';
 import { Connection } from '@mendlog/transport/connection';
+import { eventually } from './eventually.js';
 
 const TIMEOUT_MS = 15_000;
 
@@ -25,8 +26,14 @@ export class Neighbour {
     this.#work = this.#run();
   }
 
-  get calls(): number {
-    return this.#calls;
+  /** Resolves when it has made another call since. */
+  async goesOn(): Promise<void> {
+    const before = this.#calls;
+    await eventually(
+      { for: 'another call of the neighbour' },
+      () => this.#calls,
+      (calls) => calls > before,
+    );
   }
 
   /** Stops, and returns what went wrong in all that time: nothing, one hopes. */

@@ -52,12 +52,12 @@ export interface AntiEntropyOptions {
 
 const EMPTY_SIDE: SideSummary = { root: new Uint8Array(ROW_BYTES), trimmedTo: 0 };
 const FINISHED_JOBS_KEPT_MAX = 1000;
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
-
 const UNRECORDED_PAUSE_MS = 5000;
 const PENDING_JOBS_MAX = 10_000;
 const VISITS_MAX = 3;
 const TICK_MS = 500;
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 export class AntiEntropy {
   readonly #options: AntiEntropyOptions;
@@ -111,7 +111,7 @@ export class AntiEntropy {
   /** Queues a job at the node that leads the partition, and returns the job's id. */
   async queueAtLeader(partition: string, reason: JobReason, options: JobOptions = {}): Promise<string> {
     const { peers, placement } = this.#options;
-    const leader = placement.primaries(partition).find((nodeId) => peers.isAlive(nodeId));
+    const leader = peers.firstAlive(placement.primaries(partition));
     if (leader === undefined || leader === peers.self) return await this.queue(partition, reason, options);
     // The leader queues it whatever it thinks who leads: two views must not pass a job to and fro.
     const { repair } = peers.connectionTo(leader).call.peer;
@@ -135,8 +135,7 @@ export class AntiEntropy {
     }
     const ids: string[] = [];
     for (const partition of this.#ownPartitions()) {
-      const others = this.#options.placement.primaries(partition).filter((nodeId) => nodeId !== peers.self);
-      if (nodes === undefined || others.some((nodeId) => nodes.includes(nodeId)))
+      if (nodes === undefined || this.#othersOf(partition).some((nodeId) => nodes.includes(nodeId)))
         ids.push(await this.queue(partition, 'manual', { nodes, priority }));
     }
     return ids;
@@ -146,26 +145,23 @@ export class AntiEntropy {
   async queue(partition: string, reason: JobReason, options: JobOptions = {}): Promise<string> {
     const waiting = [...this.#jobs.values()].filter(({ status }) => status === 'PENDING');
     const self = this.#options.peers.self;
-    const others = this.#options.placement.primaries(partition).filter((nodeId) => nodeId !== self);
-    const chosen = others.filter((nodeId) => options.nodes?.includes(nodeId) ?? true);
+    const chosen = this.#othersOf(partition).filter((nodeId) => options.nodes?.includes(nodeId) ?? true);
     if (chosen.length === 0 && options.nodes !== undefined) {
       throw new MendlogError(
         'BAD_REQUEST',
         `${options.nodes.join(', ')}: name a replica of ${partition} beside ${self}, which compares them`,
       );
     }
+    const alike = waiting.filter((job) => job.partition === partition && job.reason === reason);
     // One that waits already does as well, unless it would do less, or later.
-    const same = waiting.find(
-      (job) =>
-        job.partition === partition &&
-        job.reason === reason &&
-        job.priority >= (options.priority ?? 0) &&
-        chosen.every((nodeId) => job.left.includes(nodeId)),
+    const same = alike.find(
+      ({ left, priority }) =>
+        priority >= (options.priority ?? 0) && chosen.every((nodeId) => left.includes(nodeId)),
     );
     if (same !== undefined) return same.id;
     // What nobody asked for by its id is one job a partition and reason: it may wait for a dead node for
     // days, and is to compare with the others again meanwhile.
-    const narrower = waiting.find((job) => job.partition === partition && job.reason === reason);
+    const [narrower] = alike;
     if (narrower !== undefined && reason !== 'manual') {
       const left = [...new Set([...narrower.left, ...chosen])];
       await this.#save({ ...narrower, left, priority: Math.max(narrower.priority, options.priority ?? 0) });
@@ -204,9 +200,10 @@ export class AntiEntropy {
       partition === undefined ? store.partitions().map((summary) => summary.partition) : [partition];
     const pairs: Preview['pairs'] = [];
     for (const name of partitions) {
-      for (const peerId of placement.primaries(name)) {
-        const isPlacedHere = placement.primaries(name).includes(peers.self);
-        if (!isPlacedHere || peerId === peers.self || !peers.isAlive(peerId)) continue;
+      // A watermark is kept of partitions that are not placed here.
+      if (!placement.primaries(name).includes(peers.self)) continue;
+      for (const peerId of this.#othersOf(name)) {
+        if (!peers.isAlive(peerId)) continue;
         const report = await this.#session(name, peerId, true);
         pairs.push({
           partitionId: name,
@@ -230,7 +227,13 @@ export class AntiEntropy {
   /** The first live primary runs a partition's jobs. */
   #leads(partition: string): boolean {
     const { peers, placement } = this.#options;
-    return placement.primaries(partition).find((nodeId) => peers.isAlive(nodeId)) === peers.self;
+    return peers.firstAlive(placement.primaries(partition)) === peers.self;
+  }
+
+  /** The replicas that this node compares a partition with. */
+  #othersOf(partition: string): string[] {
+    const { peers, placement } = this.#options;
+    return placement.primaries(partition).filter((nodeId) => nodeId !== peers.self);
   }
 
   #ownPartitions(): string[] {

@@ -61,10 +61,7 @@ export class Catalog {
 
   /** Trims what the entries say is dropped: a stop may have come between an entry and its trim. */
   async applyFloors(): Promise<void> {
-    const behind = [...this.#entries.values()].filter(
-      ({ floor, partition }) => floor > (this.#store.summary(partition)?.trimmedTo ?? 0),
-    );
-    for (const { floor, partition } of behind) await this.#store.trim(partition, floor);
+    await this.#trimTo(this.#entries.values());
   }
 
   /** Entries in order of name, after one. */
@@ -107,9 +104,13 @@ export class Catalog {
       );
     }
     if (changed.length > 0) await this.#store.putCatalogEntries(changed);
-    for (const { partition, floor } of merged) if (floor > 0) await this.#store.trim(partition, floor);
+    await this.#trimTo(merged);
     for (const entry of changed) this.#remember(entry);
     return merged;
+  }
+
+  async #trimTo(entries: Iterable<CatalogEntry>): Promise<void> {
+    for (const { partition, floor } of entries) if (floor > 0) await this.#store.trim(partition, floor);
   }
 
   #remember(entry: CatalogEntry): void {

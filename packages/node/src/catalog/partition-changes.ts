@@ -3,10 +3,10 @@
  * out, one after another for each partition; any other node forwards to it.
  *
  * Catalog entries go to every live node, and must be flushed on a majority of all nodes; one that begins
- * or ends a partition also on a majority of its primaries. A trim goes to every live primary and must be flushed on a majority of them:
- * every quorum then knows the watermark, and each later version is above it. To drop is an entry whose
- * floor is the head: the next write begins the partition anew, above the counters that were used, on
- * whichever replicas it then has.
+ * or ends a partition also on a majority of its primaries. A trim goes to every live primary and must be
+ * flushed on a majority of them: every quorum then knows the watermark, and each later version is above
+ * it. To drop is an entry whose floor is the head: the next write begins the partition anew, above the
+ * counters that were used, on whichever replicas it then has.
  */
 import {
   type CatalogEntry,
@@ -15,7 +15,6 @@ import {
   MendlogError,
   majorityOf,
   type PartitionOptions,
-  type Retention,
   type Store,
 } from '@mendlog/core';
 import type { PartitionChange, PartitionDetails } from '../api/service.js';
@@ -23,6 +22,7 @@ import type { ReadCoordinator } from '../coordinator/read-coordinator.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Catalog } from './catalog.js';
+import { partitionTotals } from './partition-totals.js';
 
 export interface PartitionChangesOptions {
   readonly store: Store;
@@ -222,21 +222,9 @@ export class PartitionChanges {
   }
 
   #details(partition: string): PartitionDetails {
-    const { catalog, placement, store } = this.#options;
-    const { consistency, retention } = catalog.optionsOf(partition);
-    const { bytes = 0, head = 0, records = 0, trimmedTo = 0 } = store.summary(partition) ?? {};
-    const primaries = [...placement.primaries(partition)];
-    return {
-      partitionId: partition,
-      records,
-      bytes,
-      head,
-      trimmedTo,
-      primaries,
-      replicationFactor: primaries.length,
-      consistency,
-      retention: settledRetention(retention),
-    };
+    const { consistency, retention } = this.#options.catalog.optionsOf(partition);
+    const totals = partitionTotals(this.#options, partition);
+    return { ...totals, replicationFactor: totals.primaries.length, consistency, retention };
   }
 
   /** Which of the nodes did it; those that are not alive are not asked. */
@@ -272,9 +260,4 @@ export class PartitionChanges {
       },
     );
   }
-}
-
-function settledRetention(retention: Retention | undefined): Retention | undefined {
-  if (retention === undefined) return undefined;
-  return Object.fromEntries(Object.entries(retention).filter(([, limit]) => limit !== undefined));
 }

@@ -55,7 +55,7 @@ export class RetentionKeeper {
   async #turn(): Promise<void> {
     const { catalog, log, peers, placement } = this.#options;
     for (const { partition, options } of catalog.existing()) {
-      const leader = placement.primaries(partition).find((nodeId) => peers.isAlive(nodeId));
+      const leader = peers.firstAlive(placement.primaries(partition));
       if (options.retention === undefined || leader !== peers.self) continue;
       try {
         for (let page = 0; page < PAGES_PER_TURN && !this.#closed; page++) {

@@ -13,6 +13,7 @@ import {
   MERKLE_DEPTH_MAX,
 } from '@mendlog/core';
 import { z } from 'zod';
+import { NODE_DEFAULTS } from './node-defaults.js';
 import { parseListen } from './parse-listen.js';
 
 /** How a setting is written as text, in an environment variable. */
@@ -77,20 +78,32 @@ export const Settings = z.strictObject({
       meaning: 'the nodes of the cluster (`serve`, `gateway`)',
     }),
   secretFile: text('a file', 'file with the cluster secret; else `MENDLOG_CLUSTER_SECRET` holds it'),
-  'replication.factor': integer([1, 100], 3, 'replicas of a partition'),
-  'consistency.default': oneOf(CONSISTENCY_LEVELS, 'QUORUM', 'level of calls that name none'),
+  'replication.factor': integer([1, 100], NODE_DEFAULTS.replicationFactor, 'replicas of a partition'),
+  'consistency.default': oneOf(
+    CONSISTENCY_LEVELS,
+    NODE_DEFAULTS.consistency,
+    'level of calls that name none',
+  ),
   'readRepair.mode': oneOf(
     ['blocking', 'async', 'off'],
-    'blocking',
+    NODE_DEFAULTS.readRepair,
     'repair before the answer, after it, or not',
   ),
-  'readRepair.chance': z.number().min(0).max(1).default(0).register(facts, {
+  'readRepair.chance': z.number().min(0).max(1).default(NODE_DEFAULTS.readRepairChance).register(facts, {
     form: 'number',
     expected: 'a number from 0 to 1',
     meaning: 'share of reads after which replicas beyond the level are checked too',
   }),
-  'timeouts.writeMs': integer([1, TIMER_MS_MAX], 2000, 'how long a write waits for acknowledgements'),
-  'timeouts.readMs': integer([1, TIMER_MS_MAX], 2000, 'how long a read waits for answers'),
+  'timeouts.writeMs': integer(
+    [1, TIMER_MS_MAX],
+    NODE_DEFAULTS.writeTimeoutMs,
+    'how long a write waits for acknowledgements',
+  ),
+  'timeouts.readMs': integer(
+    [1, TIMER_MS_MAX],
+    NODE_DEFAULTS.readTimeoutMs,
+    'how long a read waits for answers',
+  ),
   'merkle.depth': integer(
     [0, MERKLE_DEPTH_MAX],
     MERKLE_DEFAULT.depth,
@@ -129,12 +142,12 @@ export const Settings = z.strictObject({
   ),
   'reconciliation.intervalMs': integer(
     [0, TIMER_MS_MAX],
-    60_000,
+    NODE_DEFAULTS.reconciliationIntervalMs,
     'time between scheduled comparisons of all partitions; 0: none are scheduled',
   ),
   'retention.intervalMs': integer(
     [1, TIMER_MS_MAX],
-    10_000,
+    NODE_DEFAULTS.retentionIntervalMs,
     'time between looks for records that retention no longer keeps',
   ),
   'ports.base': integer(

@@ -79,24 +79,18 @@ export class ReadCoordinator {
     const needed = answersNeeded(consistency, primaries.length);
     const { metrics, readRepair, readRepairChance } = this.#options;
     const startedMs = performance.now();
-    const failed = new Set<string>();
     const counted = { consistency, ranges: ranges.length };
-    for (;;) {
-      try {
-        const replicas = this.#choose(primaries, needed, failed);
-        const outcomes = await this.#readFrom(replicas, partition, ranges, readRepair);
-        metrics.readRanges('answered', counted, (performance.now() - startedMs) / 1000);
-        if (Math.random() < readRepairChance) this.#repairAll(primaries, partition, ranges);
-        return outcomes;
-      } catch (error) {
-        // Each turn of the loop excludes one more replica, so it ends.
-        if (error instanceof ReplicaFailed) {
-          failed.add(error.nodeId);
-          continue;
-        }
-        metrics.readRanges('failed', counted, 0);
-        throw error;
-      }
+    try {
+      const outcomes = await this.#withReplicas(
+        (failed) => this.#choose(primaries, needed, failed),
+        (replicas) => this.#readFrom(replicas, partition, ranges, readRepair),
+      );
+      metrics.readRanges('answered', counted, (performance.now() - startedMs) / 1000);
+      if (Math.random() < readRepairChance) this.#repairAll(primaries, partition, ranges);
+      return outcomes;
+    } catch (error) {
+      metrics.readRanges('failed', counted, 0);
+      throw error;
     }
   }
 
@@ -106,19 +100,36 @@ export class ReadCoordinator {
    */
   async isKnown(partition: string): Promise<boolean> {
     const primaries = this.#options.placement.primaries(partition);
-    const needed = answersNeeded('QUORUM', primaries.length);
+    const quorum = answersNeeded('QUORUM', primaries.length);
+    const [answer] = await this.#withReplicas(
+      (failed) => {
+        const usable = this.#usable(primaries, failed);
+        return this.#choose(primaries, Math.max(quorum, usable.length), failed);
+      },
+      (replicas) => this.#answersOf(replicas, partition, [ANY_RECORD]),
+    );
+    return answer?.isKnown ?? false;
+  }
+
+  /** Asks anew without a replica that failed. Each turn excludes one more, so it ends: `choose` throws. */
+  async #withReplicas<Answer>(
+    choose: (failed: ReadonlySet<string>) => readonly string[],
+    ask: (replicas: readonly string[]) => Promise<Answer>,
+  ): Promise<Answer> {
     const failed = new Set<string>();
     for (;;) {
-      const alive = primaries.filter((nodeId) => this.#options.peers.isAlive(nodeId) && !failed.has(nodeId));
-      const replicas = this.#choose(primaries, Math.max(needed, alive.length), failed);
+      const replicas = choose(failed);
       try {
-        const [answer] = await this.#answersOf(replicas, partition, [ANY_RECORD]);
-        return answer?.isKnown ?? false;
+        return await ask(replicas);
       } catch (error) {
         if (!(error instanceof ReplicaFailed)) throw error;
         failed.add(error.nodeId);
       }
     }
+  }
+
+  #usable(primaries: readonly string[], failed: ReadonlySet<string>): string[] {
+    return primaries.filter((nodeId) => this.#options.peers.isAlive(nodeId) && !failed.has(nodeId));
   }
 
   /** Compares all live replicas behind the answer, and repairs what differs. */
@@ -137,7 +148,7 @@ export class ReadCoordinator {
   /** This node first, since its records are at hand, then the others in order of preference. */
   #choose(primaries: readonly string[], needed: number, failed: ReadonlySet<string>): string[] {
     const { peers } = this.#options;
-    const usable = primaries.filter((nodeId) => peers.isAlive(nodeId) && !failed.has(nodeId));
+    const usable = this.#usable(primaries, failed);
     if (usable.length >= needed) {
       usable.sort((a, b) => Number(b === peers.self) - Number(a === peers.self));
       return usable.slice(0, needed);

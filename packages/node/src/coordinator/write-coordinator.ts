@@ -339,6 +339,7 @@ export class WriteCoordinator {
 
     // A trim that came in between: some of its records are not stored there, and no hint may bring them.
     const reportStored = (nodeId: string, sent: readonly VersionedWrite[], trimmed: Trimmed) => {
+      if (trimmed.length === 0) return report(nodeId, sent);
       const failure = new MendlogError('WRITE_TIMEOUT', 'the partition was trimmed meanwhile');
       for (const write of sent) {
         const isTrimmed = trimmed.some(({ partition }) => partition === write.values.partition);

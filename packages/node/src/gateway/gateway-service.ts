@@ -23,7 +23,7 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
   const coordinatorOf = (partition: string): string => {
     // Any node will do, since each knows the partition's own replicas; one of the usual ones saves a hop.
     const primaries = placement.primaries(partition);
-    const coordinator = [...primaries, ...peers.nodeIds].find((nodeId) => peers.isAlive(nodeId));
+    const coordinator = peers.firstAlive([...primaries, ...peers.nodeIds]);
     if (coordinator !== undefined) return coordinator;
     throw new MendlogError('UNAVAILABLE', 'no node can be reached', { details: { missing: peers.nodeIds } });
   };

@@ -2,6 +2,7 @@
 import { loadKernel } from '@mendlog/merkle';
 import { createApiServer, type HttpTimeouts } from '../api/server.js';
 import { clusterSecret, peerToken } from '../cluster-secret.js';
+import { NODE_DEFAULTS } from '../config/node-defaults.js';
 import { parseListen } from '../config/parse-listen.js';
 import { type Log, silentLog } from '../log.js';
 import { Peers } from '../membership/peers.js';
@@ -36,7 +37,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const token = peerToken(loadKernel(), secret);
   const log = options.log ?? silentLog;
   const nodes = new Map(Object.entries(options.nodes));
-  const placement = new Placement([...nodes.keys()].sort(), options.replicationFactor ?? 3);
+  const placement = new Placement(
+    [...nodes.keys()].sort(),
+    options.replicationFactor ?? NODE_DEFAULTS.replicationFactor,
+  );
   const peers = new Peers({ self: NO_NODE, nodes, token, log });
   const server = createApiServer({
     service: createGatewayService(peers, placement),

@@ -75,6 +75,11 @@ export class Peers {
     return nodeId === this.self || (this.#peers.get(nodeId)?.alive ?? false);
   }
 
+  /** Of the primaries of a partition the first live one coordinates and leads it. */
+  firstAlive(nodeIds: readonly string[]): string | undefined {
+    return nodeIds.find((nodeId) => this.isAlive(nodeId));
+  }
+
   /** The connection to a live peer. Throws UNREACHABLE for any other. */
   connectionTo(nodeId: string): PeerConnection {
     const peer = this.#peers.get(nodeId);

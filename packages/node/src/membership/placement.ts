@@ -28,7 +28,7 @@ export class Placement {
     const remembered = this.#remembered.get(partition);
     if (remembered?.length === replicas) return remembered;
     if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
-    const { primaries } = preferenceList(partition, this.#nodeIds, replicas);
+    const primaries = this.primariesWith(partition, replicas);
     this.#remembered.set(partition, primaries);
     return primaries;
   }

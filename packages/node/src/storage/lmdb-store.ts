@@ -10,7 +10,6 @@
  * reach, which ends the process: it is off. And an exception inside `transaction` still commits what
  * came before it: `childTransaction` rolls back.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ApplyResult,
@@ -56,6 +55,7 @@ import {
   rowKey,
   tagOf,
 } from './keys.js';
+import { dataDirError, makeDataDir } from './make-data-dir.js';
 import { ensureMeta } from './meta.js';
 import { storeError } from './store-error.js';
 
@@ -109,18 +109,22 @@ export class LmdbStore implements Store {
   readonly #tagKeys = new Map<string, Uint8Array>();
   #nextHint = 1;
   #nextPartitionId = 1;
-  /** Under way while trimmed records are being removed. */
+  /** Partitions that have trimmed records still. */
+  readonly #uncleaned = new Set<string>();
+  /** Under way while those are being removed. */
   #cleaning: Promise<void> | undefined;
   #closed = false;
 
   static open(options: LmdbStoreOptions): LmdbStore {
-    mkdirSync(options.dataDir, { recursive: true });
-    const lock = lockDataDir(options.dataDir);
+    const { dataDir } = options;
+    makeDataDir(dataDir);
+    let lock: DataDirLock | undefined;
     try {
+      lock = lockDataDir(dataDir);
       return new LmdbStore(options, lock);
-    } catch (error) {
-      lock.release();
-      throw error;
+    } catch (cause) {
+      lock?.release();
+      throw dataDirError(dataDir, cause);
     }
   }
 
@@ -146,10 +150,9 @@ export class LmdbStore implements Store {
     for (const { key, value } of this.#partitions.getRange()) {
       this.#known.set(key, value);
       this.#nextPartitionId = Math.max(this.#nextPartitionId, value.id + 1);
+      if (value.cleanedTo < value.trimmedTo) this.#uncleaned.add(key);
     }
-    this.#cleaning = this.#cleanAll().finally(() => {
-      this.#cleaning = undefined;
-    });
+    this.#clean();
     for (const { key } of this.#hints.getRange()) this.#nextHint = Math.max(this.#nextHint, key[1] + 1);
   }
 
@@ -176,7 +179,7 @@ export class LmdbStore implements Store {
   }
 
   async trim(partition: string, counter: number): Promise<void> {
-    this.#checkJump(partition, counter);
+    checkJump(this.head(partition), counter);
     if ((this.#known.get(partition)?.trimmedTo ?? 0) < counter) {
       await this.#cleanAfter(partition, (before) => ({
         ...before,
@@ -185,9 +188,7 @@ export class LmdbStore implements Store {
       }));
     }
     // Also where nothing rose: an earlier removal may have met a full disk.
-    this.#cleaning ??= this.#cleanAll().finally(() => {
-      this.#cleaning = undefined;
-    });
+    this.#clean();
   }
 
   async cleaned(): Promise<void> {
@@ -350,22 +351,17 @@ export class LmdbStore implements Store {
     const { partition, bytes, ends } = group;
     const tags = new Uint8Array(ends.length * TAG_BYTES);
     this.#kernel.tags(this.#tagKey(partition), bytes, ends, tags);
+    const head = this.head(partition);
     const versions: Version[] = [];
     const values: Buffer[] = [];
     for (let i = 0; i < ends.length; i++) {
       const frame = itemAt(group, i);
       const version = frameVersion(frame);
-      this.#checkJump(partition, version.counter);
+      checkJump(head, version.counter);
       versions.push(version);
       values.push(Buffer.concat([tags.subarray(i * TAG_BYTES, (i + 1) * TAG_BYTES), frame]));
     }
     return { partition, versions, values };
-  }
-
-  #checkJump(partition: string, counter: number): void {
-    const head = this.head(partition);
-    if (counter > head + LIMITS.counterJumpMax)
-      throw new MendlogError('CLOCK_JUMP', `counter ${counter} is too far ahead of ${head}`);
   }
 
   /** Inside the transaction. How many records are new, and the watermark where some lie below it. */
@@ -411,26 +407,27 @@ export class LmdbStore implements Store {
     return { added, refusedTo };
   }
 
+  #clean(): void {
+    if (this.#uncleaned.size === 0) return;
+    this.#cleaning ??= this.#cleanAll().finally(() => {
+      this.#cleaning = undefined;
+    });
+  }
+
   /** One step after another, until nothing is left; what fails is tried again with the next trim. */
   async #cleanAll(): Promise<void> {
     try {
-      for (let partition = this.#uncleaned(); partition !== undefined; partition = this.#uncleaned()) {
-        while (!(await this.#cleanAfter(partition, (before) => before)));
+      // Those that join meanwhile have their turn too.
+      for (const partition of this.#uncleaned) {
+        while (this.#uncleaned.has(partition)) await this.#cleanAfter(partition, (before) => before);
       }
     } catch {
       // The disk is full, or the store is closed: what was trimmed stays out of sight all the same.
     }
   }
 
-  /** A partition that has trimmed records still: it may have got them while others were cleaned. */
-  #uncleaned(): string | undefined {
-    for (const [partition, { cleanedTo, trimmedTo }] of this.#known)
-      if (cleanedTo < trimmedTo) return partition;
-    return undefined;
-  }
-
-  /** Changes a partition and removes some of its trimmed records, in one transaction. Whether none is left. */
-  async #cleanAfter(partition: string, change: (before: PartitionState) => PartitionState): Promise<boolean> {
+  /** Changes a partition and removes some of its trimmed records, in one transaction. */
+  async #cleanAfter(partition: string, change: (before: PartitionState) => PartitionState): Promise<void> {
     const state = await this.#transaction(() => {
       const before = this.#partitions.get(partition) ?? this.#newPartition();
       const after = this.#cleanStep(change(before));
@@ -438,7 +435,8 @@ export class LmdbStore implements Store {
       return after;
     });
     this.#known.set(partition, state);
-    return state.cleanedTo >= state.trimmedTo;
+    if (state.cleanedTo < state.trimmedTo) this.#uncleaned.add(partition);
+    else this.#uncleaned.delete(partition);
   }
 
   /** Inside the transaction: removes the oldest trimmed records, so many at most. */
@@ -532,6 +530,11 @@ class TagChanges {
   tags(): Uint8Array {
     return Buffer.concat(this.#tags);
   }
+}
+
+function checkJump(head: number, counter: number): void {
+  if (counter > head + LIMITS.counterJumpMax)
+    throw new MendlogError('CLOCK_JUMP', `counter ${counter} is too far ahead of ${head}`);
 }
 
 function hintValue(hint: HintBatch): HintValue {

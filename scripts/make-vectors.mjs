@@ -427,7 +427,7 @@ const SYMBOLS_MAX = 2 ** 20;
 const COUNTER_MAX = 2 ** 53 - 1;
 const cell = (counters, tags, checks, count) => {
   const bytes = Buffer.alloc(24);
-  bytes.writeBigUInt64LE(BigInt.asUintN(56, BigInt(counters)), 0);
+  bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(counters) << 8n), 0);
   bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(tags)), 8);
   bytes.writeInt32LE(count, 16);
   bytes.writeUInt32LE(checks >>> 0, 20);

@@ -20,8 +20,8 @@ const here = recordsOf(all);
 for (const { name, lacks } of differences(records)) {
   const there = recordsOf(all.filter((counter) => !lacks(counter)));
   const results: [string, Reconciliation][] = [
-    [`sketch, M=1024 (${kernel.kind})`, reconcileWithSketch(kernel, { here, there, maintained: 1024 })],
     [`sketch, M=2048 (${kernel.kind})`, reconcileWithSketch(kernel, { here, there, maintained: 2048 })],
+    [`sketch, M=1024 (${kernel.kind})`, reconcileWithSketch(kernel, { here, there, maintained: 1024 })],
     [`rows (${kernel.kind})`, reconcileWithRows(kernel, here, there)],
     ['@peerbit/riblt 1.2.0', await reconcileWithPeerbit(here, there)],
     ['okra-memory 0.4.7', await reconcileWithOkra(here, there)],

@@ -11,6 +11,7 @@ use mendlog_merkle_bench::{mixed, records};
 
 const SYMBOLS: usize = 1024;
 const ITEMS: u64 = 1024;
+const NEW_ITEMS: u64 = 65_536;
 /// The cells that an item is in, of 1,024, rounded.
 const CELLS_PER_ITEM: usize = 13;
 
@@ -27,29 +28,32 @@ fn hash_tags(c: &mut Criterion) {
     group.finish();
 }
 
+/// The processor learns where the items of a repeated batch end, and cannot where they are new: both are shown.
 fn insert(c: &mut Criterion) {
     let mut group = c.benchmark_group("sketch insert");
-    let (counters, tags) = records(0..ITEMS);
-    let mut cells = vec![0; SYMBOLS * CELL_BYTES];
-    group.throughput(Throughput::Elements(ITEMS));
-    group.bench_function("add_to_sketch", |b| {
-        b.iter(|| add_to_sketch(&mut cells, 0, &counters, &tags, Sign::Add).unwrap());
-    });
-    // As many cells of four lanes, at places that are known beforehand.
-    let places: Vec<[u16; CELLS_PER_ITEM]> =
-        (0..ITEMS).map(|i| std::array::from_fn(|j| (mixed(i * 64 + j as u64) % 1024) as u16)).collect();
-    let mut table = vec![[0u64; 4]; SYMBOLS];
-    group.bench_function("plain update of 13 cells of 4 lanes", |b| {
-        b.iter(|| {
-            for (item, places) in (0u64..).zip(&places) {
-                for &place in places {
-                    let cell = &mut table[usize::from(place)];
-                    *cell = std::array::from_fn(|lane| cell[lane].wrapping_add(item + lane as u64));
-                }
-            }
-            black_box(&mut table);
+    for items in [ITEMS, NEW_ITEMS] {
+        let (counters, tags) = records(0..items);
+        let mut cells = vec![0; SYMBOLS * CELL_BYTES];
+        group.throughput(Throughput::Elements(items));
+        group.bench_function(format!("add_to_sketch, {items} items"), |b| {
+            b.iter(|| add_to_sketch(&mut cells, 0, &counters, &tags, Sign::Add).unwrap());
         });
-    });
+        // As many cells of four lanes, at places that are known beforehand.
+        let places: Vec<[u16; CELLS_PER_ITEM]> =
+            (0..items).map(|i| std::array::from_fn(|j| (mixed(i * 64 + j as u64) % 1024) as u16)).collect();
+        let mut table = vec![[0u64; 4]; SYMBOLS];
+        group.bench_function(format!("plain update of 13 cells of 4 lanes, {items} items"), |b| {
+            b.iter(|| {
+                for (item, places) in (0u64..).zip(&places) {
+                    for &place in places {
+                        let cell = &mut table[usize::from(place)];
+                        *cell = std::array::from_fn(|lane| cell[lane].wrapping_add(item + lane as u64));
+                    }
+                }
+                black_box(&mut table);
+            });
+        });
+    }
     group.finish();
 }
 

@@ -4,19 +4,18 @@
 //! Index 0 is always among them, and index i with probability 1 / (1 + i / 2),
 //! as in Yang et al., "Practical Rateless Set Reconciliation" (SIGCOMM 2024).
 //! There a gap is (i + 1.5) * (1 / sqrt(u) - 1) for a uniform u, in floating
-//! point. Here the factor comes from a table with linear interpolation, in
-//! integers, so that it is the same on every machine and costs a fraction:
+//! point. Here the factor is one of 4,096 from a table, in integers, so that it is
+//! the same on every machine and costs a fraction; as many symbols are needed
+//! (docs/merkle.md):
 //!
 //! ```text
 //! state = state * MULTIPLIER                       (64 bits, wrapping)
-//! k     = the 12 high bits of state, f = the 20 bits below them
-//! x     = T[k] - ((T[k] - T[k + 1]) * f >> 20)     (24 bits of fraction)
+//! x     = T[the 12 high bits of state]             (24 bits of fraction)
 //! index = index + ((2 * index + 3) * x >> 25) + 1
 //! ```
 
 const TABLE_BITS: u32 = 12;
 const TABLE_SIZE: usize = 1 << TABLE_BITS;
-const FRACTION_BITS: u32 = 20;
 const FACTOR_BITS: u32 = 24;
 
 /// A multiplier with good spectral figures for congruential generators modulo
@@ -26,18 +25,15 @@ const MULTIPLIER: u64 = 0xda94_2042_e4dd_58b5;
 const MIX: u64 = 0xd6e8_feb8_6659_fd93;
 const COUNTER_MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// T[k] = floor(2^24 * (1 / sqrt(k / 4096) - 1)). T[0] stands for k = 1/4, so that
-/// no gap is longer than 127 times the index.
-static FACTORS: [u32; TABLE_SIZE + 1] = factors();
+/// T[k] = floor(2^24 * (1 / sqrt((k + 1/2) / 4096) - 1)): from 89.5 down.
+static FACTORS: [u32; TABLE_SIZE] = factors();
 
-const fn factors() -> [u32; TABLE_SIZE + 1] {
-    const SQUARE_BITS: u32 = 2 * FACTOR_BITS + TABLE_BITS;
-    let mut table = [0; TABLE_SIZE + 1];
+const fn factors() -> [u32; TABLE_SIZE] {
+    const SQUARE_BITS: u32 = 2 * FACTOR_BITS + TABLE_BITS + 1;
+    let mut table = [0; TABLE_SIZE];
     let mut k = 0;
-    while k <= TABLE_SIZE {
-        let square = if k == 0 { 1u64 << (SQUARE_BITS + 2) } else { (1u64 << SQUARE_BITS) / k as u64 };
-        // At most 2^31 - 2^24.
-        table[k] = (square.isqrt() - (1 << FACTOR_BITS)) as u32;
+    while k < TABLE_SIZE {
+        table[k] = (((1u64 << SQUARE_BITS) / (2 * k as u64 + 1)).isqrt() - (1 << FACTOR_BITS)) as u32;
         k += 1;
     }
     table
@@ -68,6 +64,7 @@ impl Mapping {
         Self { state: hash | 1, index: 0 }
     }
 
+    #[inline(always)]
     pub fn index(&self) -> usize {
         self.index as usize
     }
@@ -80,12 +77,10 @@ impl Mapping {
     }
 
     /// Goes to the next index. Below [`crate::SKETCH_SYMBOLS_MAX`] nothing overflows.
+    #[inline(always)]
     pub fn advance(&mut self) {
         self.state = self.state.wrapping_mul(MULTIPLIER);
-        let k = (self.state >> (64 - TABLE_BITS)) as usize;
-        let fraction = (self.state >> (64 - TABLE_BITS - FRACTION_BITS)) & ((1 << FRACTION_BITS) - 1);
-        let (above, below) = (u64::from(FACTORS[k]), u64::from(FACTORS[k + 1]));
-        let factor = above - (((above - below) * fraction) >> FRACTION_BITS);
+        let factor = u64::from(FACTORS[(self.state >> (64 - TABLE_BITS)) as usize]);
         self.index += (((2 * self.index + 3) * factor) >> (FACTOR_BITS + 1)) + 1;
     }
 }
@@ -95,11 +90,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_descends_from_127_to_0() {
-        assert_eq!(FACTORS[0], 127 << FACTOR_BITS);
-        assert_eq!(FACTORS[1], 63 << FACTOR_BITS);
-        assert_eq!(FACTORS[1024], 1 << FACTOR_BITS);
-        assert_eq!(FACTORS[4096], 0);
+    fn the_table_descends_from_89_to_almost_0() {
+        assert_eq!(FACTORS[0] >> FACTOR_BITS, 89);
+        assert!(FACTORS[1023] > 1 << FACTOR_BITS && FACTORS[1024] < 1 << FACTOR_BITS);
+        assert_eq!(FACTORS[4095], 1024);
         assert!(FACTORS.is_sorted_by(|above, below| above > below));
     }
 

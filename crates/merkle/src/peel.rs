@@ -151,7 +151,7 @@ fn sole_item(cell: &Cell) -> Option<u64> {
 /// Counter and tag prefix of a cell of count 1 or -1.
 fn identity(cell: &Cell) -> (u64, u64) {
     let positive = if cell.count() == 1 { *cell } else { cell.negated() };
-    (positive.counters, positive.tags)
+    (positive.counters(), positive.tags)
 }
 
 #[cfg(test)]

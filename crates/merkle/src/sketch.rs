@@ -5,15 +5,17 @@
 //! first 8 bytes of its tag:
 //!
 //! ```text
-//! cell (24 bytes, little-endian): [ counters u64, mod 2^56 | tag prefixes u64 | seals u64 ]
-//! seal of an item:                check << 32 | 1
+//! cell (24 bytes, little-endian): [ counters u64 | tag prefixes u64 | seals u64 ]
+//! an item's:                      [ counter << 8 | tag prefix       | check << 32, 1 ]
 //! ```
 //!
-//! So the low half of the seals is the signed count of the items, and three additions
-//! maintain a cell. All sums wrap. So items come and go in any order, and the difference of two
-//! sketches is the sketch of the items that only one of them holds: `peel` takes
-//! those out again. Sums in place of the usual XOR, because an item that is
-//! inserted twice must show.
+//! So the low half of the seals is the signed count of the items, the sum of counters
+//! wraps at 56 bits (7 bytes of a message), and three additions maintain a cell. All
+//! sums wrap. So items come and go in any order, and the difference of two sketches is
+//! the sketch of the items that only one of them holds: `peel` takes those out again.
+//! Sums in place of the usual XOR, because an item that is inserted twice must show.
+
+use std::array;
 
 use crate::error::{KernelError, check_length};
 use crate::mapping::{Mapping, item_hash};
@@ -29,8 +31,7 @@ pub const SKETCH_SYMBOLS_MAX: usize = 1 << 20;
 /// The largest counter: the largest integer that a JavaScript number holds exactly.
 pub const COUNTER_MAX: u64 = (1 << 53) - 1;
 
-/// Sums of counters are kept modulo 2^56: 7 bytes of a message.
-pub(crate) const COUNTERS_MASK: u64 = (1 << 56) - 1;
+const COUNTER_SHIFT: u32 = 8;
 
 /// A symbol in memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,7 +44,12 @@ pub(crate) struct Cell {
 impl Cell {
     /// The cell of one item.
     pub fn of(counter: u64, tag_prefix: u64, hash: u64) -> Self {
-        Self { counters: counter, tags: tag_prefix, seals: (hash >> 32 << 32) | 1 }
+        Self { counters: counter << COUNTER_SHIFT, tags: tag_prefix, seals: (hash >> 32 << 32) | 1 }
+    }
+
+    /// The sum of the counters of its items, modulo 2^56.
+    pub fn counters(&self) -> u64 {
+        self.counters >> COUNTER_SHIFT
     }
 
     /// How many items it holds; those of the right side of a difference count negative.
@@ -57,7 +63,7 @@ impl Cell {
 
     pub fn plus(self, other: Self) -> Self {
         Self {
-            counters: self.counters.wrapping_add(other.counters) & COUNTERS_MASK,
+            counters: self.counters.wrapping_add(other.counters),
             tags: self.tags.wrapping_add(other.tags),
             seals: self.seals.wrapping_add(other.seals),
         }
@@ -65,16 +71,14 @@ impl Cell {
 
     pub fn negated(self) -> Self {
         Self {
-            counters: self.counters.wrapping_neg() & COUNTERS_MASK,
+            counters: self.counters.wrapping_neg(),
             tags: self.tags.wrapping_neg(),
             seals: self.seals.wrapping_neg(),
         }
     }
 
-    /// The top byte of the counters is ignored.
     pub fn read(bytes: &[u8; CELL_BYTES]) -> Self {
-        let counters = read_u64(bytes, 0) & COUNTERS_MASK;
-        Self { counters, tags: read_u64(bytes, 8), seals: read_u64(bytes, 16) }
+        Self { counters: read_u64(bytes, 0), tags: read_u64(bytes, 8), seals: read_u64(bytes, 16) }
     }
 
     pub fn bytes(&self) -> [u8; CELL_BYTES] {
@@ -83,22 +87,6 @@ impl Cell {
         bytes[8..16].copy_from_slice(&self.tags.to_le_bytes());
         bytes[16..].copy_from_slice(&self.seals.to_le_bytes());
         bytes
-    }
-}
-
-/// An item on its way through its symbols.
-#[derive(Clone, Copy)]
-struct Walk {
-    change: Cell,
-    mapping: Mapping,
-}
-
-impl Walk {
-    fn new(counter: u64, tag_prefix: u64, sign: Sign) -> Self {
-        let hash = item_hash(counter, tag_prefix);
-        let alone = Cell::of(counter, tag_prefix, hash);
-        let change = if sign == Sign::Add { alone } else { alone.negated() };
-        Self { change, mapping: Mapping::new(hash) }
     }
 }
 
@@ -117,29 +105,61 @@ pub fn add_to_sketch(
     if let Some(item) = counters.iter().position(|&counter| !is_counter(counter)) {
         return Err(KernelError::NotACounter { item });
     }
-    // Four items side by side: the steps of one wait for each other, those of several do not.
     let (cells, _) = cells.as_chunks_mut();
-    let items = counters.iter().zip(tags.chunks_exact(TAG_BYTES));
-    let mut walks = items.map(|(&counter, tag)| Walk::new(counter as u64, read_u64(tag, 0), sign));
-    loop {
-        match [walks.next(), walks.next(), walks.next(), walks.next()] {
-            [Some(a), Some(b), Some(c), Some(d)] => add_walks(cells, first, [a, b, c, d]),
-            [None, ..] => return Ok(()),
-            rest => rest.into_iter().flatten().for_each(|walk| add_walks(cells, first, [walk])),
-        }
+    let (tags, _) = tags.as_chunks::<TAG_BYTES>();
+    let walk = |counter: f64, tag| Walk::new(counter as i64 as u64, read_u64(tag, 0), sign);
+    let (counter_groups, counters_left) = counters.as_chunks::<SIDE_BY_SIDE>();
+    let (tag_groups, tags_left) = tags.as_chunks::<SIDE_BY_SIDE>();
+    for (counters, tags) in counter_groups.iter().zip(tag_groups) {
+        let walks: [Walk; SIDE_BY_SIDE] = array::from_fn(|i| walk(counters[i], &tags[i]));
+        add_walks(cells, first, walks);
+    }
+    for (&counter, tag) in counters_left.iter().zip(tags_left) {
+        add_walks(cells, first, [walk(counter, tag)]);
+    }
+    Ok(())
+}
+
+/// The steps of one item wait for each other, those of several do not.
+const SIDE_BY_SIDE: usize = 4;
+
+/// An item on its way through its symbols.
+#[derive(Clone, Copy)]
+struct Walk {
+    change: Cell,
+    mapping: Mapping,
+}
+
+impl Walk {
+    fn new(counter: u64, tag_prefix: u64, sign: Sign) -> Self {
+        let hash = item_hash(counter, tag_prefix);
+        let alone = Cell::of(counter, tag_prefix, hash);
+        let change = if sign == Sign::Add { alone } else { alone.negated() };
+        Self { change, mapping: Mapping::new(hash) }
     }
 }
 
 fn add_walks<const WALKS: usize>(cells: &mut [[u8; CELL_BYTES]], first: usize, mut walks: [Walk; WALKS]) {
-    for walk in &mut walks {
-        walk.mapping.advance_to(first);
+    if first > 0 {
+        step_all(&mut walks, |walk| walk.mapping.index() < first);
     }
+    step_all(&mut walks, |walk| match cells.get_mut(walk.mapping.index() - first) {
+        Some(cell) => {
+            *cell = Cell::read(cell).plus(walk.change).bytes();
+            true
+        }
+        None => false,
+    });
+}
+
+/// Lets every walk take the steps for which `visit` is true, one of each in turn.
+#[inline(always)]
+fn step_all<const WALKS: usize>(walks: &mut [Walk; WALKS], mut visit: impl FnMut(&Walk) -> bool) {
     let mut moved = true;
     while moved {
         moved = false;
-        for walk in &mut walks {
-            if let Some(cell) = cells.get_mut(walk.mapping.index() - first) {
-                *cell = Cell::read(cell).plus(walk.change).bytes();
+        for walk in &mut *walks {
+            if visit(walk) {
                 walk.mapping.advance();
                 moved = true;
             }
@@ -171,7 +191,7 @@ pub(crate) fn check_symbols(buffer: &'static str, first: usize, length: usize) -
 }
 
 fn is_counter(number: f64) -> bool {
-    (0.0..=COUNTER_MAX as f64).contains(&number) && number.fract() == 0.0
+    (0.0..=COUNTER_MAX as f64).contains(&number) && number as i64 as f64 == number
 }
 
 #[cfg(test)]
@@ -220,7 +240,7 @@ mod tests {
         let twice = sketch(8, &[ITEMS[1], ITEMS[1]]);
         let (cells, _) = twice.as_chunks();
         assert_eq!(Cell::read(&cells[0]).count(), 2);
-        assert_eq!(Cell::read(&cells[0]).counters, 2);
+        assert_eq!(Cell::read(&cells[0]).counters(), 2);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub fn encode_symbols(cells: &[u8], first: usize, message_out: &mut [u8]) -> Res
     out.put_varint(symbols as u32);
     let mut before = 0;
     for (index, cell) in (first..).zip(cells.as_chunks().0.iter().map(Cell::read)) {
-        out.put(&cell.counters.to_le_bytes()[..COUNTERS_BYTES]);
+        out.put(&cell.counters().to_le_bytes()[..COUNTERS_BYTES]);
         out.put(&cell.tags.to_le_bytes());
         out.put(&((cell.seals >> 32) as u32).to_le_bytes());
         out.put_varint(zigzag(cell.count().wrapping_sub(expected_count(before, index))));
@@ -94,7 +94,7 @@ fn read_cells(
         let distance = unzigzag(reader.take_varint()?);
         let count = expected_count(before, first + symbol).wrapping_add(distance);
         let mut bytes = [0; CELL_BYTES];
-        bytes[..COUNTERS_BYTES].copy_from_slice(&fixed[..COUNTERS_BYTES]);
+        bytes[8 - COUNTERS_BYTES..8].copy_from_slice(&fixed[..COUNTERS_BYTES]);
         bytes[8..16].copy_from_slice(&fixed[COUNTERS_BYTES..COUNTERS_BYTES + 8]);
         bytes[16..20].copy_from_slice(&count.to_le_bytes());
         bytes[20..].copy_from_slice(&fixed[COUNTERS_BYTES + 8..]);
@@ -183,7 +183,7 @@ mod tests {
         let mut bytes = vec![0; counts.len() * CELL_BYTES];
         for (i, (&count, out)) in counts.iter().zip(bytes.as_chunks_mut().0).enumerate() {
             let seals = (i as u64) << 32 | u64::from(count as u32);
-            *out = Cell { counters: (1 << 56) - 1 - i as u64, tags: u64::MAX, seals }.bytes();
+            *out = Cell { counters: !(i as u64) << 8, tags: u64::MAX, seals }.bytes();
         }
         bytes
     }

@@ -38,7 +38,7 @@ function listed(items: Uint8Array, found: number): string[] {
   const list = Array.from({ length: found }, (_, i) => {
     const at = i * CELL_BYTES;
     const count = view.getInt32(at + 16, true);
-    const counter = BigInt.asUintN(56, BigInt(count) * view.getBigUint64(at, true));
+    const counter = BigInt.asUintN(64, BigInt(count) * view.getBigUint64(at, true)) >> 8n;
     const prefix = BigInt.asUintN(64, BigInt(count) * view.getBigUint64(at + 8, true));
     return `${count} ${counter} ${prefix}`;
   });

@@ -55,7 +55,7 @@ fn put_back(cells: &mut [u8], item: &[u8]) {
     let word = |at: usize| u64::from_le_bytes(item[at..at + 8].try_into().unwrap());
     let here = word(16) as u32 == 1;
     let value = |word: u64| if here { word } else { word.wrapping_neg() };
-    let counter = value(word(0)) & ((1 << 56) - 1);
+    let counter = value(word(0)) >> 8;
     let mut tag = [0; 16];
     tag[..8].copy_from_slice(&value(word(8)).to_le_bytes());
     let sign = if here { Sign::Add } else { Sign::Remove };

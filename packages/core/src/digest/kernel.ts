@@ -25,8 +25,8 @@ export const INDEXED_ROW_BYTES = 8 + ROW_BYTES;
 export const KEY_BYTES = 32;
 
 /**
- * Bytes of a cell, which is one symbol of a sketch: the sums of its items' counters (modulo 2^56), tag
- * prefixes and seals; each u64, little-endian. The low half of the seals is the count (i32).
+ * Bytes of a cell, which is one symbol of a sketch: 256 times the sum of its items' counters, the
+ * sums of their tag prefixes and of their seals; each u64, little-endian, wrapping. The low half of the seals is the count (i32).
  */
 export const CELL_BYTES = 24;
 

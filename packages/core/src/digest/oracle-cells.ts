@@ -1,13 +1,12 @@
-/** The cells of a sketch as the oracle sees them: three bigints, added modulo their widths. */
+/** The cells of a sketch as the oracle sees them: three bigints, added modulo 2^64. */
 import { bytesView } from './oracle-bytes.js';
 import { itemHash } from './oracle-mapping.js';
 
 export interface Cell {
-  /** Modulo 2^56. */
+  /** 256 times the sum of the counters, which thus wraps at 56 bits. */
   readonly counters: bigint;
-  /** Modulo 2^64. */
   readonly tags: bigint;
-  /** Modulo 2^64. An item's seal is its check in the high half, and 1: the low half counts. */
+  /** An item's seal is its check in the high half, and 1: the low half counts. */
   readonly seals: bigint;
 }
 
@@ -15,13 +14,17 @@ export const EMPTY_CELL: Cell = { counters: 0n, tags: 0n, seals: 0n };
 
 /** The cell that holds one item alone. */
 export function cellOf(counter: bigint, tagPrefix: bigint): Cell {
-  return { counters: counter, tags: tagPrefix, seals: ((itemHash(counter, tagPrefix) >> 32n) << 32n) | 1n };
+  return {
+    counters: counter << 8n,
+    tags: tagPrefix,
+    seals: ((itemHash(counter, tagPrefix) >> 32n) << 32n) | 1n,
+  };
 }
 
 /** `left` plus `factor` times `right`. */
 export function addCells(left: Cell, right: Cell, factor: bigint): Cell {
   return {
-    counters: BigInt.asUintN(56, left.counters + factor * right.counters),
+    counters: BigInt.asUintN(64, left.counters + factor * right.counters),
     tags: BigInt.asUintN(64, left.tags + factor * right.tags),
     seals: BigInt.asUintN(64, left.seals + factor * right.seals),
   };
@@ -39,7 +42,7 @@ export function equalCells(left: Cell, right: Cell): boolean {
 export function readCell(bytes: Uint8Array): Cell {
   const view = bytesView(bytes);
   return {
-    counters: BigInt.asUintN(56, view.getBigUint64(0, true)),
+    counters: view.getBigUint64(0, true),
     tags: view.getBigUint64(8, true),
     seals: view.getBigUint64(16, true),
   };

@@ -9,10 +9,10 @@ const MULTIPLIER = 0xda942042e4dd58b5n;
 const MIX = 0xd6e8feb86659fd93n;
 const COUNTER_MIX = 0x9e3779b97f4a7c15n;
 
-/** FACTORS[k] = floor(2^24 * (1 / sqrt(k / 4096) - 1)); the first stands for k = 1/4. */
+/** FACTORS[k] = floor(2^24 * (1 / sqrt((k + 1/2) / 4096) - 1)). */
 const FACTORS: readonly bigint[] = Array.from(
-  { length: 4097 },
-  (_, k) => squareRoot(k === 0 ? 2n ** 62n : 2n ** 60n / BigInt(k)) - 2n ** 24n,
+  { length: 4096 },
+  (_, k) => squareRoot(2n ** 61n / BigInt(2 * k + 1)) - 2n ** 24n,
 );
 
 /** The hash of an item: it seeds the mapping, and its high half is the check. */
@@ -33,11 +33,7 @@ export function indexesOf(hash: bigint, end: number): number[] {
   while (index < end) {
     indexes.push(Number(index));
     state = (state * MULTIPLIER) & MASK_64;
-    const k = Number(state >> 52n);
-    const above = FACTORS[k] ?? 0n;
-    const below = FACTORS[k + 1] ?? 0n;
-    const fraction = (state >> 32n) & 0xfffffn;
-    const factor = above - (((above - below) * fraction) >> 20n);
+    const factor = FACTORS[Number(state >> 52n)] ?? 0n;
     index += (((2n * index + 3n) * factor) >> 25n) + 1n;
   }
   return indexes;

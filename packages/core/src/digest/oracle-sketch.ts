@@ -126,7 +126,7 @@ function addItem(
 /** Counter and tag prefix of a cell that holds one item, of whichever sign. */
 function identity(cell: Cell): [counter: bigint, tagPrefix: bigint] {
   const positive = countOf(cell) < 0n ? addCells(EMPTY_CELL, cell, -1n) : cell;
-  return [positive.counters, positive.tags];
+  return [positive.counters >> 8n, positive.tags];
 }
 
 function compareIdentities(left: [bigint, bigint], right: [bigint, bigint]): number {

@@ -19,7 +19,7 @@ export function encodeSymbols(cells: readonly Cell[], first: number, messageOut:
     ...varint(BigInt(first)),
     ...varint(BigInt(cells.length)),
     ...cells.flatMap((cell, i) => [
-      ...littleEndian(cell.counters, 7),
+      ...littleEndian(cell.counters >> 8n, 7),
       ...littleEndian(cell.tags, 8),
       ...littleEndian(cell.seals >> 32n, 4),
       ...varint(zigzag(BigInt.asIntN(32, countOf(cell) - expectedCount(cells[i - 1], first + i)))),
@@ -57,7 +57,7 @@ export function decodeSymbols(message: Uint8Array, first: number, room: number):
   for (let i = 0; i < symbols; i++) {
     const [counters, tags, checks] = [take(7), take(8), take(4)];
     const count = expectedCount(cells.at(-1), first + i) + unzigzag(takeVarint());
-    cells.push({ counters, tags, seals: (checks << 32n) | BigInt.asUintN(32, count) });
+    cells.push({ counters: counters << 8n, tags, seals: (checks << 32n) | BigInt.asUintN(32, count) });
   }
   if (at !== message.length) throw malformed('goes on after its last symbol');
   return cells;

@@ -78,7 +78,7 @@ export class SketchDecoder {
       const at = i * CELL_BYTES;
       const here = view.getInt32(at + 16, true) > 0;
       const sign = here ? 1n : -1n;
-      const counter = Number(BigInt.asUintN(56, sign * view.getBigUint64(at, true)));
+      const counter = Number(BigInt.asUintN(64, sign * view.getBigUint64(at, true)) >> 8n);
       const tagPrefix = new Uint8Array(8);
       new DataView(tagPrefix.buffer).setBigUint64(0, sign * view.getBigUint64(at + 8, true), true);
       return { counter, tagPrefix, side: here ? 'here' : 'there' };

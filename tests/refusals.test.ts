@@ -206,7 +206,7 @@ describe('data folder', () => {
     const data = at('broken');
     mkdirSync(data);
     writeFileSync(join(data, 'meta.json'), JSON.stringify(meta));
-    writeFileSync(join(data, 'store'), 'no database');
+    writeFileSync(join(data, 'log'), 'no database');
     expectOneSentence(
       await serve('--id', 'node1', '--data', data),
       /^cannot use the data folder .*broken: .+/,

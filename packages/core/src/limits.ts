@@ -31,6 +31,8 @@ export const LIMITS = {
   groupCommitsMax: 2,
   /** Partitions that were given options. */
   catalogEntriesMax: 65_536,
+  /** Bytes of records that are flushed and not yet in a store's index; then writes wait. */
+  overlayBytesMax: 64 * MIB,
   /** Records that one step of a trim removes. */
   trimStepRecords: 1000,
   /** Ranges of one read. */

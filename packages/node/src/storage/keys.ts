@@ -1,42 +1,118 @@
 /**
- * The keys of the store's tables. Numbers are big-endian, so that keys sort as their numbers do.
+ * The keys and values of the store's binary tables. Numbers are big-endian, so that keys sort as their
+ * numbers do.
  *
- *   records   partition u32 | version 16        -> tag 16 | frame
- *   rows      partition u32 | level u8 | index u64 -> digest row 24
+ *   log      entries    arrival u64                          -> entry
+ *   index    blocks     partition u32 | counter / 25 u64     -> block (index-block.ts)
+ *            rows       partition u32 | level u8 | index u64 -> digest row 24
+ *            partitions partition u32                        -> applied, head, cleaned to, bytes f64 | root 24
+ *            live       arrival u64                          -> live records u32 | live bytes u32 | all bytes u32
  */
-import { TAG_BYTES, VERSION_BYTES, type Version, writeVersion } from '@mendlog/core';
+import { ROW_BYTES } from '@mendlog/core';
 
-export const RECORD_KEY_BYTES = 4 + VERSION_BYTES;
+const PARTITION_KEY_BYTES = 4;
 const ROW_KEY_BYTES = 4 + 1 + 8;
+const NUMBER_BYTES = 8;
+const UINT32 = 2 ** 32;
 
-export function recordKey(partitionId: number, version: Version): Buffer {
-  const key = Buffer.allocUnsafe(RECORD_KEY_BYTES);
-  key.writeUInt32BE(partitionId, 0);
-  writeVersion(new DataView(key.buffer, key.byteOffset, key.byteLength), 4, version);
+export function arrivalKey(arrival: number): Buffer {
+  const key = Buffer.allocUnsafe(NUMBER_BYTES);
+  writeNumber(key, 0, arrival);
   return key;
 }
 
-/** The least key above the record's own: where a range that includes the record ends. */
-export function keyAfterRecord(partitionId: number, version: Version): Buffer {
-  return Buffer.concat([recordKey(partitionId, version), Buffer.from([0])]);
+export function arrivalOfKey(key: Buffer): number {
+  return readNumber(key, 0);
+}
+
+export function partitionIdKey(partitionId: number): Buffer {
+  const key = Buffer.allocUnsafe(PARTITION_KEY_BYTES);
+  key.writeUInt32BE(partitionId, 0);
+  return key;
+}
+
+export function blockKey(partitionId: number, block: number): Buffer {
+  const key = Buffer.allocUnsafe(PARTITION_KEY_BYTES + NUMBER_BYTES);
+  key.writeUInt32BE(partitionId, 0);
+  writeNumber(key, PARTITION_KEY_BYTES, block);
+  return key;
 }
 
 export function rowKey(partitionId: number, level: number, index: number): Buffer {
   const key = Buffer.allocUnsafe(ROW_KEY_BYTES);
   key.writeUInt32BE(partitionId, 0);
   key.writeUInt8(level, 4);
-  key.writeBigUInt64BE(BigInt(index), 5);
+  writeNumber(key, 5, index);
   return key;
 }
 
-export function rowIndexOfKey(key: Buffer): bigint {
-  return key.readBigUInt64BE(5);
+export function rowIndexOfKey(key: Buffer): number {
+  return readNumber(key, 5);
 }
 
-export function tagOf(value: Buffer): Buffer {
-  return value.subarray(0, TAG_BYTES);
+/** What the index knows of a partition. */
+export interface IndexedPartition {
+  /** The arrival number up to which its records are in. */
+  readonly applied: number;
+  readonly head: number;
+  /** The trimmed records up to here are removed. */
+  readonly cleanedTo: number;
+  /** Bytes of all frames. */
+  readonly bytes: number;
+  /** The sum of all rows. */
+  readonly root: Uint8Array;
 }
 
-export function frameOf(value: Buffer): Buffer {
-  return value.subarray(TAG_BYTES);
+export function partitionValue({ applied, head, cleanedTo, bytes, root }: IndexedPartition): Buffer {
+  const value = Buffer.allocUnsafe(32 + ROW_BYTES);
+  value.writeDoubleBE(applied, 0);
+  value.writeDoubleBE(head, 8);
+  value.writeDoubleBE(cleanedTo, 16);
+  value.writeDoubleBE(bytes, 24);
+  value.set(root, 32);
+  return value;
+}
+
+export function indexedPartition(value: Buffer): IndexedPartition {
+  return {
+    applied: value.readDoubleBE(0),
+    head: value.readDoubleBE(8),
+    cleanedTo: value.readDoubleBE(16),
+    bytes: value.readDoubleBE(24),
+    root: Uint8Array.from(value.subarray(32, 32 + ROW_BYTES)),
+  };
+}
+
+/** What of an entry of the log the index still points to. */
+export interface LiveShare {
+  readonly records: number;
+  /** Bytes of their frames. */
+  readonly bytes: number;
+  /** Bytes of all frames that the entry holds. */
+  readonly bytesInLog: number;
+}
+
+export function liveValue({ records, bytes, bytesInLog }: LiveShare): Buffer {
+  const value = Buffer.allocUnsafe(12);
+  value.writeUInt32BE(records, 0);
+  value.writeUInt32BE(bytes, 4);
+  value.writeUInt32BE(bytesInLog, 8);
+  return value;
+}
+
+export function liveShare(value: Buffer): LiveShare {
+  return {
+    records: value.readUInt32BE(0),
+    bytes: value.readUInt32BE(4),
+    bytesInLog: value.readUInt32BE(8),
+  };
+}
+
+function writeNumber(out: Buffer, at: number, number: number): void {
+  out.writeUInt32BE(Math.floor(number / UINT32), at);
+  out.writeUInt32BE(number % UINT32, at + 4);
+}
+
+function readNumber(bytes: Buffer, at: number): number {
+  return bytes.readUInt32BE(at) * UINT32 + bytes.readUInt32BE(at + 4);
 }

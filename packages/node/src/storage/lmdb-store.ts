@@ -1,25 +1,23 @@
 /**
- * The store on LMDB: one environment, one transaction a group commit.
+ * The store on LMDB: a log-structured one in two environments, after Bitcask's shape (Sheehy and Smith,
+ * "Bitcask: A Log-Structured Hash Table for Fast Key/Value Data", 2010).
  *
- *   apply(): check frames, hash tags --> [ transaction: records, digest rows, partition, hints ] --> flush
+ *   apply() --> arrival log --flush--> acknowledged, in the overlay --in the background--> index
+ *   reads  <-- index and overlay say where --> arrival log
  *
- * Digest rows change in the transaction of their record, so digest and store never part.
- * Three traps of lmdb-js decide the options. With overlapping sync, which is its default, readers see
- * a transaction before it is flushed: it is off, so that what can be read survives a power cut. With
- * event turn batching, its default too, a commit that fails also rejects a promise that nobody can
- * reach, which ends the process: it is off. And an exception inside `transaction` still commits what
- * came before it: `childTransaction` rolls back.
+ * Payloads lie in the order in which they came, so that a write costs one sequential put whatever its
+ * partitions; what scatters is the index, small and made in larger steps. The index follows the log and
+ * can be made anew from it; docs/storage.md has the layout and what each part guarantees.
  */
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ApplyResult,
   type CatalogEntry,
-  compareTags,
-  DIGEST_LAYOUT,
+  compareVersions,
   type DigestKernel,
   frameVersion,
   type HintBatch,
-  INDEXED_ROW_BYTES,
   type IndexRange,
   itemAt,
   type Job,
@@ -36,28 +34,27 @@ import {
   type RecordId,
   ROW_BYTES,
   rowIndexOf,
+  rowSpan,
   type Store,
   type StoredHintBatch,
   TAG_BYTES,
-  VERSION_LOWEST,
+  VERSION_BYTES,
   type Version,
   type VersionRange,
+  writeVersion,
 } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { ArrivalLog } from './arrival-log.js';
+import { entriesOf, type PartitionArrivals, type PreparedGroup, sortArrivals } from './arrivals.js';
 import { type DataDirLock, lockDataDir } from './data-dir-lock.js';
-import {
-  frameOf,
-  keyAfterRecord,
-  RECORD_KEY_BYTES,
-  recordKey,
-  rowIndexOfKey,
-  rowKey,
-  tagOf,
-} from './keys.js';
+import { IndexFollower } from './index-follower.js';
+import { EntrySeal, type LogEntry } from './log-entry.js';
 import { dataDirError, makeDataDir } from './make-data-dir.js';
 import { ensureMeta } from './meta.js';
-import { storeError } from './store-error.js';
+import type { LocatedRecord, OverlayRecord } from './overlay.js';
+import { PartitionState } from './partition-state.js';
+import { RowChanges } from './row-changes.js';
+import { packedRows, tooManyRows, VersionIndex } from './version-index.js';
 
 export interface LmdbStoreOptions {
   readonly dataDir: string;
@@ -66,53 +63,25 @@ export interface LmdbStoreOptions {
   readonly secret: Uint8Array;
 }
 
-interface PartitionState {
-  readonly id: number;
-  readonly head: number;
-  readonly trimmedTo: number;
-  /** The trimmed records up to here are removed. */
-  readonly cleanedTo: number;
-  /** Bytes of all frames. */
-  readonly bytes: number;
-  /** Sum of all rows. */
-  readonly root: Uint8Array;
-}
-
-/** A group whose frames are checked and hashed, ready for the transaction. */
-interface PreparedGroup {
-  readonly partition: string;
-  readonly versions: readonly Version[];
-  /** Tag and frame of each record. */
-  readonly values: readonly Buffer[];
-}
-
 const EMPTY_ROW = new Uint8Array(ROW_BYTES);
-
-type HintValue = Omit<HintBatch, 'target'>;
-type HintKey = [target: string, sequence: number];
 
 export class LmdbStore implements Store {
   readonly storeId: string;
-  readonly #dataDir: string;
-  readonly #env: RootDatabase;
   readonly #lock: DataDirLock;
   readonly #kernel: DigestKernel;
   readonly #secret: Uint8Array;
-  readonly #records: Database<Buffer, Buffer>;
-  readonly #rows: Database<Buffer, Buffer>;
-  readonly #partitions: Database<PartitionState, string>;
-  readonly #hints: Database<HintValue, HintKey>;
-  readonly #jobs: Database<Job, string>;
-  readonly #catalog: Database<CatalogEntry, string>;
-  /** What the table of partitions holds, flushed; spares a read on every call. */
-  readonly #known = new Map<string, PartitionState>();
-  readonly #tagKeys = new Map<string, Uint8Array>();
-  #nextHint = 1;
+  readonly #seal: EntrySeal;
+  readonly #log: ArrivalLog;
+  readonly #index: VersionIndex;
+  readonly #follower: IndexFollower;
+  readonly #partitions = new Map<string, PartitionState>();
   #nextPartitionId = 1;
-  /** Partitions that have trimmed records still. */
-  readonly #uncleaned = new Set<string>();
-  /** Under way while those are being removed. */
-  #cleaning: Promise<void> | undefined;
+  /** The highest arrival number that was given out. */
+  #arrival: number;
+  /** Everything up to here is flushed, or was refused. */
+  #flushed: number;
+  /** The last commit of records. */
+  #lastCommit: Promise<void> = Promise.resolve();
   #closed = false;
 
   static open(options: LmdbStoreOptions): LmdbStore {
@@ -128,88 +97,94 @@ export class LmdbStore implements Store {
     }
   }
 
-  private constructor(options: LmdbStoreOptions, lock: DataDirLock) {
-    const meta = ensureMeta(options.dataDir, options.nodeId);
-    this.storeId = meta.storeId;
-    this.#dataDir = options.dataDir;
+  private constructor({ dataDir, nodeId, kernel, secret }: LmdbStoreOptions, lock: DataDirLock) {
+    this.storeId = ensureMeta(dataDir, nodeId).storeId;
     this.#lock = lock;
-    this.#kernel = options.kernel;
-    this.#secret = options.secret;
-    this.#env = open({
-      path: join(options.dataDir, 'store'),
-      maxDbs: 8,
-      overlappingSync: false,
-      eventTurnBatching: false,
-    });
-    this.#records = this.#env.openDB({ name: 'records', keyEncoding: 'binary', encoding: 'binary' });
-    this.#rows = this.#env.openDB({ name: 'rows', keyEncoding: 'binary', encoding: 'binary' });
-    this.#partitions = this.#env.openDB({ name: 'partitions' });
-    this.#hints = this.#env.openDB({ name: 'hints' });
-    this.#jobs = this.#env.openDB({ name: 'jobs' });
-    this.#catalog = this.#env.openDB({ name: 'catalog' });
-    for (const { key, value } of this.#partitions.getRange()) {
-      this.#known.set(key, value);
-      this.#nextPartitionId = Math.max(this.#nextPartitionId, value.id + 1);
-      if (value.cleanedTo < value.trimmedTo) this.#uncleaned.add(key);
+    this.#kernel = kernel;
+    this.#secret = secret;
+    this.#seal = new EntrySeal(kernel, this.storeId);
+    this.#log = new ArrivalLog(join(dataDir, 'log'), this.#seal);
+    this.#index = openIndex(join(dataDir, 'index'), { kernel, logId: this.#log.id });
+    this.#follower = new IndexFollower({ log: this.#log, index: this.#index, seal: this.#seal });
+    this.#follower.catchUp();
+    this.#arrival = Math.max(this.#log.lastArrival, this.#index.applied);
+    this.#flushed = this.#arrival;
+    for (const { name, partition } of this.#log.partitions()) {
+      const state = this.#newState(name, partition.id);
+      state.load(partition, this.#index.partition(partition.id));
+      this.#follower.clean(state);
     }
-    this.#clean();
-    for (const { key } of this.#hints.getRange()) this.#nextHint = Math.max(this.#nextHint, key[1] + 1);
   }
 
   async apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult> {
     const prepared = groups.map((group) => this.#prepare(group));
-    const keyedHints = hints.map((hint) => ({
-      key: [hint.target, this.#nextHint++] satisfies HintKey,
-      hint,
-    }));
-    const { changed, added, trimmed } = await this.#transaction(() => {
-      let added = 0;
-      const trimmed = new Map<string, number>();
-      const changed = new Map<string, PartitionState>();
-      for (const group of prepared) {
-        const applied = this.#applyGroup(group, changed);
-        added += applied.added;
-        if (applied.refusedTo > 0) trimmed.set(group.partition, applied.refusedTo);
-      }
-      for (const { key, hint } of keyedHints) this.#hints.put(key, hintValue(hint));
-      return { changed, added, trimmed };
-    });
-    for (const [partition, state] of changed) this.#known.set(partition, state);
-    return { added, trimmed: [...trimmed].map(([partition, trimmedTo]) => ({ partition, trimmedTo })) };
+    await this.#follower.room();
+    this.#checkOpen();
+    const sorted = sortArrivals(prepared, (state, version) => this.#find(state, version));
+    const before = this.#lastCommit;
+    if (sorted.groups.length > 0 || hints.length > 0) {
+      const first = this.#arrival + 1;
+      const { entries, arrivals } = entriesOf(sorted, this.#seal, first);
+      this.#arrival += entries.length;
+      this.#lastCommit = this.#commit({ first, entries, arrivals, hints });
+    }
+    await this.#lastCommit;
+    // What is there already may have come with a commit that failed since.
+    if (sorted.repeats || sorted.trimmed.size > 0) await before;
+    for (const { trimming } of sorted.trimmed.keys()) await trimming;
+    return {
+      added: sorted.added,
+      trimmed: [...sorted.trimmed].map(([{ name }, trimmedTo]) => ({ partition: name, trimmedTo })),
+    };
   }
 
   async trim(partition: string, counter: number): Promise<void> {
+    this.#checkOpen();
     checkJump(this.head(partition), counter);
-    if ((this.#known.get(partition)?.trimmedTo ?? 0) < counter) {
-      await this.#cleanAfter(partition, (before) => ({
-        ...before,
-        head: Math.max(before.head, counter),
-        trimmedTo: Math.max(before.trimmedTo, counter),
-      }));
+    const state = this.#stateOf(partition);
+    if (counter > state.trimmingTo) {
+      state.trimmingTo = counter;
+      state.trimming = this.#log
+        .commit(() => this.#log.putPartition(partition, state.toLog()))
+        .then(
+          () => {
+            state.logged = true;
+            state.trimmedTo = Math.max(state.trimmedTo, counter);
+            state.trimmingTo = Math.max(state.trimmingTo, counter);
+            state.head = Math.max(state.head, counter);
+            state.submittedHead = Math.max(state.submittedHead, counter);
+            state.cleanAfter = this.#arrival;
+          },
+          (cause: unknown) => {
+            state.trimmingTo = state.trimmedTo;
+            state.trimming = Promise.resolve();
+            throw cause;
+          },
+        );
     }
+    await state.trimming;
     // Also where nothing rose: an earlier removal may have met a full disk.
-    this.#clean();
+    this.#follower.clean(state);
   }
 
   async cleaned(): Promise<void> {
-    await this.#cleaning;
+    await this.#follower.cleaned();
   }
 
   head(partition: string): number {
-    return this.#known.get(partition)?.head ?? 0;
+    return this.#partitions.get(partition)?.head ?? 0;
   }
 
   partitions(): PartitionSummary[] {
-    return [...this.#known].map(([partition, state]) => summaryOf(partition, state));
+    return [...this.#partitions.values()].filter(({ logged }) => logged).map(summaryOf);
   }
 
   summary(partition: string): PartitionSummary | undefined {
-    const state = this.#known.get(partition);
-    return state === undefined ? undefined : summaryOf(partition, state);
+    const state = this.#known(partition);
+    return state === undefined ? undefined : summaryOf(state);
   }
 
-  read(partition: string, id: RecordId): Uint8Array[] {
-    const { counter, origin } = id;
+  read(partition: string, { counter, origin }: RecordId): Uint8Array[] {
     const from = { counter, origin: origin ?? ORIGIN_LOWEST };
     const to = { counter, origin: origin ?? ORIGIN_HIGHEST };
     return [
@@ -219,317 +194,326 @@ export class LmdbStore implements Store {
   }
 
   readVersions(partition: string, versions: readonly Version[], bytesMax: number): Uint8Array[] {
-    const state = this.#known.get(partition);
+    const state = this.#known(partition);
     if (state === undefined) return [];
-    const frames: Uint8Array[] = [];
+    const found: LocatedRecord[] = [];
     let bytes = 0;
     for (const version of versions) {
-      if (version.counter <= state.trimmedTo) continue;
-      const value = this.#records.get(recordKey(state.id, version));
-      if (value === undefined) continue;
-      frames.push(frameOf(value));
-      bytes += value.length;
       if (bytes >= bytesMax) break;
+      if (version.counter <= state.trimmedTo) continue;
+      const overlaid = state.overlay.find(version);
+      const record =
+        overlaid !== undefined && overlaid.arrival <= this.#flushed
+          ? overlaid
+          : this.#index.find(state.id, version);
+      if (record === undefined) continue;
+      found.push(record);
+      bytes += record.length;
     }
-    return frames;
+    return this.#frames(found);
   }
 
   readRange(partition: string, range: VersionRange, bytesMax: number): Page {
-    const frames: Uint8Array[] = [];
+    const { records, truncated } = this.#range(partition, range);
     let bytes = 0;
-    for (const { value } of this.#entries(partition, range)) {
-      if (frames.length >= range.limit || bytes >= bytesMax) return { frames, truncated: true };
-      frames.push(frameOf(value));
-      bytes += value.length;
-    }
-    return { frames, truncated: false };
+    const enough = records.findIndex(({ length }, i) => {
+      const isFull = i > 0 && bytes >= bytesMax;
+      bytes += length;
+      return isFull;
+    });
+    return enough === -1
+      ? { frames: this.#frames(records), truncated }
+      : { frames: this.#frames(records.slice(0, enough)), truncated: true };
   }
 
   list(partition: string, range: VersionRange): Listing {
-    const { head = 0, trimmedTo = 0 } = this.#known.get(partition) ?? {};
-    const parts: Buffer[] = [];
-    let listed = 0;
-    let truncated = false;
-    for (const { key, value } of this.#entries(partition, range)) {
-      truncated = listed >= range.limit;
-      if (truncated) break;
-      parts.push(key.subarray(4, RECORD_KEY_BYTES), tagOf(value));
-      listed++;
+    const { head = 0, trimmedTo = 0 } = this.#partitions.get(partition) ?? {};
+    const { records, truncated } = this.#range(partition, range);
+    const entries = new Uint8Array(records.length * LISTING_ENTRY_BYTES);
+    const view = new DataView(entries.buffer);
+    for (const [i, { version, tag }] of records.entries()) {
+      writeVersion(view, i * LISTING_ENTRY_BYTES, version);
+      entries.set(tag, i * LISTING_ENTRY_BYTES + VERSION_BYTES);
     }
-    const entries = Buffer.concat(parts, listed * LISTING_ENTRY_BYTES);
     return { entries, truncated, trimmedTo, head };
   }
 
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array {
-    const state = this.#known.get(partition);
+    const state = this.#known(partition);
     if (state === undefined) return new Uint8Array(0);
-    const parts: Buffer[] = [];
-    for (const range of ranges) {
-      const start = rowKey(state.id, level, range.from);
-      const end = Buffer.concat([rowKey(state.id, level, range.to), Buffer.from([0])]);
-      for (const { key, value } of this.#rows.getRange({ start, end })) {
-        const index = Buffer.allocUnsafe(INDEXED_ROW_BYTES - ROW_BYTES);
-        index.writeBigUInt64LE(rowIndexOfKey(key));
-        parts.push(index, value);
-        if (parts.length > 2 * LIMITS.rowsMax) {
-          throw new MendlogError(
-            'TOO_LARGE',
-            `more than ${LIMITS.rowsMax} digest rows; ask for a smaller range`,
-          );
-        }
-      }
+    const rows = this.#index.rows(state.id, level, ranges);
+    const changes = new RowChanges();
+    for (const record of this.#notIndexed(state, level, ranges)) {
+      changes.add(state.id, record.version.counter, record.tag, 1);
+      const indexed = this.#index.find(state.id, record.version);
+      if (indexed !== undefined) changes.add(state.id, record.version.counter, indexed.tag, -1);
     }
-    return Buffer.concat(parts);
+    if (!changes.isEmpty) {
+      const changed = changes.level(this.#kernel, level, (_, index, out) =>
+        out.set(rows.get(index) ?? EMPTY_ROW),
+      );
+      for (const [i, index] of changed.indexes.entries()) {
+        rows.set(index, changed.rows.subarray(i * ROW_BYTES, (i + 1) * ROW_BYTES));
+      }
+      if (rows.size > LIMITS.rowsMax) throw tooManyRows();
+    }
+    return packedRows(rows);
   }
 
   hints(options: { target?: string; after?: number; limit: number }): StoredHintBatch[] {
-    const { target, after = 0, limit } = options;
-    const range =
-      target === undefined
-        ? {}
-        : { start: [target, after + 1] as HintKey, end: [target, Infinity] as HintKey };
-    const found: StoredHintBatch[] = [];
-    for (const { key, value } of this.#hints.getRange({ ...range, limit })) {
-      found.push({ ...value, target: key[0], sequence: key[1] });
-    }
-    return found;
+    return this.#log.side.hints(options);
   }
 
-  async putHint(hint: StoredHintBatch): Promise<void> {
-    await this.#transaction(() => void this.#hints.put([hint.target, hint.sequence], hintValue(hint)));
+  putHint(hint: StoredHintBatch): Promise<void> {
+    return this.#log.side.putHint(hint);
   }
 
-  async deleteHints(hints: readonly StoredHintBatch[]): Promise<void> {
-    await this.#transaction(() => {
-      for (const hint of hints) this.#hints.remove([hint.target, hint.sequence]);
-    });
+  deleteHints(hints: readonly StoredHintBatch[]): Promise<void> {
+    return this.#log.side.deleteHints(hints);
   }
 
   jobs(): Job[] {
-    return [...this.#jobs.getRange()].map(({ value }) => value);
+    return this.#log.side.jobs();
   }
 
-  async putJob(job: Job): Promise<void> {
-    await this.#transaction(() => void this.#jobs.put(job.id, job));
+  putJob(job: Job): Promise<void> {
+    return this.#log.side.putJob(job);
   }
 
-  async deleteJobs(ids: readonly string[]): Promise<void> {
-    await this.#transaction(() => {
-      for (const id of ids) this.#jobs.remove(id);
-    });
+  deleteJobs(ids: readonly string[]): Promise<void> {
+    return this.#log.side.deleteJobs(ids);
   }
 
   catalog(): CatalogEntry[] {
-    return [...this.#catalog.getRange()].map(({ value }) => value);
+    return this.#log.side.catalog();
   }
 
-  async putCatalogEntries(entries: readonly CatalogEntry[]): Promise<void> {
-    await this.#transaction(() => {
-      for (const entry of entries) this.#catalog.put(entry.partition, entry);
-    });
+  putCatalogEntries(entries: readonly CatalogEntry[]): Promise<void> {
+    return this.#log.side.putCatalogEntries(entries);
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#cleaning;
-    await this.#env.close();
+    await this.#lastCommit.catch(() => undefined);
+    await this.#follower.stop();
+    await this.#log.close();
+    await this.#index.close();
     this.#lock.release();
   }
 
-  async #transaction<T>(action: () => T): Promise<T> {
+  #checkOpen(): void {
     if (this.#closed) throw new MendlogError('CLOSED', 'the store is closed');
-    try {
-      return await this.#env.childTransaction(action);
-    } catch (cause) {
-      throw await storeError(cause, this.#dataDir);
-    }
   }
 
-  /** Everything that can fail for a reason of the input happens here, before the transaction. */
+  /** Everything that can fail for a reason of the input happens here, before anything is written. */
   #prepare(group: PackedGroup): PreparedGroup {
     const { partition, bytes, ends } = group;
-    const tags = new Uint8Array(ends.length * TAG_BYTES);
-    this.#kernel.tags(this.#tagKey(partition), bytes, ends, tags);
     const head = this.head(partition);
     const versions: Version[] = [];
-    const values: Buffer[] = [];
     for (let i = 0; i < ends.length; i++) {
-      const frame = itemAt(group, i);
-      const version = frameVersion(frame);
+      const version = frameVersion(itemAt(group, i));
       checkJump(head, version.counter);
       versions.push(version);
-      values.push(Buffer.concat([tags.subarray(i * TAG_BYTES, (i + 1) * TAG_BYTES), frame]));
     }
-    return { partition, versions, values };
+    const state = this.#stateOf(partition);
+    const tags = new Uint8Array(ends.length * TAG_BYTES);
+    this.#kernel.tags(state.tagKey, bytes, ends, tags);
+    return { state, group, versions, tags };
   }
 
-  /** Inside the transaction. How many records are new, and the watermark where some lie below it. */
-  #applyGroup(
-    group: PreparedGroup,
-    changed: Map<string, PartitionState>,
-  ): { added: number; refusedTo: number } {
-    const before =
-      changed.get(group.partition) ?? this.#partitions.get(group.partition) ?? this.#newPartition();
-    const tagsIn = new TagChanges();
-    const tagsOut = new TagChanges();
-    let { bytes, head } = before;
-    let added = 0;
-    let refusedTo = 0;
-    for (const [i, version] of group.versions.entries()) {
-      const key = recordKey(before.id, version);
-      const value = group.values[i] as Buffer;
-      if (version.counter <= before.trimmedTo) {
-        refusedTo = before.trimmedTo;
-        continue;
+  /** One commit to the log; what it holds is there when that is flushed, and gone where it fails. */
+  async #commit({
+    first,
+    entries,
+    arrivals,
+    hints,
+  }: {
+    first: number;
+    entries: readonly Uint8Array[];
+    arrivals: readonly PartitionArrivals[];
+    hints: readonly HintBatch[];
+  }): Promise<void> {
+    for (const { state, records } of arrivals) {
+      for (const record of records) {
+        state.overlay.put(record);
+        state.submittedHead = Math.max(state.submittedHead, record.version.counter);
       }
-      // Above the head nothing can be there yet: the common case costs no look-up.
-      const present = version.counter > head ? undefined : this.#records.get(key);
-      if (present !== undefined) {
-        if (compareTags(tagOf(present), tagOf(value)) >= 0) continue;
-        tagsOut.add(version.counter, tagOf(present));
-        bytes -= frameOf(present).length;
-      } else {
-        added++;
-      }
-      this.#records.put(key, value);
-      tagsIn.add(version.counter, tagOf(value));
-      bytes += frameOf(value).length;
-      head = Math.max(head, version.counter);
+      this.#follower.enters(records);
     }
-    const root = Uint8Array.from(before.root);
-    // In this order: a record that one batch both brings and replaces must be in before it goes out.
-    this.#changeRows(before.id, root, tagsIn, 1);
-    this.#changeRows(before.id, root, tagsOut, -1);
-    const after = { ...before, bytes, head, root };
-    this.#partitions.put(group.partition, after);
-    changed.set(group.partition, after);
-    return { added, refusedTo };
-  }
-
-  #clean(): void {
-    if (this.#uncleaned.size === 0) return;
-    this.#cleaning ??= this.#cleanAll().finally(() => {
-      this.#cleaning = undefined;
-    });
-  }
-
-  /** One step after another, until nothing is left; what fails is tried again with the next trim. */
-  async #cleanAll(): Promise<void> {
     try {
-      // Those that join meanwhile have their turn too.
-      for (const partition of this.#uncleaned) {
-        while (this.#uncleaned.has(partition)) await this.#cleanAfter(partition, (before) => before);
-      }
-    } catch {
-      // The disk is full, or the store is closed: what was trimmed stays out of sight all the same.
-    }
-  }
-
-  /** Changes a partition and removes some of its trimmed records, in one transaction. */
-  async #cleanAfter(partition: string, change: (before: PartitionState) => PartitionState): Promise<void> {
-    const state = await this.#transaction(() => {
-      const before = this.#partitions.get(partition) ?? this.#newPartition();
-      const after = this.#cleanStep(change(before));
-      this.#partitions.put(partition, after);
-      return after;
-    });
-    this.#known.set(partition, state);
-    if (state.cleanedTo < state.trimmedTo) this.#uncleaned.add(partition);
-    else this.#uncleaned.delete(partition);
-  }
-
-  /** Inside the transaction: removes the oldest trimmed records, so many at most. */
-  #cleanStep(before: PartitionState): PartitionState {
-    const oldest = [
-      ...this.#records.getRange({
-        start: recordKey(before.id, VERSION_LOWEST),
-        end: keyAfterRecord(before.id, { counter: before.trimmedTo, origin: ORIGIN_HIGHEST }),
-        limit: LIMITS.trimStepRecords,
-      }),
-    ];
-    const tagsOut = new TagChanges();
-    let { bytes } = before;
-    for (const { key, value } of oldest) {
-      tagsOut.add(frameVersion(frameOf(value)).counter, tagOf(value));
-      bytes -= frameOf(value).length;
-      this.#records.remove(key);
-    }
-    const root = Uint8Array.from(before.root);
-    this.#changeRows(before.id, root, tagsOut, -1);
-    const isLastStep = oldest.length < LIMITS.trimStepRecords;
-    return { ...before, bytes, root, cleanedTo: isLastStep ? before.trimmedTo : before.cleanedTo };
-  }
-
-  /** Inside the transaction, which may fail: then its id is left out. */
-  #newPartition(): PartitionState {
-    const id = this.#nextPartitionId++;
-    return { id, head: 0, trimmedTo: 0, cleanedTo: 0, bytes: 0, root: new Uint8Array(ROW_BYTES) };
-  }
-
-  #changeRows(partitionId: number, root: Uint8Array, changes: TagChanges, sign: 1 | -1): void {
-    if (changes.counters.length === 0) return;
-    const tags = changes.tags();
-    this.#kernel.addTags(root, new Uint32Array(changes.counters.length), tags, sign);
-    for (let level = 0; level < DIGEST_LAYOUT.levels; level++) {
-      const positions = new Map<number, number>();
-      const rowOf = Uint32Array.from(changes.counters, (counter) => {
-        const index = rowIndexOf(counter, level);
-        const position = positions.get(index) ?? positions.size;
-        positions.set(index, position);
-        return position;
+      await this.#log.commit(() => {
+        for (const [i, entry] of entries.entries()) this.#log.putEntry(first + i, entry);
+        for (const { state } of arrivals) {
+          if (!state.logged) this.#log.putPartition(state.name, state.toLog());
+        }
+        this.#log.side.addHints(hints);
       });
-      const rows = new Uint8Array(positions.size * ROW_BYTES);
-      for (const [index, position] of positions) {
-        const row = this.#rows.get(rowKey(partitionId, level, index));
-        if (row !== undefined) rows.set(row, position * ROW_BYTES);
+    } catch (cause) {
+      const last = first + entries.length - 1;
+      for (const { state, records } of arrivals) {
+        state.overlay.forget(({ arrival }) => arrival >= first && arrival <= last);
+        this.#follower.leaves(records);
       }
-      this.#kernel.addTags(rows, rowOf, tags, sign);
-      for (const [index, position] of positions) {
-        const row = Buffer.from(rows.subarray(position * ROW_BYTES, (position + 1) * ROW_BYTES));
-        const key = rowKey(partitionId, level, index);
-        // An absent row is an empty one: what was trimmed leaves nothing behind.
-        if (row.equals(EMPTY_ROW)) this.#rows.remove(key);
-        else this.#rows.put(key, row);
+      throw cause;
+    }
+    this.#flushed = Math.max(this.#flushed, first + entries.length - 1);
+    this.#count(arrivals);
+    if (arrivals.length > 0) this.#follower.follow(arrivals, this.#flushed);
+  }
+
+  /** Counts what was flushed. */
+  #count(arrivals: readonly PartitionArrivals[]): void {
+    const changes = new RowChanges();
+    const states = new Map(arrivals.map(({ state }) => [state.id, state]));
+    for (const { state, records, replaced } of arrivals) {
+      state.logged = true;
+      for (const { version, tag, length } of records) {
+        changes.add(state.id, version.counter, tag, 1);
+        state.bytes += length;
+        state.head = Math.max(state.head, version.counter);
+      }
+      for (const { version, tag, length } of replaced) {
+        changes.add(state.id, version.counter, tag, -1);
+        state.bytes -= length;
+      }
+    }
+    if (changes.isEmpty) return;
+    const { rows, partitionIds } = changes.roots(this.#kernel, (id, out) =>
+      out.set(states.get(id)?.root ?? EMPTY_ROW),
+    );
+    for (const [i, id] of partitionIds.entries()) {
+      const state = states.get(id) as PartitionState;
+      state.root = rows.slice(i * ROW_BYTES, (i + 1) * ROW_BYTES);
+    }
+  }
+
+  /** The record of a version, flushed or not. */
+  #find(state: PartitionState, version: Version): LocatedRecord | undefined {
+    return state.overlay.find(version) ?? this.#index.find(state.id, version);
+  }
+
+  /** Where the records of a range are, what was trimmed left out; one more than asked for shows whether more follow. */
+  #range(partition: string, range: VersionRange): { records: readonly LocatedRecord[]; truncated: boolean } {
+    const state = this.#known(partition);
+    if (state === undefined) return { records: [], truncated: false };
+    const from = laterVersion(range.from, { counter: state.trimmedTo + 1, origin: ORIGIN_LOWEST });
+    const wanted = { from, to: range.to, limit: range.limit + 1 };
+    const indexed = compareVersions(from, range.to) > 0 ? [] : this.#index.range(state.id, wanted);
+    const overlaid = state.overlay.range(wanted, { after: 0, flushed: this.#flushed });
+    const records = merged(indexed, overlaid, range.limit + 1);
+    const truncated = records.length > range.limit;
+    return { records: truncated ? records.slice(0, range.limit) : records, truncated };
+  }
+
+  /** Records of these rows that are flushed and that the index, as it can be read now, does not hold. */
+  *#notIndexed(
+    state: PartitionState,
+    level: number,
+    ranges: readonly IndexRange[],
+  ): Generator<OverlayRecord> {
+    if (state.overlay.isEmpty) return;
+    const visible = { after: this.#index.partition(state.id).applied, flushed: this.#flushed };
+    const span = rowSpan(level);
+    for (const { from, to } of ranges) {
+      const first = { counter: from * span, origin: ORIGIN_LOWEST };
+      const last = {
+        counter: Math.min((to + 1) * span - 1, Number.MAX_SAFE_INTEGER),
+        origin: ORIGIN_HIGHEST,
+      };
+      const limit = Number.POSITIVE_INFINITY;
+      for (const record of state.overlay.range({ from: first, to: last, limit }, visible)) {
+        if (rowIndexOf(record.version.counter, level) <= to) yield record;
       }
     }
   }
 
-  #entries(partition: string, range: VersionRange): Iterable<{ key: Buffer; value: Buffer }> {
-    const state = this.#known.get(partition);
-    if (state === undefined) return [];
-    const firstKept = { counter: state.trimmedTo + 1, origin: ORIGIN_LOWEST };
-    // One more than asked for shows whether more follow.
-    return this.#records.getRange({
-      start: recordKey(state.id, laterVersion(range.from, firstKept)),
-      end: keyAfterRecord(state.id, range.to),
-      limit: range.limit + 1,
+  /** Copies of the frames. */
+  #frames(records: readonly LocatedRecord[]): Uint8Array[] {
+    let peeked: { arrival: number; entry: LogEntry } | undefined;
+    return records.map((record) => {
+      if (isOverlaid(record)) return record.entry.frame(record.ordinal).slice();
+      if (peeked?.arrival !== record.arrival) {
+        const entry = this.#log.peek(record.arrival);
+        if (entry === undefined) throw lost(record);
+        peeked = { arrival: record.arrival, entry };
+      }
+      const place = peeked.entry.placeOf(record.ordinal);
+      if (place === undefined) throw lost(record);
+      return peeked.entry.frame(place).slice();
     });
   }
 
-  #tagKey(partition: string): Uint8Array {
-    let key = this.#tagKeys.get(partition);
-    if (key === undefined) {
-      key = partitionKey(this.#kernel, this.#secret, partition);
-      this.#tagKeys.set(partition, key);
-    }
-    return key;
+  #known(partition: string): PartitionState | undefined {
+    const state = this.#partitions.get(partition);
+    return state?.logged === true ? state : undefined;
+  }
+
+  #stateOf(partition: string): PartitionState {
+    return this.#partitions.get(partition) ?? this.#newState(partition, this.#nextPartitionId);
+  }
+
+  #newState(partition: string, id: number): PartitionState {
+    const state = new PartitionState(partition, id, partitionKey(this.#kernel, this.#secret, partition));
+    this.#nextPartitionId = Math.max(this.#nextPartitionId, id + 1);
+    this.#partitions.set(partition, state);
+    return state;
   }
 }
 
-/** Tags to add to or take from the digest, with the counters that say where. */
-class TagChanges {
-  readonly counters: number[] = [];
-  readonly #tags: Uint8Array[] = [];
-
-  add(counter: number, tag: Uint8Array): void {
-    this.counters.push(counter);
-    this.#tags.push(tag);
+/** Opens the index; one that is of another log, or cannot be read, is made anew. */
+function openIndex(path: string, { kernel, logId }: { kernel: DigestKernel; logId: string }): VersionIndex {
+  if (existsSync(path)) {
+    const index = tryOpen(path, kernel);
+    if (index?.logId === logId) return index;
+    void index?.close();
+    rmSync(path, { recursive: true });
   }
+  const index = new VersionIndex(path, kernel);
+  index.belongTo(logId);
+  return index;
+}
 
-  tags(): Uint8Array {
-    return Buffer.concat(this.#tags);
+function tryOpen(path: string, kernel: DigestKernel): VersionIndex | undefined {
+  try {
+    return new VersionIndex(path, kernel);
+  } catch {
+    return undefined;
   }
+}
+
+function merged(
+  indexed: readonly LocatedRecord[],
+  overlaid: readonly OverlayRecord[],
+  limit: number,
+): readonly LocatedRecord[] {
+  if (overlaid.length === 0) return indexed;
+  const records: LocatedRecord[] = [];
+  let i = 0;
+  let o = 0;
+  while (records.length < limit) {
+    const left = indexed[i];
+    const right = overlaid[o];
+    if (left === undefined && right === undefined) break;
+    const order =
+      left === undefined ? 1 : right === undefined ? -1 : compareVersions(left.version, right.version);
+    // Of one version, what came later is in the overlay.
+    records.push((order < 0 ? left : right) as LocatedRecord);
+    if (order <= 0) i++;
+    if (order >= 0) o++;
+  }
+  return records;
+}
+
+function isOverlaid(record: LocatedRecord): record is OverlayRecord {
+  return 'entry' in record;
+}
+
+function lost({ version, arrival }: LocatedRecord): MendlogError {
+  return new MendlogError(
+    'INTERNAL',
+    `entry ${arrival} of the log does not hold the record of counter ${version.counter}`,
+  );
 }
 
 function checkJump(head: number, counter: number): void {
@@ -537,16 +521,11 @@ function checkJump(head: number, counter: number): void {
     throw new MendlogError('CLOCK_JUMP', `counter ${counter} is too far ahead of ${head}`);
 }
 
-function hintValue(hint: HintBatch): HintValue {
-  const { createdAtMs, attempts, nextAttemptAtMs, groups } = hint;
-  return { createdAtMs, attempts, nextAttemptAtMs, groups };
-}
-
-function summaryOf(partition: string, state: PartitionState): PartitionSummary {
-  const count = new DataView(state.root.buffer, state.root.byteOffset).getBigUint64(ROW_BYTES - 8, true);
-  const { bytes, cleanedTo, head, trimmedTo, root } = state;
+function summaryOf(state: PartitionState): PartitionSummary {
+  const { name: partition, bytes, cleanedTo, head, trimmedTo, root } = state;
   // All of it is trimmed, whether or not it is removed by now.
   if (trimmedTo >= head)
     return { partition, records: 0, bytes: 0, head, trimmedTo, cleanedTo, root: EMPTY_ROW };
+  const count = new DataView(root.buffer, root.byteOffset).getBigUint64(ROW_BYTES - 8, true);
   return { partition, records: Number(count), bytes, head, trimmedTo, cleanedTo, root };
 }

@@ -1,0 +1,142 @@
+/**
+ * The speed of one store: acknowledged records a second over so many partitions, the index kept up with,
+ * beside a plain LMDB loop that puts each record under its partition and number.
+ * `npm run build && node bench/dist/storage.js [SECONDS] [PARTITIONS ...]`
+ *
+ * Records of 256 bytes; a commit brings 1,024 of them, spread over the partitions; four commits are under
+ * way. A store's figure counts the time until its index has caught up as well.
+ */
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeFrame, originFromBits, type PackedGroup, writeFrame } from '@mendlog/core';
+import { loadKernel } from '@mendlog/merkle';
+import { LmdbStore } from '@mendlog/node/storage';
+import { open } from 'lmdb';
+
+const VALUE_BYTES = 256;
+const COMMIT_RECORDS = 1024;
+const COMMITS_UNDER_WAY = 4;
+const FRAME_BYTES = encodeFrame({
+  version: { counter: 1, origin: originFromBits(7n) },
+  timeMs: 0,
+  value: new Uint8Array(VALUE_BYTES),
+}).length;
+
+const seconds = Number(process.argv[2] ?? 10);
+const partitionCounts = process.argv.length > 3 ? process.argv.slice(3).map(Number) : [1, 16, 256, 4096];
+const kernel = loadKernel();
+const origin = originFromBits(7n);
+const value = Uint8Array.from({ length: VALUE_BYTES }, (_, i) => i);
+
+/** Commits without end: each partition's counters ascend. */
+function* commits(partitions: number): Generator<PackedGroup[]> {
+  const counters = new Float64Array(partitions);
+  const groupsOfCommit = Math.min(partitions, COMMIT_RECORDS);
+  const perGroup = COMMIT_RECORDS / groupsOfCommit;
+  for (let next = 0; ; next = (next + groupsOfCommit) % partitions) {
+    const groups: PackedGroup[] = [];
+    for (let g = 0; g < groupsOfCommit; g++) {
+      const partition = (next + g) % partitions;
+      const bytes = new Uint8Array(perGroup * FRAME_BYTES);
+      const ends = new Uint32Array(perGroup);
+      for (let i = 0; i < perGroup; i++) {
+        const counter = (counters[partition] ?? 0) + 1;
+        counters[partition] = counter;
+        ends[i] = writeFrame(bytes, i * FRAME_BYTES, { version: { counter, origin }, timeMs: 1e12, value });
+      }
+      groups.push({ partition: `p${partition}`, bytes, ends });
+    }
+    yield groups;
+  }
+}
+
+async function perSecond(
+  partitions: number,
+  write: (groups: PackedGroup[]) => Promise<unknown>,
+  settled: () => Promise<void>,
+) {
+  const source = commits(partitions);
+  const startedMs = performance.now();
+  let records = 0;
+  const latenciesMs: number[] = [];
+  const writer = async () => {
+    while (performance.now() - startedMs < seconds * 1000) {
+      const groups = source.next().value as PackedGroup[];
+      const sentMs = performance.now();
+      await write(groups);
+      latenciesMs.push(performance.now() - sentMs);
+      records += COMMIT_RECORDS;
+    }
+  };
+  await Promise.all(Array.from({ length: COMMITS_UNDER_WAY }, writer));
+  const writtenMs = performance.now() - startedMs;
+  await settled();
+  const settledMs = performance.now() - startedMs;
+  latenciesMs.sort((a, b) => a - b);
+  const at = (part: number) => latenciesMs[Math.floor(part * (latenciesMs.length - 1))] ?? 0;
+  return {
+    records,
+    perSecond: (1000 * records) / settledMs,
+    lagMs: settledMs - writtenMs,
+    p50: at(0.5),
+    p99: at(0.99),
+  };
+}
+
+const table: Record<string, string | number>[] = [];
+for (const partitions of partitionCounts) {
+  const folder = mkdtempSync(join(tmpdir(), 'mendlog-bench-'));
+  const store = LmdbStore.open({
+    dataDir: join(folder, 'store'),
+    nodeId: 'bench',
+    kernel,
+    secret: new Uint8Array(32),
+  });
+  const ours = await perSecond(
+    partitions,
+    (groups) => store.apply(groups, []),
+    () => store.cleaned(),
+  );
+  await store.close();
+  const bytes = (name: string) => statSync(join(folder, 'store', name, 'data.mdb')).size / ours.records;
+  const [logBytes, indexBytes] = [bytes('log'), bytes('index')];
+
+  const env = open({
+    path: join(folder, 'plain'),
+    overlappingSync: false,
+    eventTurnBatching: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+  });
+  const plain = await perSecond(
+    partitions,
+    (groups) =>
+      env.batch(() => {
+        for (const { partition, bytes, ends } of groups) {
+          for (let i = 0; i < ends.length; i++) {
+            const frame = bytes.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
+            const key = Buffer.allocUnsafe(12);
+            key.writeUInt32BE(Number(partition.slice(1)), 0);
+            key.set(frame.subarray(2, 10), 4);
+            void env.put(key, frame as Buffer);
+          }
+        }
+      }),
+    async () => undefined,
+  );
+  await env.close();
+  rmSync(folder, { recursive: true });
+  table.push({
+    partitions,
+    'records/s': Math.round(ours.perSecond),
+    'plain loop/s': Math.round(plain.perSecond),
+    'p50 ms': ours.p50.toFixed(1),
+    'p99 ms': ours.p99.toFixed(1),
+    'index behind ms': Math.round(ours.lagMs),
+    'log B/record': Math.round(logBytes),
+    'index B/record': Math.round(indexBytes),
+  });
+  console.log(JSON.stringify(table.at(-1)));
+}
+console.table(table);

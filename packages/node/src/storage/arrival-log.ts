@@ -1,0 +1,117 @@
+/**
+ * The arrival log: the LMDB environment whose flush is the acknowledgement.
+ *
+ *   entries     arrival number u64 -> entry (log-entry.ts), in the order of arrival
+ *   partitions  name -> id and trim watermark
+ *   meta        the id of this log, which its index names
+ *   hints, jobs, catalog (side-tables.ts)
+ *
+ * What belongs together is written in one commit. Two traps of lmdb-js decide the options. With
+ * overlapping sync, which is its default, a commit resolves before it is flushed. With event turn
+ * batching, its default too, a commit that fails also rejects a promise that nobody can reach, which ends
+ * the process. `batch` puts all writes of a callback into one transaction, and a write that fails undoes
+ * the transaction whole.
+ */
+import { randomUUID } from 'node:crypto';
+import { MendlogError } from '@mendlog/core';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { arrivalKey, arrivalOfKey } from './keys.js';
+import { type EntrySeal, LogEntry } from './log-entry.js';
+import { SideTables } from './side-tables.js';
+import { storeError } from './store-error.js';
+
+const ID_KEY = 'id';
+
+export interface LoggedPartition {
+  readonly id: number;
+  readonly trimmedTo: number;
+}
+
+export class ArrivalLog {
+  readonly side: SideTables;
+  /** Random, made with the log. */
+  readonly id: string;
+  readonly #path: string;
+  readonly #env: RootDatabase;
+  readonly #entries: Database<Buffer, Buffer>;
+  readonly #partitions: Database<LoggedPartition, string>;
+  readonly #seal: EntrySeal;
+  #closed = false;
+
+  constructor(path: string, seal: EntrySeal) {
+    this.#path = path;
+    this.#seal = seal;
+    this.#env = open({ path, maxDbs: 8, overlappingSync: false, eventTurnBatching: false });
+    this.#entries = this.#env.openDB({ name: 'entries', keyEncoding: 'binary', encoding: 'binary' });
+    this.#partitions = this.#env.openDB({ name: 'partitions' });
+    const meta = this.#env.openDB<string, string>({ name: 'meta' });
+    const id = meta.get(ID_KEY);
+    this.id = id ?? randomUUID();
+    if (id === undefined) meta.putSync(ID_KEY, this.id);
+    this.side = new SideTables(this.#env, (write) => this.commit(write));
+  }
+
+  /** The number of the last entry; 0 before the first. */
+  get lastArrival(): number {
+    const [key] = this.#entries.getKeys({ reverse: true, limit: 1 });
+    return key === undefined ? 0 : arrivalOfKey(key);
+  }
+
+  partitions(): { name: string; partition: LoggedPartition }[] {
+    return [...this.#partitions.getRange()].map(({ key, value }) => ({ name: key, partition: value }));
+  }
+
+  /** All writes of `write` in one transaction. Resolves when it is flushed; rejects with DISK_FULL or CLOSED. */
+  async commit(write: () => void): Promise<void> {
+    if (this.#closed) throw new MendlogError('CLOSED', 'the store is closed');
+    try {
+      await this.#env.batch(write);
+    } catch (cause) {
+      throw await storeError(cause, this.#path);
+    }
+  }
+
+  /** Inside a commit. */
+  putEntry(arrival: number, bytes: Uint8Array): void {
+    // A copy would be a second one: LMDB reads the bytes before the commit is done.
+    void this.#entries.put(arrivalKey(arrival), bytes as Buffer);
+  }
+
+  /** Inside a commit. */
+  removeEntry(arrival: number): void {
+    void this.#entries.remove(arrivalKey(arrival));
+  }
+
+  /** Inside a commit. */
+  putPartition(name: string, partition: LoggedPartition): void {
+    void this.#partitions.put(name, partition);
+  }
+
+  /** An entry to read at once: the next read overwrites its bytes. */
+  peek(arrival: number): LogEntry | undefined {
+    const bytes = this.#entries.getBinaryFast(arrivalKey(arrival));
+    return bytes === undefined ? undefined : new LogEntry(bytes);
+  }
+
+  /** An entry to keep. */
+  read(arrival: number): LogEntry | undefined {
+    const bytes = this.#entries.getBinary(arrivalKey(arrival));
+    return bytes === undefined ? undefined : new LogEntry(bytes);
+  }
+
+  /** The entries above an arrival number, in order. One that the disk has changed is MALFORMED. */
+  *after(arrival: number): Generator<{ arrival: number; entry: LogEntry }> {
+    for (const { key, value } of this.#entries.getRange({ start: arrivalKey(arrival + 1) })) {
+      const entry = new LogEntry(value);
+      if (!entry.isWhole(this.#seal)) {
+        throw new MendlogError('MALFORMED', `entry ${arrivalOfKey(key)} of the log has another checksum`);
+      }
+      yield { arrival: arrivalOfKey(key), entry };
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#env.close();
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * Follows the arrival log in the background: brings what is flushed into the index, removes what was
+ * trimmed, and gives the room of dead records back. One step after another, the first kind first; a step
+ * that fails, as on a full disk, is tried again with the next write or trim.
+ *
+ *   flushed batches --> index step --> out of the overlay
+ *   trim watermark  --> records below it out of the index, so many a step
+ *   outworn entries --> removed from the log, or written anew without what is dead
+ */
+import { frameVersion, LIMITS, packItems } from '@mendlog/core';
+import type { ArrivalLog } from './arrival-log.js';
+import type { PartitionArrivals } from './arrivals.js';
+import { type EntryPart, type EntrySeal, encodeEntry, type LogEntry } from './log-entry.js';
+import { type LocatedRecord, overlayBytes } from './overlay.js';
+import type { PartitionState } from './partition-state.js';
+import { packedTags, RowChanges } from './row-changes.js';
+import type { VersionIndex } from './version-index.js';
+
+/** Records that one step of the index takes: more make it cheaper a record, and others wait longer. */
+const STEP_RECORDS = 32_768;
+
+/** Records that a start brings into the index at a time. */
+const CATCH_UP_RECORDS = 65_536;
+
+/** Entries of the log that one step removes or writes anew. */
+const STEP_ENTRIES = 64;
+
+interface Followed {
+  readonly arrivals: readonly PartitionArrivals[];
+  readonly last: number;
+  readonly records: number;
+}
+
+export class IndexFollower {
+  readonly #log: ArrivalLog;
+  readonly #index: VersionIndex;
+  readonly #seal: EntrySeal;
+  readonly #queue: Followed[] = [];
+  /** Partitions that have trimmed records still. */
+  readonly #uncleaned = new Set<PartitionState>();
+  #overlayBytes = 0;
+  #working: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor({ log, index, seal }: { log: ArrivalLog; index: VersionIndex; seal: EntrySeal }) {
+    this.#log = log;
+    this.#index = index;
+    this.#seal = seal;
+  }
+
+  /** Applies what the log holds above the index's watermark; before anything else is done. */
+  catchUp(): void {
+    let arrived = new Map<number, LocatedRecord[]>();
+    let records = 0;
+    let last = 0;
+    const apply = () => {
+      if (records > 0) this.#index.applySync(arrived, last);
+      arrived = new Map();
+      records = 0;
+    };
+    for (const { arrival, entry } of this.#log.after(this.#index.applied)) {
+      for (const { partitionId, from, to } of entry.groups()) {
+        const list = arrived.get(partitionId) ?? [];
+        arrived.set(partitionId, list);
+        for (let place = from; place < to; place++) list.push(recordAt(entry, arrival, place));
+      }
+      records += entry.records;
+      last = arrival;
+      if (records >= CATCH_UP_RECORDS) apply();
+    }
+    apply();
+  }
+
+  /** Records are in the overlay. */
+  enters(records: readonly LocatedRecord[]): void {
+    for (const record of records) this.#overlayBytes += overlayBytes(record);
+  }
+
+  /** Records are no longer in the overlay. */
+  leaves(records: readonly LocatedRecord[]): void {
+    for (const record of records) this.#overlayBytes -= overlayBytes(record);
+  }
+
+  /** Resolves when the overlay takes more; rejects where the index cannot follow, as on a full disk. */
+  async room(): Promise<void> {
+    while (this.#overlayBytes > LIMITS.overlayBytesMax && !this.#stopped) {
+      this.#work();
+      await this.#working;
+    }
+  }
+
+  /** Brings a commit into the index, whose last arrival number is `last`. */
+  follow(arrivals: readonly PartitionArrivals[], last: number): void {
+    const records = arrivals.reduce((sum, { records }) => sum + records.length, 0);
+    this.#queue.push({ arrivals, last, records });
+    this.#work();
+  }
+
+  /** Removes what is trimmed of a partition. */
+  clean(state: PartitionState): void {
+    if (state.cleanedTo < state.trimmedTo) this.#uncleaned.add(state);
+    this.#work();
+  }
+
+  /** Resolves when no trimmed record is left, or the work has met an error or was stopped. */
+  async cleaned(): Promise<void> {
+    await this.#working?.catch(() => undefined);
+  }
+
+  /** Lets the step that is under way end. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#working?.catch(() => undefined);
+  }
+
+  #work(): void {
+    if (this.#working !== undefined || this.#stopped) return;
+    const working = this.#steps().finally(() => {
+      this.#working = undefined;
+    });
+    this.#working = working;
+    // Whoever waits for room hears of a failure; the next write tries again.
+    working.catch(() => undefined);
+  }
+
+  async #steps(): Promise<void> {
+    // A turn later: what arrives together is indexed together.
+    await new Promise(setImmediate);
+    let isAtWork = true;
+    while (isAtWork && !this.#stopped) {
+      isAtWork = false;
+      if (this.#queue.length > 0) {
+        await this.#indexStep();
+        isAtWork = true;
+      }
+      const state = this.#cleanable();
+      if (state !== undefined) {
+        await this.#cleanStep(state);
+        isAtWork = true;
+      }
+      if (await this.#outwornStep()) isAtWork = true;
+    }
+  }
+
+  async #indexStep(): Promise<void> {
+    const arrived = new Map<number, LocatedRecord[]>();
+    const states = new Set<PartitionState>();
+    let taken = 0;
+    let records = 0;
+    let last = 0;
+    for (const followed of this.#queue) {
+      if (records > 0 && records + followed.records > STEP_RECORDS) break;
+      for (const { state, records: ofState } of followed.arrivals) {
+        states.add(state);
+        const list = arrived.get(state.id);
+        if (list === undefined) arrived.set(state.id, [...ofState]);
+        else for (const record of ofState) list.push(record);
+      }
+      records += followed.records;
+      last = followed.last;
+      taken++;
+    }
+    await this.#index.apply(arrived, last);
+    this.#queue.splice(0, taken);
+    for (const list of arrived.values()) this.leaves(list);
+    for (const state of states) state.overlay.forget(({ arrival }) => arrival <= last);
+  }
+
+  #cleanable(): PartitionState | undefined {
+    const applied = this.#queue.length > 0 ? this.#index.applied : Number.POSITIVE_INFINITY;
+    for (const state of this.#uncleaned) if (state.cleanAfter <= applied) return state;
+    return undefined;
+  }
+
+  async #cleanStep(state: PartitionState): Promise<void> {
+    const { trimmedTo } = state;
+    const removed = await this.#index.clean(state.id, trimmedTo, LIMITS.trimStepRecords);
+    const changes = new RowChanges();
+    for (const { version, tag, length } of removed) {
+      changes.add(state.id, version.counter, tag, -1);
+      state.bytes -= length;
+    }
+    if (removed.length > 0) state.root = this.#index.without(changes, state.root);
+    if (removed.length < LIMITS.trimStepRecords) state.cleanedTo = trimmedTo;
+    if (state.cleanedTo >= state.trimmedTo) this.#uncleaned.delete(state);
+  }
+
+  /** Whether there was anything to do. */
+  async #outwornStep(): Promise<boolean> {
+    const arrivals = this.#index.outworn(STEP_ENTRIES);
+    if (arrivals.length === 0) return false;
+    const settled: { arrival: number; bytesInLog: number }[] = [];
+    const rewritten = new Map<number, Uint8Array>();
+    const dead: number[] = [];
+    for (const arrival of arrivals) {
+      const share = this.#index.live(arrival);
+      const entry = share === undefined ? undefined : this.#log.read(arrival);
+      if (share === undefined) dead.push(arrival);
+      else if (entry !== undefined) rewritten.set(arrival, this.#withoutDead(arrival, entry));
+      settled.push({ arrival, bytesInLog: share?.bytes ?? 0 });
+    }
+    await this.#log.commit(() => {
+      for (const arrival of dead) this.#log.removeEntry(arrival);
+      for (const [arrival, bytes] of rewritten) this.#log.putEntry(arrival, bytes);
+    });
+    await this.#index.settle(settled);
+    return true;
+  }
+
+  #withoutDead(arrival: number, entry: LogEntry): Uint8Array {
+    const parts: EntryPart[] = [];
+    const ordinals: number[] = [];
+    for (const { partitionId, from, to } of entry.groups()) {
+      const places: number[] = [];
+      for (let place = from; place < to; place++) {
+        const { version, ordinal } = recordAt(entry, arrival, place);
+        const indexed = this.#index.find(partitionId, version);
+        if (indexed?.arrival !== arrival || indexed.ordinal !== ordinal) continue;
+        places.push(place);
+        ordinals.push(ordinal);
+      }
+      if (places.length === 0) continue;
+      const frames = places.map((place) => entry.frame(place));
+      const tags = packedTags(places.map((place) => entry.tag(place)));
+      parts.push({ partitionId, group: packItems('', frames), tags, from: 0, to: places.length });
+    }
+    return encodeEntry(parts, this.#seal, ordinals);
+  }
+}
+
+function recordAt(entry: LogEntry, arrival: number, place: number): LocatedRecord {
+  const frame = entry.frame(place);
+  return {
+    version: frameVersion(frame),
+    arrival,
+    ordinal: entry.ordinal(place),
+    length: frame.length,
+    tag: entry.tag(place),
+  };
+}

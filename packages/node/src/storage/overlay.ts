@@ -1,0 +1,89 @@
+/**
+ * The overlay: records that are in the arrival log and not yet in the index.
+ *
+ *   apply() --> arrival log --flush--> visible in the overlay --index--> gone from the overlay
+ *
+ * A record is put in before its flush, so that the same record is not written twice, and counts as there
+ * only afterwards: readers pass the arrival number up to which everything is flushed. Per partition the
+ * records are sorted by version; as a rule a new one is the highest.
+ */
+import { compareVersions, FRAME_HEADER_BYTES, type Version, type VersionRange } from '@mendlog/core';
+import type { LogEntry } from './log-entry.js';
+
+/** Where a record lies in the log, and what is known of it without reading it. */
+export interface LocatedRecord {
+  readonly version: Version;
+  readonly arrival: number;
+  readonly ordinal: number;
+  /** Bytes of its frame. */
+  readonly length: number;
+  readonly tag: Uint8Array;
+}
+
+export interface OverlayRecord extends LocatedRecord {
+  /** Its entry, whose places are its ordinals: it has not been written anew yet. */
+  readonly entry: LogEntry;
+}
+
+/** What a record takes in memory beside its share of the entry, about. */
+const RECORD_OVERHEAD_BYTES = 250 - FRAME_HEADER_BYTES;
+
+export function overlayBytes(record: LocatedRecord): number {
+  return record.length + RECORD_OVERHEAD_BYTES;
+}
+
+/** The records of one partition. */
+export class OverlayRecords {
+  #records: OverlayRecord[] = [];
+
+  get isEmpty(): boolean {
+    return this.#records.length === 0;
+  }
+
+  /** Puts a record in; one of the same version gives way. */
+  put(record: OverlayRecord): void {
+    const last = this.#records.at(-1);
+    if (last === undefined || compareVersions(last.version, record.version) < 0) {
+      this.#records.push(record);
+      return;
+    }
+    const place = this.#placeOf(record.version);
+    const found = this.#records[place];
+    const replaces = found !== undefined && compareVersions(found.version, record.version) === 0;
+    this.#records.splice(place, replaces ? 1 : 0, record);
+  }
+
+  /** The record of this version, flushed or not. */
+  find(version: Version): OverlayRecord | undefined {
+    const found = this.#records[this.#placeOf(version)];
+    return found !== undefined && compareVersions(found.version, version) === 0 ? found : undefined;
+  }
+
+  /** Records of the range with an arrival above `after` and up to `flushed`, ascending. */
+  range(range: VersionRange, { after, flushed }: { after: number; flushed: number }): OverlayRecord[] {
+    const found: OverlayRecord[] = [];
+    for (let place = this.#placeOf(range.from); place < this.#records.length; place++) {
+      const record = this.#records[place] as OverlayRecord;
+      if (found.length >= range.limit || compareVersions(record.version, range.to) > 0) break;
+      if (record.arrival > after && record.arrival <= flushed) found.push(record);
+    }
+    return found;
+  }
+
+  /** Forgets the records for which this is true. */
+  forget(isGone: (record: OverlayRecord) => boolean): void {
+    this.#records = this.#records.filter((record) => !isGone(record));
+  }
+
+  /** The place of the first record that is not below. */
+  #placeOf(version: Version): number {
+    let low = 0;
+    let high = this.#records.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareVersions((this.#records[middle] as OverlayRecord).version, version) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,79 @@
+/** What a node keeps beside records, in the arrival log's environment: hints, jobs and the catalog. */
+import type { CatalogEntry, HintBatch, Job, StoredHintBatch } from '@mendlog/core';
+import type { Database, RootDatabase } from 'lmdb';
+
+type HintValue = Omit<HintBatch, 'target'>;
+type HintKey = [target: string, sequence: number];
+
+export class SideTables {
+  readonly #commit: (write: () => void) => Promise<void>;
+  readonly #hints: Database<HintValue, HintKey>;
+  readonly #jobs: Database<Job, string>;
+  readonly #catalog: Database<CatalogEntry, string>;
+  #nextHint = 1;
+
+  constructor(env: RootDatabase, commit: (write: () => void) => Promise<void>) {
+    this.#commit = commit;
+    this.#hints = env.openDB({ name: 'hints' });
+    this.#jobs = env.openDB({ name: 'jobs' });
+    this.#catalog = env.openDB({ name: 'catalog' });
+    for (const { key } of this.#hints.getRange()) this.#nextHint = Math.max(this.#nextHint, key[1] + 1);
+  }
+
+  /** Inside a commit. */
+  addHints(hints: readonly HintBatch[]): void {
+    for (const hint of hints) void this.#hints.put([hint.target, this.#nextHint++], hintValue(hint));
+  }
+
+  hints(options: { target?: string; after?: number; limit: number }): StoredHintBatch[] {
+    const { target, after = 0, limit } = options;
+    const range =
+      target === undefined
+        ? {}
+        : { start: [target, after + 1] as HintKey, end: [target, Infinity] as HintKey };
+    const found: StoredHintBatch[] = [];
+    for (const { key, value } of this.#hints.getRange({ ...range, limit })) {
+      found.push({ ...value, target: key[0], sequence: key[1] });
+    }
+    return found;
+  }
+
+  async putHint(hint: StoredHintBatch): Promise<void> {
+    await this.#commit(() => void this.#hints.put([hint.target, hint.sequence], hintValue(hint)));
+  }
+
+  async deleteHints(hints: readonly StoredHintBatch[]): Promise<void> {
+    await this.#commit(() => {
+      for (const hint of hints) void this.#hints.remove([hint.target, hint.sequence]);
+    });
+  }
+
+  jobs(): Job[] {
+    return [...this.#jobs.getRange()].map(({ value }) => value);
+  }
+
+  async putJob(job: Job): Promise<void> {
+    await this.#commit(() => void this.#jobs.put(job.id, job));
+  }
+
+  async deleteJobs(ids: readonly string[]): Promise<void> {
+    await this.#commit(() => {
+      for (const id of ids) void this.#jobs.remove(id);
+    });
+  }
+
+  catalog(): CatalogEntry[] {
+    return [...this.#catalog.getRange()].map(({ value }) => value);
+  }
+
+  async putCatalogEntries(entries: readonly CatalogEntry[]): Promise<void> {
+    await this.#commit(() => {
+      for (const entry of entries) void this.#catalog.put(entry.partition, entry);
+    });
+  }
+}
+
+function hintValue(hint: HintBatch): HintValue {
+  const { createdAtMs, attempts, nextAttemptAtMs, groups } = hint;
+  return { createdAtMs, attempts, nextAttemptAtMs, groups };
+}

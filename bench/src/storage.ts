@@ -6,7 +6,7 @@
  * Records of 256 bytes; a commit brings 1,024 of them, spread over the partitions; four commits are under
  * way. A store's figure counts the time until its index has caught up as well.
  */
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeFrame, originFromBits, type PackedGroup, writeFrame } from '@mendlog/core';
@@ -36,14 +36,18 @@ function* commits(partitions: number): Generator<PackedGroup[]> {
   const perGroup = COMMIT_RECORDS / groupsOfCommit;
   for (let next = 0; ; next = (next + groupsOfCommit) % partitions) {
     const groups: PackedGroup[] = [];
+    // Views on one message, as a node gets them.
+    const message = new Uint8Array(COMMIT_RECORDS * FRAME_BYTES);
     for (let g = 0; g < groupsOfCommit; g++) {
       const partition = (next + g) % partitions;
-      const bytes = new Uint8Array(perGroup * FRAME_BYTES);
+      const bytes = message.subarray(g * perGroup * FRAME_BYTES, (g + 1) * perGroup * FRAME_BYTES);
       const ends = new Uint32Array(perGroup);
       for (let i = 0; i < perGroup; i++) {
         const counter = (counters[partition] ?? 0) + 1;
         counters[partition] = counter;
-        ends[i] = writeFrame(bytes, i * FRAME_BYTES, { version: { counter, origin }, timeMs: 1e12, value });
+        const at = (g * perGroup + i) * FRAME_BYTES;
+        writeFrame(message, at, { version: { counter, origin }, timeMs: 1e12, value });
+        ends[i] = (i + 1) * FRAME_BYTES;
       }
       groups.push({ partition: `p${partition}`, bytes, ends });
     }
@@ -100,7 +104,10 @@ for (const partitions of partitionCounts) {
   );
   await store.close();
   const bytes = (name: string) => statSync(join(folder, 'store', name, 'data.mdb')).size / ours.records;
-  const [logBytes, indexBytes] = [bytes('log'), bytes('index')];
+  const [logBytes, indexBytes] = [
+    bytes('log'),
+    bytes(`index/${readdirSync(join(folder, 'store', 'index'))[0]}`),
+  ];
 
   const env = open({
     path: join(folder, 'plain'),

@@ -119,6 +119,7 @@ export {
   FRAME_BYTES_MAX,
   FRAME_HEADER_BYTES,
   frameVersion,
+  frameVersions,
   type LogRecord,
   writeFrame,
 } from './record.js';

@@ -48,17 +48,33 @@ export function encodeFrame(record: LogRecord): Uint8Array {
 
 /** Checks a frame and reads its version. Throws MALFORMED. */
 export function frameVersion(frame: Uint8Array): Version {
-  if (frame.length < FRAME_HEADER_BYTES)
-    throw new MendlogError('MALFORMED', 'a frame is shorter than its header');
-  if (frame.length > FRAME_BYTES_MAX)
-    throw new MendlogError('MALFORMED', 'a frame is longer than any record');
-  if (frame[0] !== FRAME_FORMAT) throw new MendlogError('MALFORMED', `unknown frame format ${frame[0]}`);
-  if (frame[1] !== 0) throw new MendlogError('MALFORMED', `unknown frame flags ${frame[1]}`);
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  const version = readVersion(view, VERSION_OFFSET);
+  return versionAt(view, 0, frame.length);
+}
+
+/** The same for each frame of a group, back to back in `bytes`, frame i up to `ends[i]`. */
+export function frameVersions({ bytes, ends }: { bytes: Uint8Array; ends: Uint32Array }): Version[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const versions: Version[] = [];
+  let start = 0;
+  for (const end of ends) {
+    versions.push(versionAt(view, start, end));
+    start = end;
+  }
+  return versions;
+}
+
+function versionAt(view: DataView, start: number, end: number): Version {
+  const length = end - start;
+  if (length < FRAME_HEADER_BYTES) throw new MendlogError('MALFORMED', 'a frame is shorter than its header');
+  if (length > FRAME_BYTES_MAX) throw new MendlogError('MALFORMED', 'a frame is longer than any record');
+  const [format, flags] = [view.getUint8(start), view.getUint8(start + 1)];
+  if (format !== FRAME_FORMAT) throw new MendlogError('MALFORMED', `unknown frame format ${format}`);
+  if (flags !== 0) throw new MendlogError('MALFORMED', `unknown frame flags ${flags}`);
+  const version = readVersion(view, start + VERSION_OFFSET);
   if (version.counter === 0) throw new MendlogError('MALFORMED', 'a record has a counter of at least 1');
   // What is stored must decode later: a time that does not would spoil every page that it is on.
-  readCounter(view, TIME_OFFSET);
+  readCounter(view, start + TIME_OFFSET);
   return version;
 }
 

@@ -134,7 +134,7 @@ test('data folder: another node, another format and no meta at all are refused, 
   const meta = JSON.parse(readFileSync(path, 'utf8'));
   const refusalOf = (text: string, nodeId = 'n1') => {
     writeFileSync(path, text);
-    expect(() => openStore(folder.path, nodeId)).toThrow(
+    expect(() => openStore(folder.path, { nodeId })).toThrow(
       expect.objectContaining({ code: expectedCode(nodeId) }),
     );
     expect(readFileSync(path, 'utf8')).toBe(text);

@@ -11,67 +11,16 @@ import {
   LIMITS,
   listingEntries,
   MendlogError,
-  ROW_BYTES,
-  rowIndexOf,
-  TAG_BYTES,
   VERSION_HIGHEST,
   VERSION_LOWEST,
-  type VersionRange,
 } from '@mendlog/core';
-import { partitionKey } from '@mendlog/merkle';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { LmdbStore } from '../src/storage/lmdb-store.js';
 import { counters, frame, groupOf, version } from './records.js';
-import { kernel, secret, TestStore } from './test-store.js';
+import { EVERYTHING, expectDigestsOf, framesOf, hex, tagOfFrame, UNBOUNDED } from './store-digests.js';
+import { TestStore } from './test-store.js';
 
-const EVERYTHING: VersionRange = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: LIMITS.batchRecordsMax };
-const UNBOUNDED = Number.MAX_SAFE_INTEGER;
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const countersOf = (frames: readonly Uint8Array[]) => frames.map((bytes) => frameVersion(bytes).counter);
-
-function framesOf(store: LmdbStore, partition: string): Uint8Array[] {
-  const page = store.readRange(partition, EVERYTHING, UNBOUNDED);
-  expect(page.truncated).toBe(false);
-  return [...page.frames];
-}
-
-function tagOfFrame(partition: string, bytes: Uint8Array): Uint8Array {
-  const tag = new Uint8Array(TAG_BYTES);
-  kernel.tags(partitionKey(kernel, secret, partition), bytes, Uint32Array.of(bytes.length), tag);
-  return tag;
-}
-
-/** Rows of one level as the records say they should be: index, then both lanes and the count. */
-function expectedRows(partition: string, frames: readonly Uint8Array[], level: number): string {
-  const rows = new Map<number, [bigint, bigint, bigint]>();
-  for (const bytes of frames) {
-    const tag = tagOfFrame(partition, bytes);
-    const lanes = new DataView(tag.buffer);
-    const index = rowIndexOf(frameVersion(bytes).counter, level);
-    const [lane0, lane1, count] = rows.get(index) ?? [0n, 0n, 0n];
-    rows.set(index, [lane0 + lanes.getBigUint64(0, true), lane1 + lanes.getBigUint64(8, true), count + 1n]);
-  }
-  const words = [...rows]
-    .sort(([a], [b]) => a - b)
-    .flatMap(([index, row]) => [BigInt(index), ...row].map((word) => BigInt.asUintN(64, word)));
-  return hex(new Uint8Array(BigUint64Array.from(words).buffer));
-}
-
-/** SPEC I7: digests are those of the records, at every level and at the root. */
-function expectDigestsOf(store: LmdbStore, partition: string, frames: readonly Uint8Array[]): void {
-  for (let level = 0; level < DIGEST_LAYOUT.levels; level++) {
-    expect(hex(store.rows(partition, level, [allRows(level)]))).toBe(expectedRows(partition, frames, level));
-  }
-  const root = new Uint8Array(ROW_BYTES);
-  const top = DIGEST_LAYOUT.levels - 1;
-  const rows = Buffer.from(expectedRows(partition, frames, top), 'hex');
-  const packed = Array.from({ length: rows.length / INDEXED_ROW_BYTES }, (_, i) =>
-    rows.subarray(i * INDEXED_ROW_BYTES + 8, (i + 1) * INDEXED_ROW_BYTES),
-  );
-  kernel.sumRows(Buffer.concat(packed), root);
-  expect(hex(store.summary(partition)?.root ?? new Uint8Array(ROW_BYTES))).toBe(hex(root));
-}
 
 describe('store: records', () => {
   test('store: what was applied is read back, before and after a restart', async () => {

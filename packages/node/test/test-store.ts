@@ -6,13 +6,28 @@ import { temporaryFolder } from './temporary-folder.js';
 export const kernel = loadKernel();
 export const secret = new TextEncoder().encode('a secret for tests only');
 
-export function openStore(dataDir: string, nodeId = 'n1'): LmdbStore {
-  return LmdbStore.open({ dataDir, nodeId, kernel, secret });
+export function openStore(
+  dataDir: string,
+  { nodeId = 'n1', overlayBytesMax }: { nodeId?: string; overlayBytesMax?: number } = {},
+): LmdbStore {
+  return LmdbStore.open({
+    dataDir,
+    nodeId,
+    kernel,
+    secret,
+    ...(overlayBytesMax === undefined ? {} : { overlayBytesMax }),
+  });
 }
 
 export class TestStore implements AsyncDisposable {
   readonly #folder = temporaryFolder();
-  #store = openStore(this.#folder.path);
+  readonly #options: { overlayBytesMax?: number };
+  #store: LmdbStore;
+
+  constructor(options: { overlayBytesMax?: number } = {}) {
+    this.#options = options;
+    this.#store = openStore(this.#folder.path, options);
+  }
 
   get dataDir(): string {
     return this.#folder.path;
@@ -24,7 +39,7 @@ export class TestStore implements AsyncDisposable {
 
   async reopen(): Promise<void> {
     await this.#store.close();
-    this.#store = openStore(this.#folder.path);
+    this.#store = openStore(this.#folder.path, this.#options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

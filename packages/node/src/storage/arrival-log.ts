@@ -3,7 +3,7 @@
  *
  *   entries     arrival number u64 -> entry (log-entry.ts), in the order of arrival
  *   partitions  name -> id and trim watermark
- *   meta        the id of this log, which its index names
+ *   meta        the id of this log, after which its index is named
  *   hints, jobs, catalog (side-tables.ts)
  *
  * What belongs together is written in one commit. Two traps of lmdb-js decide the options. With
@@ -16,6 +16,7 @@ import { randomUUID } from 'node:crypto';
 import { MendlogError } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { arrivalKey, arrivalOfKey } from './keys.js';
+import { checkLmdbFile } from './lmdb-file.js';
 import { type EntrySeal, LogEntry } from './log-entry.js';
 import { SideTables } from './side-tables.js';
 import { storeError } from './store-error.js';
@@ -29,7 +30,7 @@ export interface LoggedPartition {
 
 export class ArrivalLog {
   readonly side: SideTables;
-  /** Random, made with the log. */
+  /** Random, made with the log; its index is named after it. */
   readonly id: string;
   readonly #path: string;
   readonly #env: RootDatabase;
@@ -40,6 +41,7 @@ export class ArrivalLog {
 
   constructor(path: string, seal: EntrySeal) {
     this.#path = path;
+    checkLmdbFile(path);
     this.#seal = seal;
     this.#env = open({ path, maxDbs: 8, overlappingSync: false, eventTurnBatching: false });
     this.#entries = this.#env.openDB({ name: 'entries', keyEncoding: 'binary', encoding: 'binary' });

@@ -7,13 +7,13 @@
  *   trim watermark  --> records below it out of the index, so many a step
  *   outworn entries --> removed from the log, or written anew without what is dead
  */
-import { frameVersion, LIMITS, packItems } from '@mendlog/core';
+import { type DigestKernel, frameVersion, LIMITS, packItems } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { PartitionArrivals } from './arrivals.js';
 import { type EntryPart, type EntrySeal, encodeEntry, type LogEntry } from './log-entry.js';
 import { type LocatedRecord, overlayBytes } from './overlay.js';
 import type { PartitionState } from './partition-state.js';
-import { packedTags, RowChanges } from './row-changes.js';
+import { packedTags } from './row-changes.js';
 import type { VersionIndex } from './version-index.js';
 
 /** Records that one step of the index takes: more make it cheaper a record, and others wait longer. */
@@ -31,10 +31,21 @@ interface Followed {
   readonly records: number;
 }
 
+interface FollowerOptions {
+  readonly log: ArrivalLog;
+  readonly index: VersionIndex;
+  readonly seal: EntrySeal;
+  readonly kernel: DigestKernel;
+  /** The bytes of the overlay at which writes wait. */
+  readonly overlayBytesMax: number;
+}
+
 export class IndexFollower {
   readonly #log: ArrivalLog;
   readonly #index: VersionIndex;
   readonly #seal: EntrySeal;
+  readonly #kernel: DigestKernel;
+  readonly #overlayBytesMax: number;
   readonly #queue: Followed[] = [];
   /** Partitions that have trimmed records still. */
   readonly #uncleaned = new Set<PartitionState>();
@@ -42,10 +53,12 @@ export class IndexFollower {
   #working: Promise<void> | undefined;
   #stopped = false;
 
-  constructor({ log, index, seal }: { log: ArrivalLog; index: VersionIndex; seal: EntrySeal }) {
+  constructor({ log, index, seal, kernel, overlayBytesMax }: FollowerOptions) {
+    this.#overlayBytesMax = overlayBytesMax;
     this.#log = log;
     this.#index = index;
     this.#seal = seal;
+    this.#kernel = kernel;
   }
 
   /** Applies what the log holds above the index's watermark; before anything else is done. */
@@ -83,7 +96,7 @@ export class IndexFollower {
 
   /** Resolves when the overlay takes more; rejects where the index cannot follow, as on a full disk. */
   async room(): Promise<void> {
-    while (this.#overlayBytes > LIMITS.overlayBytesMax && !this.#stopped) {
+    while (this.#overlayBytes > this.#overlayBytesMax && !this.#stopped) {
       this.#work();
       await this.#working;
     }
@@ -175,12 +188,7 @@ export class IndexFollower {
   async #cleanStep(state: PartitionState): Promise<void> {
     const { trimmedTo } = state;
     const removed = await this.#index.clean(state.id, trimmedTo, LIMITS.trimStepRecords);
-    const changes = new RowChanges();
-    for (const { version, tag, length } of removed) {
-      changes.add(state.id, version.counter, tag, -1);
-      state.bytes -= length;
-    }
-    if (removed.length > 0) state.root = this.#index.without(changes, state.root);
+    for (const record of removed) state.count(record, -1, this.#kernel);
     if (removed.length < LIMITS.trimStepRecords) state.cleanedTo = trimmedTo;
     if (state.cleanedTo >= state.trimmedTo) this.#uncleaned.delete(state);
   }

@@ -9,17 +9,16 @@
  * partitions; what scatters is the index, small and made in larger steps. The index follows the log and
  * can be made anew from it; docs/storage.md has the layout and what each part guarantees.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ApplyResult,
   type CatalogEntry,
   compareVersions,
   type DigestKernel,
-  frameVersion,
+  frameVersions,
   type HintBatch,
   type IndexRange,
-  itemAt,
   type Job,
   LIMITS,
   LISTING_ENTRY_BYTES,
@@ -48,6 +47,7 @@ import { ArrivalLog } from './arrival-log.js';
 import { entriesOf, type PartitionArrivals, type PreparedGroup, sortArrivals } from './arrivals.js';
 import { type DataDirLock, lockDataDir } from './data-dir-lock.js';
 import { IndexFollower } from './index-follower.js';
+import { checkLmdbFile } from './lmdb-file.js';
 import { EntrySeal, type LogEntry } from './log-entry.js';
 import { dataDirError, makeDataDir } from './make-data-dir.js';
 import { ensureMeta } from './meta.js';
@@ -61,6 +61,8 @@ export interface LmdbStoreOptions {
   readonly nodeId: string;
   readonly kernel: DigestKernel;
   readonly secret: Uint8Array;
+  /** Bytes of records that are flushed and not indexed yet, at which writes wait; LIMITS.overlayBytesMax unless told. */
+  readonly overlayBytesMax?: number;
 }
 
 const EMPTY_ROW = new Uint8Array(ROW_BYTES);
@@ -97,7 +99,8 @@ export class LmdbStore implements Store {
     }
   }
 
-  private constructor({ dataDir, nodeId, kernel, secret }: LmdbStoreOptions, lock: DataDirLock) {
+  private constructor(options: LmdbStoreOptions, lock: DataDirLock) {
+    const { dataDir, nodeId, kernel, secret, overlayBytesMax = LIMITS.overlayBytesMax } = options;
     this.storeId = ensureMeta(dataDir, nodeId).storeId;
     this.#lock = lock;
     this.#kernel = kernel;
@@ -105,7 +108,13 @@ export class LmdbStore implements Store {
     this.#seal = new EntrySeal(kernel, this.storeId);
     this.#log = new ArrivalLog(join(dataDir, 'log'), this.#seal);
     this.#index = openIndex(join(dataDir, 'index'), { kernel, logId: this.#log.id });
-    this.#follower = new IndexFollower({ log: this.#log, index: this.#index, seal: this.#seal });
+    this.#follower = new IndexFollower({
+      log: this.#log,
+      index: this.#index,
+      seal: this.#seal,
+      kernel,
+      overlayBytesMax,
+    });
     this.#follower.catchUp();
     this.#arrival = Math.max(this.#log.lastArrival, this.#index.applied);
     this.#flushed = this.#arrival;
@@ -176,12 +185,14 @@ export class LmdbStore implements Store {
   }
 
   partitions(): PartitionSummary[] {
-    return [...this.#partitions.values()].filter(({ logged }) => logged).map(summaryOf);
+    return [...this.#partitions.values()]
+      .filter(({ logged }) => logged)
+      .map((state) => this.#summaryOf(state));
   }
 
   summary(partition: string): PartitionSummary | undefined {
     const state = this.#known(partition);
-    return state === undefined ? undefined : summaryOf(state);
+    return state === undefined ? undefined : this.#summaryOf(state);
   }
 
   read(partition: string, { counter, origin }: RecordId): Uint8Array[] {
@@ -309,13 +320,9 @@ export class LmdbStore implements Store {
   /** Everything that can fail for a reason of the input happens here, before anything is written. */
   #prepare(group: PackedGroup): PreparedGroup {
     const { partition, bytes, ends } = group;
-    const head = this.head(partition);
-    const versions: Version[] = [];
-    for (let i = 0; i < ends.length; i++) {
-      const version = frameVersion(itemAt(group, i));
-      checkJump(head, version.counter);
-      versions.push(version);
-    }
+    const head = this.#partitions.get(partition)?.head ?? 0;
+    const versions = frameVersions(group);
+    for (const { counter } of versions) checkJump(head, counter);
     const state = this.#stateOf(partition);
     const tags = new Uint8Array(ends.length * TAG_BYTES);
     this.#kernel.tags(state.tagKey, bytes, ends, tags);
@@ -364,27 +371,13 @@ export class LmdbStore implements Store {
 
   /** Counts what was flushed. */
   #count(arrivals: readonly PartitionArrivals[]): void {
-    const changes = new RowChanges();
-    const states = new Map(arrivals.map(({ state }) => [state.id, state]));
     for (const { state, records, replaced } of arrivals) {
       state.logged = true;
-      for (const { version, tag, length } of records) {
-        changes.add(state.id, version.counter, tag, 1);
-        state.bytes += length;
-        state.head = Math.max(state.head, version.counter);
+      for (const record of records) {
+        state.count(record, 1, this.#kernel);
+        state.head = Math.max(state.head, record.version.counter);
       }
-      for (const { version, tag, length } of replaced) {
-        changes.add(state.id, version.counter, tag, -1);
-        state.bytes -= length;
-      }
-    }
-    if (changes.isEmpty) return;
-    const { rows, partitionIds } = changes.roots(this.#kernel, (id, out) =>
-      out.set(states.get(id)?.root ?? EMPTY_ROW),
-    );
-    for (const [i, id] of partitionIds.entries()) {
-      const state = states.get(id) as PartitionState;
-      state.root = rows.slice(i * ROW_BYTES, (i + 1) * ROW_BYTES);
+      for (const record of replaced) state.count(record, -1, this.#kernel);
     }
   }
 
@@ -444,6 +437,16 @@ export class LmdbStore implements Store {
     });
   }
 
+  #summaryOf(state: PartitionState): PartitionSummary {
+    const { name: partition, bytes, cleanedTo, head, trimmedTo } = state;
+    // All of it is trimmed, whether or not it is removed by now.
+    if (trimmedTo >= head)
+      return { partition, records: 0, bytes: 0, head, trimmedTo, cleanedTo, root: EMPTY_ROW };
+    const root = state.root(this.#kernel);
+    const count = new DataView(root.buffer, root.byteOffset).getBigUint64(ROW_BYTES - 8, true);
+    return { partition, records: Number(count), bytes, head, trimmedTo, cleanedTo, root };
+  }
+
   #known(partition: string): PartitionState | undefined {
     const state = this.#partitions.get(partition);
     return state?.logged === true ? state : undefined;
@@ -461,24 +464,23 @@ export class LmdbStore implements Store {
   }
 }
 
-/** Opens the index; one that is of another log, or cannot be read, is made anew. */
+/**
+ * Opens the index of this log, which lies in a folder of the log's name. What lies beside it is of another
+ * log, and goes; an index that is no database is made anew.
+ */
 function openIndex(path: string, { kernel, logId }: { kernel: DigestKernel; logId: string }): VersionIndex {
-  if (existsSync(path)) {
-    const index = tryOpen(path, kernel);
-    if (index?.logId === logId) return index;
-    void index?.close();
-    rmSync(path, { recursive: true });
+  for (const name of existsSync(path) ? readdirSync(path) : []) {
+    if (name !== logId || !isDatabase(join(path, name))) rmSync(join(path, name), { recursive: true });
   }
-  const index = new VersionIndex(path, kernel);
-  index.belongTo(logId);
-  return index;
+  return new VersionIndex(join(path, logId), kernel);
 }
 
-function tryOpen(path: string, kernel: DigestKernel): VersionIndex | undefined {
+function isDatabase(folder: string): boolean {
   try {
-    return new VersionIndex(path, kernel);
+    checkLmdbFile(folder);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }
 
@@ -519,13 +521,4 @@ function lost({ version, arrival }: LocatedRecord): MendlogError {
 function checkJump(head: number, counter: number): void {
   if (counter > head + LIMITS.counterJumpMax)
     throw new MendlogError('CLOCK_JUMP', `counter ${counter} is too far ahead of ${head}`);
-}
-
-function summaryOf(state: PartitionState): PartitionSummary {
-  const { name: partition, bytes, cleanedTo, head, trimmedTo, root } = state;
-  // All of it is trimmed, whether or not it is removed by now.
-  if (trimmedTo >= head)
-    return { partition, records: 0, bytes: 0, head, trimmedTo, cleanedTo, root: EMPTY_ROW };
-  const count = new DataView(root.buffer, root.byteOffset).getBigUint64(ROW_BYTES - 8, true);
-  return { partition, records: Number(count), bytes, head, trimmedTo, cleanedTo, root };
 }

@@ -1,8 +1,12 @@
 /** What the store knows of a partition, all that is flushed included. */
-import { ROW_BYTES } from '@mendlog/core';
+import { type DigestKernel, ROW_BYTES } from '@mendlog/core';
 import type { LoggedPartition } from './arrival-log.js';
 import type { IndexedPartition } from './keys.js';
-import { OverlayRecords } from './overlay.js';
+import { type LocatedRecord, OverlayRecords } from './overlay.js';
+import { RowChanges } from './row-changes.js';
+
+/** Records whose tags wait at most to be summed up. */
+const UNSUMMED_MAX = 1024;
 
 export class PartitionState {
   readonly overlay = new OverlayRecords();
@@ -24,7 +28,10 @@ export class PartitionState {
   /** Records that the last trim concerns are in the index when the log is applied up to here. */
   cleanAfter = 0;
   bytes = 0;
-  root: Uint8Array = new Uint8Array(ROW_BYTES);
+  #root: Uint8Array = new Uint8Array(ROW_BYTES);
+  /** What is not in the root yet: it is summed up when somebody asks, or when there is much of it. */
+  #changes = new RowChanges();
+  #unsummed = 0;
 
   constructor(name: string, id: number, tagKey: Uint8Array) {
     this.name = name;
@@ -41,7 +48,24 @@ export class PartitionState {
     this.submittedHead = this.head;
     this.cleanedTo = indexed.cleanedTo;
     this.bytes = indexed.bytes;
-    this.root = Uint8Array.from(indexed.root);
+    this.#root = Uint8Array.from(indexed.root);
+  }
+
+  /** Counts a record that came in or went out. */
+  count({ version, tag, length }: LocatedRecord, sign: 1 | -1, kernel: DigestKernel): void {
+    this.bytes += sign * length;
+    this.#changes.add(this.id, version.counter, tag, sign);
+    if (++this.#unsummed >= UNSUMMED_MAX) this.root(kernel);
+  }
+
+  /** The sum of all rows. */
+  root(kernel: DigestKernel): Uint8Array {
+    if (this.#unsummed > 0) {
+      this.#root = this.#changes.roots(kernel, (_, out) => out.set(this.#root)).rows;
+      this.#changes = new RowChanges();
+      this.#unsummed = 0;
+    }
+    return this.#root;
   }
 
   toLog(): LoggedPartition {

@@ -1,10 +1,31 @@
 /** Tags on their way into and out of digest rows: one call of the kernel a level, whatever the partitions. */
-import { DIGEST_LAYOUT, type DigestKernel, ROW_BYTES, rowIndexOf, TAG_BYTES } from '@mendlog/core';
+import { DIGEST_LAYOUT, type DigestKernel, ROW_BYTES, rowSpan, TAG_BYTES } from '@mendlog/core';
 
-interface Changes {
-  readonly tags: Uint8Array[];
-  /** Per tag the place of its counter in `RowChanges.#counters`. */
-  readonly places: number[];
+/** Tags back to back, and of each the place of its counter in `RowChanges`. */
+class TagList {
+  readonly #places: number[] = [];
+  #tags = new Uint8Array(0);
+
+  add(tag: Uint8Array, place: number): void {
+    const at = this.#places.length * TAG_BYTES;
+    if (at === this.#tags.length) {
+      const more = new Uint8Array(Math.max(2 * TAG_BYTES, 2 * this.#tags.length));
+      more.set(this.#tags);
+      this.#tags = more;
+    }
+    // A call of set() costs more than so few bytes.
+    for (let i = 0; i < TAG_BYTES; i++) this.#tags[at + i] = tag[i] as number;
+    this.#places.push(place);
+  }
+
+  apply(kernel: DigestKernel, rows: Uint8Array, { rowOf, sign }: { rowOf: Uint32Array; sign: 1 | -1 }): void {
+    const count = this.#places.length;
+    if (count === 0) return;
+    // Where all tags go one way their places are 0, 1, 2, ...
+    const rowOfTag =
+      count === rowOf.length ? rowOf : Uint32Array.from(this.#places, (place) => rowOf[place] as number);
+    kernel.addTags(rows, rowOfTag, this.#tags.subarray(0, count * TAG_BYTES), sign);
+  }
 }
 
 /** The rows that changed: `rows` packed, each with its partition and index. */
@@ -14,11 +35,16 @@ export interface ChangedRows {
   readonly indexes: number[];
 }
 
+type ReadRow = (partitionId: number, index: number, out: Uint8Array) => void;
+
+/** Wider than every counter: one row holds them all. */
+const ALL_COUNTERS = 2 ** 53;
+
 export class RowChanges {
   readonly #partitionIds: number[] = [];
   readonly #counters: number[] = [];
-  readonly #in: Changes = { tags: [], places: [] };
-  readonly #out: Changes = { tags: [], places: [] };
+  readonly #in = new TagList();
+  readonly #out = new TagList();
 
   get isEmpty(): boolean {
     return this.#counters.length === 0;
@@ -26,65 +52,46 @@ export class RowChanges {
 
   /** Calls come in ascending order of partition, then counter. */
   add(partitionId: number, counter: number, tag: Uint8Array, sign: 1 | -1): void {
-    const { tags, places } = sign === 1 ? this.#in : this.#out;
-    tags.push(tag);
-    places.push(this.#counters.length);
+    (sign === 1 ? this.#in : this.#out).add(tag, this.#counters.length);
     this.#partitionIds.push(partitionId);
     this.#counters.push(counter);
   }
 
   /** The rows of one level, from what they were; `before` fills in 24 bytes that are zero. */
-  level(
-    kernel: DigestKernel,
-    level: number,
-    before: (partitionId: number, index: number, out: Uint8Array) => void,
-  ): ChangedRows {
-    return this.#changed(kernel, (counter) => rowIndexOf(counter, level), before);
+  level(kernel: DigestKernel, level: number, before: ReadRow): ChangedRows {
+    return this.#changed(kernel, rowSpan(level), before);
   }
 
-  /** One row a partition, all of its counters together. */
+  /** One row a partition, all of its counters together. Here counters need not ascend. */
   roots(kernel: DigestKernel, before: (partitionId: number, out: Uint8Array) => void): ChangedRows {
-    return this.#changed(
-      kernel,
-      () => 0,
-      (partitionId, _, out) => before(partitionId, out),
-    );
+    return this.#changed(kernel, ALL_COUNTERS, (partitionId, _, out) => before(partitionId, out));
   }
 
-  #changed(
-    kernel: DigestKernel,
-    indexOf: (counter: number) => number,
-    before: (partitionId: number, index: number, out: Uint8Array) => void,
-  ): ChangedRows {
+  #changed(kernel: DigestKernel, span: number, before: ReadRow): ChangedRows {
     const partitionIds: number[] = [];
     const indexes: number[] = [];
     const rowOf = new Uint32Array(this.#counters.length);
-    for (const [i, counter] of this.#counters.entries()) {
+    let lastPartition = -1;
+    let lastIndex = -1;
+    for (let i = 0; i < rowOf.length; i++) {
       const partitionId = this.#partitionIds[i] as number;
-      const index = indexOf(counter);
-      if (partitionIds.at(-1) !== partitionId || indexes.at(-1) !== index) {
+      const index = Math.floor((this.#counters[i] as number) / span);
+      if (partitionId !== lastPartition || index !== lastIndex) {
         partitionIds.push(partitionId);
         indexes.push(index);
+        lastPartition = partitionId;
+        lastIndex = index;
       }
       rowOf[i] = indexes.length - 1;
     }
     const rows = new Uint8Array(indexes.length * ROW_BYTES);
     for (let i = 0; i < indexes.length; i++) {
-      before(
-        partitionIds[i] as number,
-        indexes[i] as number,
-        rows.subarray(i * ROW_BYTES, (i + 1) * ROW_BYTES),
-      );
+      const out = rows.subarray(i * ROW_BYTES, (i + 1) * ROW_BYTES);
+      before(partitionIds[i] as number, indexes[i] as number, out);
     }
     // In this order: a record that one batch both brings and replaces must be in before it goes out.
-    for (const [changes, sign] of [
-      [this.#in, 1],
-      [this.#out, -1],
-    ] as const) {
-      if (changes.tags.length === 0) continue;
-      const rowOfTags = Uint32Array.from(changes.places, (place) => rowOf[place] as number);
-      kernel.addTags(rows, rowOfTags, packedTags(changes.tags), sign);
-    }
+    this.#in.apply(kernel, rows, { rowOf, sign: 1 });
+    this.#out.apply(kernel, rows, { rowOf, sign: -1 });
     return { rows, partitionIds, indexes };
   }
 }

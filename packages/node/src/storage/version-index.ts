@@ -48,7 +48,6 @@ const EMPTY_PARTITION: IndexedPartition = { applied: 0, head: 0, cleanedTo: 0, b
 const SLICE_COST = 8192;
 const PARTITION_COST = 16;
 const APPLIED_KEY = 'applied';
-const LOG_KEY = 'log';
 
 /** Records of one partition in the order of arrival. */
 export type ArrivedRecords = ReadonlyMap<number, readonly LocatedRecord[]>;
@@ -64,7 +63,7 @@ export class VersionIndex {
   readonly #partitions: Database<Buffer, Buffer>;
   readonly #live: Database<Buffer, Buffer>;
   readonly #outworn: Database<true, Buffer>;
-  readonly #meta: Database<number | string, string>;
+  readonly #meta: Database<number, string>;
 
   constructor(path: string, kernel: DigestKernel) {
     this.#path = path;
@@ -81,18 +80,7 @@ export class VersionIndex {
 
   /** The arrival number up to which the log is applied. */
   get applied(): number {
-    const applied = this.#meta.get(APPLIED_KEY);
-    return typeof applied === 'number' ? applied : 0;
-  }
-
-  /** The log that it follows. */
-  get logId(): string | undefined {
-    const id = this.#meta.get(LOG_KEY);
-    return typeof id === 'string' ? id : undefined;
-  }
-
-  belongTo(logId: string): void {
-    this.#meta.putSync(LOG_KEY, logId);
+    return this.#meta.get(APPLIED_KEY) ?? 0;
   }
 
   partition(partitionId: number): IndexedPartition {
@@ -209,11 +197,6 @@ export class VersionIndex {
     writes.push(...this.#rowWrites(changes, new Map([[partitionId, { ...before, bytes, cleanedTo }]])));
     await this.#commit([...writes, ...this.#shareWrites(shares)]);
     return removed;
-  }
-
-  /** A partition's root after these changes. */
-  without(changes: RowChanges, root: Uint8Array): Uint8Array {
-    return changes.roots(this.#kernel, (_, out) => out.set(root)).rows;
   }
 
   /** Notes that these entries are removed from the log, or hold only what is live. */

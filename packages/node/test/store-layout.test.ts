@@ -1,0 +1,237 @@
+// What lies behind the store: entries of the log, an index that can be made anew, room that is given back.
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LIMITS, packItems } from '@mendlog/core';
+import { describe, expect, test } from 'vitest';
+import { EntrySeal, encodeEntry, LogEntry, planEntries } from '../src/storage/log-entry.js';
+import { counters, frame, groupOf } from './records.js';
+import { seededBytes } from './seeded-bytes.js';
+import { expectDigestsOf, framesOf, hex } from './store-digests.js';
+import { temporaryFolder } from './temporary-folder.js';
+import { kernel, openStore, TestStore } from './test-store.js';
+
+const seal = new EntrySeal(kernel, 'a store');
+
+/** Groups of records whose values have these lengths. */
+function groupsOf(...lengths: number[][]) {
+  return lengths.map((ofGroup, partitionId) => {
+    const group = packItems(
+      `p${partitionId}`,
+      ofGroup.map((length, i) => frame(i + 1, 'v'.repeat(length))),
+    );
+    return { partitionId, group, tags: seededBytes(partitionId, 16 * ofGroup.length) };
+  });
+}
+
+describe('log entry', () => {
+  test('log entry: what is written is read, group by group', () => {
+    const groups = groupsOf([0, 1, 300], [5000], [1, 2]);
+    const [parts = [], ...more] = planEntries(groups);
+    expect(more).toEqual([]);
+    const entry = new LogEntry(encodeEntry(parts, seal));
+    expect(entry.isWhole(seal)).toBe(true);
+    expect([...entry.groups()]).toEqual([
+      { partitionId: 0, from: 0, to: 3 },
+      { partitionId: 1, from: 3, to: 4 },
+      { partitionId: 2, from: 4, to: 6 },
+    ]);
+    expect(hex(entry.frame(3))).toBe(hex(frame(1, 'v'.repeat(5000))));
+    expect(hex(entry.tag(5))).toBe(hex(groups[2]?.tags.subarray(16) ?? new Uint8Array(0)));
+    expect([0, 5, 6].map((ordinal) => entry.placeOf(ordinal))).toEqual([0, 5, undefined]);
+  });
+
+  test.each([
+    ['many of one partition', [Array.from({ length: 500 }, () => 256)]],
+    ['one of each of many', Array.from({ length: 300 }, () => [256])],
+    ['tiny ones', [Array.from({ length: 4096 }, () => 0)]],
+    ['one above the target among small ones', [[10, 100_000, 10]]],
+  ])('log entry: batches are cut into entries of four pages, each record once (%s)', (_, lengths) => {
+    const groups = groupsOf(...lengths);
+    const entries = planEntries(groups).map((parts) => encodeEntry(parts, seal));
+    const frames = entries.flatMap((bytes) => {
+      const entry = new LogEntry(bytes);
+      expect(bytes.length <= 4 * 4096 - 16 || entry.records === 1).toBe(true);
+      return Array.from({ length: entry.records }, (_, place) => hex(entry.frame(place)));
+    });
+    expect(frames).toEqual(
+      groups.flatMap(({ group }) =>
+        Array.from(group.ends, (end, i) => hex(group.bytes.subarray(i === 0 ? 0 : group.ends[i - 1], end))),
+      ),
+    );
+  });
+
+  test('log entry: one that is written anew keeps the ordinals of those left', () => {
+    const [parts = []] = planEntries(groupsOf([3, 4]));
+    const entry = new LogEntry(encodeEntry(parts, seal, [7, 511]));
+    expect(entry.isWhole(seal)).toBe(true);
+    expect([0, 1].map((place) => entry.ordinal(place))).toEqual([7, 511]);
+    expect([7, 8, 511, 512].map((ordinal) => entry.placeOf(ordinal))).toEqual([0, undefined, 1, undefined]);
+  });
+
+  test('log entry: every change of a byte before the frames, every cut and every tail shows', () => {
+    const [parts = []] = planEntries(groupsOf([3, 4], [5]));
+    const bytes = encodeEntry(parts, seal);
+    const frameBytes = parts.reduce((sum, { group }) => sum + group.bytes.length, 0);
+    const isSound = (changed: Uint8Array) => {
+      try {
+        const entry = new LogEntry(changed);
+        return [...entry.groups()].length > 0 && entry.isWhole(seal);
+      } catch (thrown) {
+        expect(thrown).toMatchObject({ code: 'MALFORMED' });
+        return false;
+      }
+    };
+    expect(isSound(bytes)).toBe(true);
+    for (let at = 0; at < bytes.length - frameBytes; at++) {
+      const changed = bytes.slice();
+      changed[at] = (changed[at] as number) ^ 1;
+      expect({ at, sound: isSound(changed) }).toEqual({ at, sound: false });
+    }
+    for (let length = 0; length < bytes.length; length++)
+      expect(isSound(bytes.subarray(0, length))).toBe(false);
+    expect(isSound(Buffer.concat([bytes, Buffer.from([0])]))).toBe(false);
+    expect(new LogEntry(bytes).isWhole(new EntrySeal(kernel, 'another store'))).toBe(false);
+  });
+});
+
+describe('index', () => {
+  test.each([
+    ['missing', (path: string) => rmSync(path, { recursive: true })],
+    [
+      'of another log',
+      (path: string, other: string) => {
+        rmSync(path, { recursive: true });
+        cpSync(other, path, { recursive: true });
+      },
+    ],
+    [
+      'no database',
+      (path: string) => writeFileSync(join(path, readdirSync(path)[0] ?? '', 'data.mdb'), 'x'.repeat(9000)),
+    ],
+  ])('index: one that is %s is made anew from the log', async (_, spoil) => {
+    await using opened = new TestStore();
+    await using other = new TestStore();
+    await other.store.apply([groupOf('others', [frame(1)]), groupOf('orders', [frame(9)])], []);
+    const frames = counters(1, 600).map((counter) => frame(counter, `v${counter}`));
+    for (let from = 0; from < frames.length; from += 50) {
+      await opened.store.apply(
+        [groupOf('orders', frames.slice(from, from + 50)), groupOf(`p${from}`, [frame(1)])],
+        [],
+      );
+    }
+    await opened.store.trim('orders', 100);
+    await opened.store.cleaned();
+    const partitions = () =>
+      new Map(opened.store.partitions().map((summary) => [summary.partition, summary]));
+    const before = partitions();
+    await opened.store.close();
+    await other.store.close();
+    spoil(join(opened.dataDir, 'index'), join(other.dataDir, 'index'));
+    await opened.reopen();
+    await opened.store.cleaned();
+    expect(partitions()).toEqual(before);
+    expect(framesOf(opened.store, 'orders').map(hex)).toEqual(frames.slice(100).map(hex));
+    expectDigestsOf(opened.store, 'orders', frames.slice(100));
+  });
+});
+
+test.each([
+  ['other bytes', 'x'.repeat(9000)],
+  ['half a page', '\0'.repeat(2048)],
+])('log: a data file that is no database is refused, and left as it is (%s)', async (_, content) => {
+  using folder = temporaryFolder();
+  await openStore(folder.path).close();
+  const path = join(folder.path, 'log/data.mdb');
+  writeFileSync(path, content);
+  expect(() => openStore(folder.path)).toThrow(
+    expect.objectContaining({
+      code: 'MALFORMED',
+      message: expect.stringMatching(/data\.mdb is not a database of LMDB$/),
+    }),
+  );
+  expect(readFileSync(path, 'utf8')).toBe(content);
+  // The lock is free: the same refusal again, not another one.
+  expect(() => openStore(folder.path)).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
+});
+
+describe('overlay', () => {
+  test('overlay: where it is full writes wait for the index, and none is lost (limit=1 byte)', async () => {
+    await using opened = new TestStore({ overlayBytesMax: 1 });
+    const all = counters(1, 40).map((i) =>
+      counters(25 * i - 24, 25 * i).map((counter) => frame(counter, `v${counter}`)),
+    );
+    await Promise.all(all.map((frames) => opened.store.apply([groupOf('orders', frames)], [])));
+    expect(framesOf(opened.store, 'orders').map(hex)).toEqual(all.flat().map(hex));
+    expectDigestsOf(opened.store, 'orders', all.flat());
+  });
+});
+
+describe('store: room', () => {
+  const VALUE = 'v'.repeat(1000);
+  const KEPT = 2000;
+  const PARTITIONS = ['a', 'b', 'c', 'd'];
+
+  test('store: ten times the records that are kept leave a log of a few times their size (partitions=4)', async () => {
+    await using opened = new TestStore();
+    const { store, dataDir } = opened;
+    const per = KEPT / PARTITIONS.length;
+    for (let step = 1; step <= 20; step++) {
+      const frames = counters(1 + ((step - 1) * per) / 2, (step * per) / 2).map((counter) =>
+        frame(counter, VALUE),
+      );
+      for (let from = 0; from < frames.length; from += 10) {
+        await store.apply(
+          PARTITIONS.map((name) => groupOf(name, frames.slice(from, from + 10))),
+          [],
+        );
+      }
+      for (const name of PARTITIONS) await store.trim(name, Math.max(0, (step * per) / 2 - per));
+      await store.cleaned();
+    }
+    const kept = PARTITIONS.reduce((sum, name) => sum + framesOf(store, name).length, 0);
+    expect(kept).toBe(KEPT);
+    const keptBytes = KEPT * frame(1, VALUE).length;
+    const logBytes = statSync(join(dataDir, 'log/data.mdb')).size;
+    expect(logBytes / keptBytes).toBeLessThan(4);
+  });
+
+  test('store: entries of which little is live are written anew, and what is live stays (partitions=2)', async () => {
+    await using opened = new TestStore();
+    const lasting = counters(1, 500).map((counter) => frame(counter, `lasting ${counter}`));
+    const passing = counters(1, 500).map((counter) => frame(counter, VALUE));
+    for (let i = 0; i < lasting.length; i++) {
+      await opened.store.apply(
+        [groupOf('lasting', lasting.slice(i, i + 1)), groupOf('passing', passing.slice(i, i + 1))],
+        [],
+      );
+    }
+    await opened.store.trim('passing', 500);
+    await opened.store.cleaned();
+    for (const when of ['before', 'after']) {
+      expect(framesOf(opened.store, 'passing')).toEqual([]);
+      expect(framesOf(opened.store, 'lasting').map(hex)).toEqual(lasting.map(hex));
+      expectDigestsOf(opened.store, 'lasting', lasting);
+      if (when === 'before') await opened.reopen();
+    }
+    // The index is made anew from entries that were written anew.
+    await opened.store.close();
+    rmSync(join(opened.dataDir, 'index'), { recursive: true });
+    await opened.reopen();
+    expect(framesOf(opened.store, 'lasting').map(hex)).toEqual(lasting.map(hex));
+    expect(opened.store.summary('passing')).toMatchObject({ records: 0, trimmedTo: 500 });
+  });
+});
+
+test('store: a page is bounded by its records and its bytes also where the overlay holds it', async () => {
+  await using opened = new TestStore();
+  const { store } = opened;
+  const frames = counters(1, 100).map((counter) => frame(counter, 'v'.repeat(100)));
+  const flushed = store.apply([groupOf('orders', frames)], []);
+  await flushed;
+  const from = { counter: 1, origin: '0'.repeat(13) };
+  const to = { counter: 100, origin: `f${'z'.repeat(12)}` };
+  expect(store.readRange('orders', { from, to, limit: 7 }, LIMITS.messageBytesMax)).toMatchObject({
+    truncated: true,
+  });
+  expect(store.readRange('orders', { from, to, limit: 1000 }, 300).frames).toHaveLength(3);
+});

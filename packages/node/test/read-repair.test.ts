@@ -1,8 +1,16 @@
 // Read repair in each of its modes: which replicas have a record after a read, and what is counted.
-import { decodeFrame, LISTING_ENTRY_BYTES, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
+import {
+  decodeFrame,
+  decodePacked,
+  itemsOf,
+  LISTING_ENTRY_BYTES,
+  VERSION_HIGHEST,
+  VERSION_LOWEST,
+} from '@mendlog/core';
 import { describe, expect, test } from 'vitest';
 import { eventually } from './eventually.js';
-import { frame, groupOf } from './records.js';
+import { frame, groupOf, version } from './records.js';
+import { spoilFrame } from './spoil-frame.js';
 import { TestCluster } from './test-cluster.js';
 
 const EVERYTHING = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: 100 };
@@ -86,4 +94,33 @@ describe('read repair', () => {
       (held) => held.every((records) => records === 1),
     );
   });
+
+  test.each(['ONE', 'QUORUM'] as const)(
+    'read repair: a record that the disk of one replica has changed is read elsewhere, and given back to it (level=%s)',
+    async (level) => {
+      await using cluster = await TestCluster.start(3, { readRepair: 'blocking' });
+      const bytes = frame(1, 'a value that the disk will change');
+      for (const id of cluster.ids) await cluster.storeOnlyOn(id, [groupOf('orders', [bytes])]);
+      await cluster.stop('n1');
+      spoilFrame(cluster.dataDirOf('n1'), bytes, 30);
+      await cluster.start('n1');
+      await cluster.allSeen();
+      expect((await readAt(cluster, 'n1', level)).values).toEqual(['a value that the disk will change']);
+      // One replica alone was replaced by another one; of a quorum another one gives it back.
+      expect((await readAt(cluster, 'n1', 'QUORUM')).values).toEqual(['a value that the disk will change']);
+      await eventually(
+        { for: 'n1 to have the bytes again' },
+        async () => {
+          const versions = [version(1)];
+          const { packed } = await cluster.ask('n1', (call) =>
+            call.peer.fetch.query({ partition: 'orders', versions }),
+          );
+          return decodePacked(packed).flatMap((group) =>
+            [...itemsOf(group)].map((item) => Buffer.from(item)),
+          );
+        },
+        (items) => items.some((item) => item.equals(bytes)),
+      );
+    },
+  );
 });

@@ -9,8 +9,8 @@ import { expectDigestsOf, framesOf } from './store-digests.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { openStore, secret } from './test-store.js';
 
-const ROUNDS = Number(process.env['MENDLOG_CRASH_ROUNDS'] ?? 20);
-const SEED = Number(process.env['MENDLOG_CRASH_SEED'] ?? Date.now() % 2 ** 31);
+const ROUNDS = Number(process.env.MENDLOG_CRASH_ROUNDS ?? 20);
+const SEED = Number(process.env.MENDLOG_CRASH_SEED ?? Date.now() % 2 ** 31);
 const REPLAY = `MENDLOG_CRASH_SEED=${SEED} MENDLOG_CRASH_ROUNDS=${ROUNDS} npx vitest run packages/node/test/store-crash.test.ts`;
 const OUTSTANDING = 8;
 const PARTITIONS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];

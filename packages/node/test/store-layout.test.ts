@@ -1,12 +1,13 @@
 // What lies behind the store: entries of the log, an index that can be made anew, room that is given back.
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LIMITS, packItems } from '@mendlog/core';
+import { LIMITS, LISTING_ENTRY_BYTES, packItems } from '@mendlog/core';
 import { describe, expect, test } from 'vitest';
 import { EntrySeal, encodeEntry, LogEntry, planEntries } from '../src/storage/log-entry.js';
 import { counters, frame, groupOf } from './records.js';
 import { seededBytes } from './seeded-bytes.js';
-import { expectDigestsOf, framesOf, hex } from './store-digests.js';
+import { spoilFrame } from './spoil-frame.js';
+import { EVERYTHING, expectDigestsOf, framesOf, hex } from './store-digests.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { kernel, openStore, TestStore } from './test-store.js';
 
@@ -152,6 +153,38 @@ test.each([
   expect(readFileSync(path, 'utf8')).toBe(content);
   // The lock is free: the same refusal again, not another one.
   expect(() => openStore(folder.path)).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
+});
+
+describe('store: a record that the disk has changed', () => {
+  test.each([
+    ['its value', 30],
+    ['its format', 0],
+    ['its counter', 9],
+  ])(
+    'store: changed in %s: it is listed and never given out, others are, and it is taken again',
+    async (_, offset) => {
+      await using opened = new TestStore();
+      const frames = counters(1001, 1030).map((counter) => frame(counter, `the value of ${counter}.`));
+      for (const bytes of frames) await opened.store.apply([groupOf('orders', [bytes])], []);
+      await opened.store.cleaned();
+      await opened.store.close();
+      spoilFrame(opened.dataDir, frames[16] as Uint8Array, offset);
+      await opened.reopen();
+      const sound = frames.filter((_, i) => i !== 16).map(hex);
+      expect(framesOf(opened.store, 'orders').map(hex)).toEqual(sound);
+      expect(opened.store.read('orders', { counter: 1017 })).toEqual([]);
+      expect(opened.store.list('orders', EVERYTHING).entries).toHaveLength(30 * LISTING_ENTRY_BYTES);
+      expectDigestsOf(opened.store, 'orders', frames);
+      expect(await opened.store.apply([groupOf('orders', frames)], [])).toEqual({ added: 0, trimmed: [] });
+      for (const when of ['overlay', 'index', 'restart']) {
+        expect(framesOf(opened.store, 'orders').map(hex)).toEqual(frames.map(hex));
+        expectDigestsOf(opened.store, 'orders', frames);
+        if (when === 'overlay') await opened.store.cleaned();
+        else if (when === 'index') await opened.reopen();
+      }
+      expect(opened.store.summary('orders')).toMatchObject({ records: 30 });
+    },
+  );
 });
 
 describe('overlay', () => {

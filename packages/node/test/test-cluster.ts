@@ -74,7 +74,7 @@ export class TestCluster implements AsyncDisposable {
   async start(id: string): Promise<void> {
     const node = await createNode({
       id,
-      dataDir: join(this.#folder.path, id),
+      dataDir: this.dataDirOf(id),
       listen: this.urlOf(id).slice('http://'.length),
       peers: this.#urls,
       writeTimeoutMs: 5000,
@@ -82,6 +82,10 @@ export class TestCluster implements AsyncDisposable {
       ...this.#options,
     });
     this.#nodes.set(id, node);
+  }
+
+  dataDirOf(id: string): string {
+    return join(this.#folder.path, id);
   }
 
   async stop(id: string): Promise<void> {

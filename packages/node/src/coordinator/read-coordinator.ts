@@ -237,8 +237,10 @@ export class ReadCoordinator {
       page.push(frame);
       bytes += frame.length;
     }
-    if (page.length === 0 && versions.length > 0) {
-      throw new MendlogError('READ_TIMEOUT', 'the replicas no longer hold what they listed; read again');
+    const [unread] = versions;
+    if (page.length === 0 && unread !== undefined) {
+      const holder = answer.holders(unread)[0] ?? this.#options.peers.self;
+      throw new ReplicaFailed(holder, new Error('it no longer holds what it listed, or cannot read it'));
     }
     const shown = versions.slice(0, page.length);
     // A page that ends early for its bytes goes on with the first version that it leaves out.
@@ -255,31 +257,53 @@ export class ReadCoordinator {
     return { ...outcome, repaired: false };
   }
 
-  /** The frames of as many versions as fit a page, from here or from a replica that holds them. */
+  /**
+   * The frames of as many versions as fit a page, from here or from a replica that holds them. Where one
+   * that listed a record does not have its bytes, as when its disk has changed them, the next one is asked,
+   * and the first is given the record again.
+   */
   async #frames(
     partition: string,
     versions: readonly Version[],
     answer: RangeReadAnswer,
   ): Promise<Map<string, Uint8Array>> {
-    const { peers, store } = this.#options;
+    const { peers } = this.#options;
     const frames = new Map<string, Uint8Array>();
-    const wanted = new Map<string, Version[]>();
-    for (const version of versions) {
-      const holders = answer.holders(version);
-      const holder = holders.includes(peers.self) ? peers.self : holders[0];
-      if (holder === undefined) continue;
-      const list = wanted.get(holder);
-      if (list === undefined) wanted.set(holder, [version]);
-      else list.push(version);
+    const unreadBy = new Map<string, Version[]>();
+    const holdersOf = (version: Version) =>
+      [...answer.holders(version)].sort((a, b) => Number(b === peers.self) - Number(a === peers.self));
+    let wanted = byHolder(versions, (version) => holdersOf(version)[0]);
+    for (let turn = 1; wanted.size > 0; turn++) {
+      const unread: Version[] = [];
+      for (const [holder, held] of wanted) {
+        const { found, bytes } = await this.#fetched(holder, partition, held);
+        for (const [version, frame] of found) frames.set(version, frame);
+        // A page may end before all were read.
+        if (bytes >= PAGE_BYTES_MAX) continue;
+        const lacking = held.filter((version) => !found.has(formatVersion(version)));
+        if (lacking.length > 0) unreadBy.set(holder, [...(unreadBy.get(holder) ?? []), ...lacking]);
+        unread.push(...lacking);
+      }
+      wanted = byHolder(unread, (version) => holdersOf(version)[turn]);
     }
-    for (const [holder, held] of wanted) {
-      const found =
-        holder === peers.self
-          ? store.readVersions(partition, held, PAGE_BYTES_MAX)
-          : await this.#fetch(holder, partition, held);
-      for (const frame of found) frames.set(formatVersion(frameVersion(frame)), frame);
-    }
+    this.#give(partition, unreadBy, frames).catch((error: unknown) => this.#behindFailed(partition, error));
     return frames;
+  }
+
+  async #fetched(
+    holder: string,
+    partition: string,
+    held: Version[],
+  ): Promise<{ found: Map<string, Uint8Array>; bytes: number }> {
+    const { peers, store } = this.#options;
+    const found =
+      holder === peers.self
+        ? store.readVersions(partition, held, PAGE_BYTES_MAX)
+        : await this.#fetch(holder, partition, held);
+    return {
+      found: new Map(found.map((frame) => [formatVersion(frameVersion(frame)), frame])),
+      bytes: found.reduce((sum, { length }) => sum + length, 0),
+    };
   }
 
   async #fetch(nodeId: string, partition: string, versions: Version[]): Promise<Uint8Array[]> {
@@ -296,12 +320,26 @@ export class ReadCoordinator {
     shown: readonly Version[],
     frames: ReadonlyMap<string, Uint8Array>,
   ): Promise<number> {
-    const { metrics, peers, store } = this.#options;
     const shownTexts = new Set(shown.map(formatVersion));
-    let repaired = 0;
-    for (const [nodeId, lacked] of answer.missing) {
-      const texts = lacked.map(formatVersion).filter((text) => shownTexts.has(text));
-      const items = texts.flatMap((text) => frames.get(text) ?? []);
+    const lacked = [...answer.missing].map(
+      ([nodeId, versions]) =>
+        [nodeId, versions.filter((version) => shownTexts.has(formatVersion(version)))] as const,
+    );
+    const repaired = await this.#give(partition, lacked, frames);
+    if (repaired > 0) this.#options.metrics.readRepair();
+    return repaired;
+  }
+
+  /** Gives replicas the records that they lack, as far as there are frames, and returns how many. */
+  async #give(
+    partition: string,
+    lacked: Iterable<readonly [nodeId: string, versions: readonly Version[]]>,
+    frames: ReadonlyMap<string, Uint8Array>,
+  ): Promise<number> {
+    const { peers, store } = this.#options;
+    let given = 0;
+    for (const [nodeId, versions] of lacked) {
+      const items = versions.flatMap((version) => frames.get(formatVersion(version)) ?? []);
       if (items.length === 0) continue;
       const group = packItems(partition, items);
       if (nodeId === peers.self) await store.apply([group], []);
@@ -310,10 +348,9 @@ export class ReadCoordinator {
           connection.call.peer.store.mutate({ packed: encodePacked([group]) }, { context }),
         );
       }
-      repaired += items.length;
+      given += items.length;
     }
-    if (repaired > 0) metrics.readRepair();
-    return repaired;
+    return given;
   }
 
   async #ask<T>(
@@ -326,4 +363,20 @@ export class ReadCoordinator {
       throw new ReplicaFailed(nodeId, cause);
     }
   }
+}
+
+/** The versions by the replica to ask; those without one left out. */
+function byHolder(
+  versions: readonly Version[],
+  holderOf: (version: Version) => string | undefined,
+): Map<string, Version[]> {
+  const wanted = new Map<string, Version[]>();
+  for (const version of versions) {
+    const holder = holderOf(version);
+    if (holder === undefined) continue;
+    const list = wanted.get(holder);
+    if (list === undefined) wanted.set(holder, [version]);
+    else list.push(version);
+  }
+  return wanted;
 }

@@ -95,10 +95,17 @@ export class ArrivalLog {
     return bytes === undefined ? undefined : new LogEntry(bytes);
   }
 
-  /** An entry to keep. */
-  read(arrival: number): LogEntry | undefined {
+  /** An entry to keep; undefined where it is not there, or not as it was written. */
+  readWhole(arrival: number): LogEntry | undefined {
     const bytes = this.#entries.getBinary(arrivalKey(arrival));
-    return bytes === undefined ? undefined : new LogEntry(bytes);
+    if (bytes === undefined) return undefined;
+    try {
+      const entry = new LogEntry(bytes);
+      return entry.isWhole(this.#seal) ? entry : undefined;
+    } catch (cause) {
+      if (cause instanceof MendlogError) return undefined;
+      throw cause;
+    }
   }
 
   /** The entries above an arrival number, in order. One that the disk has changed is MALFORMED. */

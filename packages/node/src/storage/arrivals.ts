@@ -1,7 +1,7 @@
 /**
  * One batch on its way into the log: which of its records are new, and the entries that hold them.
  *
- * A record that is there already is left out, as long as its tag is not lower. One that waits for the
+ * A record that is there already is left out, as long as its tag is not lower and the disk keeps it. One that waits for the
  * same flush counts as there: then this batch waits for that flush too.
  */
 import {
@@ -79,7 +79,8 @@ export function sortArrivals(
         list.splice(list.indexOf(twin.item), 1);
       } else {
         const present = version.counter > state.submittedHead ? undefined : find(state, version);
-        if (present !== undefined && compareTags(present.tag, tag) >= 0) {
+        const isSound = present !== undefined && !state.damaged.has(version);
+        if (isSound && compareTags(present.tag, tag) >= 0) {
           repeats = true;
           continue;
         }

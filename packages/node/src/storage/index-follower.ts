@@ -7,7 +7,7 @@
  *   trim watermark  --> records below it out of the index, so many a step
  *   outworn entries --> removed from the log, or written anew without what is dead
  */
-import { type DigestKernel, frameVersion, LIMITS, packItems } from '@mendlog/core';
+import { type DigestKernel, frameVersion, LIMITS, MendlogError, packItems } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { PartitionArrivals } from './arrivals.js';
 import { type EntryPart, type EntrySeal, encodeEntry, type LogEntry } from './log-entry.js';
@@ -198,32 +198,36 @@ export class IndexFollower {
     const arrivals = this.#index.outworn(STEP_ENTRIES);
     if (arrivals.length === 0) return false;
     const settled: { arrival: number; bytesInLog: number }[] = [];
-    const rewritten = new Map<number, Uint8Array>();
-    const dead: number[] = [];
+    const writes: (() => void)[] = [];
     for (const arrival of arrivals) {
       const share = this.#index.live(arrival);
-      const entry = share === undefined ? undefined : this.#log.read(arrival);
-      if (share === undefined) dead.push(arrival);
-      else if (entry !== undefined) rewritten.set(arrival, this.#withoutDead(arrival, entry));
-      settled.push({ arrival, bytesInLog: share?.bytes ?? 0 });
+      if (share === undefined) {
+        writes.push(() => this.#log.removeEntry(arrival));
+        settled.push({ arrival, bytesInLog: 0 });
+        continue;
+      }
+      const anew = this.#withoutDead(arrival);
+      if (anew !== undefined) writes.push(() => this.#log.putEntry(arrival, anew));
+      settled.push({ arrival, bytesInLog: anew === undefined ? share.bytesInLog : share.bytes });
     }
     await this.#log.commit(() => {
-      for (const arrival of dead) this.#log.removeEntry(arrival);
-      for (const [arrival, bytes] of rewritten) this.#log.putEntry(arrival, bytes);
+      for (const write of writes) write();
     });
     await this.#index.settle(settled);
     return true;
   }
 
-  #withoutDead(arrival: number, entry: LogEntry): Uint8Array {
+  /** An entry with its live records alone; undefined where the disk has changed it: it stays as it is. */
+  #withoutDead(arrival: number): Uint8Array | undefined {
+    const entry = this.#log.readWhole(arrival);
+    if (entry === undefined) return undefined;
     const parts: EntryPart[] = [];
     const ordinals: number[] = [];
     for (const { partitionId, from, to } of entry.groups()) {
       const places: number[] = [];
       for (let place = from; place < to; place++) {
-        const { version, ordinal } = recordAt(entry, arrival, place);
-        const indexed = this.#index.find(partitionId, version);
-        if (indexed?.arrival !== arrival || indexed.ordinal !== ordinal) continue;
+        const ordinal = entry.ordinal(place);
+        if (!this.#isLive(partitionId, { arrival, ordinal, frame: entry.frame(place) })) continue;
         places.push(place);
         ordinals.push(ordinal);
       }
@@ -233,6 +237,20 @@ export class IndexFollower {
       parts.push({ partitionId, group: packItems('', frames), tags, from: 0, to: places.length });
     }
     return encodeEntry(parts, this.#seal, ordinals);
+  }
+
+  #isLive(
+    partitionId: number,
+    { arrival, ordinal, frame }: { arrival: number; ordinal: number; frame: Uint8Array },
+  ): boolean {
+    try {
+      const indexed = this.#index.find(partitionId, frameVersion(frame));
+      return indexed?.arrival === arrival && indexed.ordinal === ordinal;
+    } catch (cause) {
+      // A frame that the disk has changed: it will not be read, wherever it is.
+      if (cause instanceof MendlogError) return false;
+      throw cause;
+    }
   }
 }
 

@@ -14,16 +14,13 @@ import { join } from 'node:path';
 import {
   type ApplyResult,
   type CatalogEntry,
-  compareVersions,
   type DigestKernel,
   frameVersions,
   type HintBatch,
   type IndexRange,
   type Job,
   LIMITS,
-  LISTING_ENTRY_BYTES,
   type Listing,
-  laterVersion,
   MendlogError,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
@@ -32,15 +29,11 @@ import {
   type PartitionSummary,
   type RecordId,
   ROW_BYTES,
-  rowIndexOf,
-  rowSpan,
   type Store,
   type StoredHintBatch,
   TAG_BYTES,
-  VERSION_BYTES,
   type Version,
   type VersionRange,
-  writeVersion,
 } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
 import { ArrivalLog } from './arrival-log.js';
@@ -48,13 +41,13 @@ import { entriesOf, type PartitionArrivals, type PreparedGroup, sortArrivals } f
 import { type DataDirLock, lockDataDir } from './data-dir-lock.js';
 import { IndexFollower } from './index-follower.js';
 import { checkLmdbFile } from './lmdb-file.js';
-import { EntrySeal, type LogEntry } from './log-entry.js';
+import { EntrySeal } from './log-entry.js';
 import { dataDirError, makeDataDir } from './make-data-dir.js';
 import { ensureMeta } from './meta.js';
-import type { LocatedRecord, OverlayRecord } from './overlay.js';
+import type { LocatedRecord } from './overlay.js';
 import { PartitionState } from './partition-state.js';
-import { RowChanges } from './row-changes.js';
-import { packedRows, tooManyRows, VersionIndex } from './version-index.js';
+import { RecordReader } from './record-reader.js';
+import { VersionIndex } from './version-index.js';
 
 export interface LmdbStoreOptions {
   readonly dataDir: string;
@@ -66,6 +59,8 @@ export interface LmdbStoreOptions {
 }
 
 const EMPTY_ROW = new Uint8Array(ROW_BYTES);
+const EMPTY_PAGE: Page = { frames: [], truncated: false };
+const EMPTY_LISTING: Listing = { entries: new Uint8Array(0), truncated: false, trimmedTo: 0, head: 0 };
 
 export class LmdbStore implements Store {
   readonly storeId: string;
@@ -76,12 +71,11 @@ export class LmdbStore implements Store {
   readonly #log: ArrivalLog;
   readonly #index: VersionIndex;
   readonly #follower: IndexFollower;
+  readonly #reader: RecordReader;
   readonly #partitions = new Map<string, PartitionState>();
   #nextPartitionId = 1;
   /** The highest arrival number that was given out. */
   #arrival: number;
-  /** Everything up to here is flushed, or was refused. */
-  #flushed: number;
   /** The last commit of records. */
   #lastCommit: Promise<void> = Promise.resolve();
   #closed = false;
@@ -117,7 +111,7 @@ export class LmdbStore implements Store {
     });
     this.#follower.catchUp();
     this.#arrival = Math.max(this.#log.lastArrival, this.#index.applied);
-    this.#flushed = this.#arrival;
+    this.#reader = new RecordReader({ log: this.#log, index: this.#index, kernel, flushed: this.#arrival });
     for (const { name, partition } of this.#log.partitions()) {
       const state = this.#newState(name, partition.id);
       state.load(partition, this.#index.partition(partition.id));
@@ -206,69 +200,22 @@ export class LmdbStore implements Store {
 
   readVersions(partition: string, versions: readonly Version[], bytesMax: number): Uint8Array[] {
     const state = this.#known(partition);
-    if (state === undefined) return [];
-    const found: LocatedRecord[] = [];
-    let bytes = 0;
-    for (const version of versions) {
-      if (bytes >= bytesMax) break;
-      if (version.counter <= state.trimmedTo) continue;
-      const overlaid = state.overlay.find(version);
-      const record =
-        overlaid !== undefined && overlaid.arrival <= this.#flushed
-          ? overlaid
-          : this.#index.find(state.id, version);
-      if (record === undefined) continue;
-      found.push(record);
-      bytes += record.length;
-    }
-    return this.#frames(found);
+    return state === undefined ? [] : this.#reader.versions(state, versions, bytesMax);
   }
 
   readRange(partition: string, range: VersionRange, bytesMax: number): Page {
-    const { records, truncated } = this.#range(partition, range);
-    let bytes = 0;
-    const enough = records.findIndex(({ length }, i) => {
-      const isFull = i > 0 && bytes >= bytesMax;
-      bytes += length;
-      return isFull;
-    });
-    return enough === -1
-      ? { frames: this.#frames(records), truncated }
-      : { frames: this.#frames(records.slice(0, enough)), truncated: true };
+    const state = this.#known(partition);
+    return state === undefined ? EMPTY_PAGE : this.#reader.page(state, range, bytesMax);
   }
 
   list(partition: string, range: VersionRange): Listing {
-    const { head = 0, trimmedTo = 0 } = this.#partitions.get(partition) ?? {};
-    const { records, truncated } = this.#range(partition, range);
-    const entries = new Uint8Array(records.length * LISTING_ENTRY_BYTES);
-    const view = new DataView(entries.buffer);
-    for (const [i, { version, tag }] of records.entries()) {
-      writeVersion(view, i * LISTING_ENTRY_BYTES, version);
-      entries.set(tag, i * LISTING_ENTRY_BYTES + VERSION_BYTES);
-    }
-    return { entries, truncated, trimmedTo, head };
+    const state = this.#known(partition);
+    return state === undefined ? EMPTY_LISTING : this.#reader.listing(state, range);
   }
 
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array {
     const state = this.#known(partition);
-    if (state === undefined) return new Uint8Array(0);
-    const rows = this.#index.rows(state.id, level, ranges);
-    const changes = new RowChanges();
-    for (const record of this.#notIndexed(state, level, ranges)) {
-      changes.add(state.id, record.version.counter, record.tag, 1);
-      const indexed = this.#index.find(state.id, record.version);
-      if (indexed !== undefined) changes.add(state.id, record.version.counter, indexed.tag, -1);
-    }
-    if (!changes.isEmpty) {
-      const changed = changes.level(this.#kernel, level, (_, index, out) =>
-        out.set(rows.get(index) ?? EMPTY_ROW),
-      );
-      for (const [i, index] of changed.indexes.entries()) {
-        rows.set(index, changed.rows.subarray(i * ROW_BYTES, (i + 1) * ROW_BYTES));
-      }
-      if (rows.size > LIMITS.rowsMax) throw tooManyRows();
-    }
-    return packedRows(rows);
+    return state === undefined ? new Uint8Array(0) : this.#reader.rows(state, level, ranges);
   }
 
   hints(options: { target?: string; after?: number; limit: number }): StoredHintBatch[] {
@@ -364,9 +311,9 @@ export class LmdbStore implements Store {
       }
       throw cause;
     }
-    this.#flushed = Math.max(this.#flushed, first + entries.length - 1);
+    this.#reader.flushed = Math.max(this.#reader.flushed, first + entries.length - 1);
     this.#count(arrivals);
-    if (arrivals.length > 0) this.#follower.follow(arrivals, this.#flushed);
+    if (arrivals.length > 0) this.#follower.follow(arrivals, this.#reader.flushed);
   }
 
   /** Counts what was flushed. */
@@ -375,6 +322,7 @@ export class LmdbStore implements Store {
       state.logged = true;
       for (const record of records) {
         state.count(record, 1, this.#kernel);
+        state.damaged.delete(record.version);
         state.head = Math.max(state.head, record.version.counter);
       }
       for (const record of replaced) state.count(record, -1, this.#kernel);
@@ -384,57 +332,6 @@ export class LmdbStore implements Store {
   /** The record of a version, flushed or not. */
   #find(state: PartitionState, version: Version): LocatedRecord | undefined {
     return state.overlay.find(version) ?? this.#index.find(state.id, version);
-  }
-
-  /** Where the records of a range are, what was trimmed left out; one more than asked for shows whether more follow. */
-  #range(partition: string, range: VersionRange): { records: readonly LocatedRecord[]; truncated: boolean } {
-    const state = this.#known(partition);
-    if (state === undefined) return { records: [], truncated: false };
-    const from = laterVersion(range.from, { counter: state.trimmedTo + 1, origin: ORIGIN_LOWEST });
-    const wanted = { from, to: range.to, limit: range.limit + 1 };
-    const indexed = compareVersions(from, range.to) > 0 ? [] : this.#index.range(state.id, wanted);
-    const overlaid = state.overlay.range(wanted, { after: 0, flushed: this.#flushed });
-    const records = merged(indexed, overlaid, range.limit + 1);
-    const truncated = records.length > range.limit;
-    return { records: truncated ? records.slice(0, range.limit) : records, truncated };
-  }
-
-  /** Records of these rows that are flushed and that the index, as it can be read now, does not hold. */
-  *#notIndexed(
-    state: PartitionState,
-    level: number,
-    ranges: readonly IndexRange[],
-  ): Generator<OverlayRecord> {
-    if (state.overlay.isEmpty) return;
-    const visible = { after: this.#index.partition(state.id).applied, flushed: this.#flushed };
-    const span = rowSpan(level);
-    for (const { from, to } of ranges) {
-      const first = { counter: from * span, origin: ORIGIN_LOWEST };
-      const last = {
-        counter: Math.min((to + 1) * span - 1, Number.MAX_SAFE_INTEGER),
-        origin: ORIGIN_HIGHEST,
-      };
-      const limit = Number.POSITIVE_INFINITY;
-      for (const record of state.overlay.range({ from: first, to: last, limit }, visible)) {
-        if (rowIndexOf(record.version.counter, level) <= to) yield record;
-      }
-    }
-  }
-
-  /** Copies of the frames. */
-  #frames(records: readonly LocatedRecord[]): Uint8Array[] {
-    let peeked: { arrival: number; entry: LogEntry } | undefined;
-    return records.map((record) => {
-      if (isOverlaid(record)) return record.entry.frame(record.ordinal).slice();
-      if (peeked?.arrival !== record.arrival) {
-        const entry = this.#log.peek(record.arrival);
-        if (entry === undefined) throw lost(record);
-        peeked = { arrival: record.arrival, entry };
-      }
-      const place = peeked.entry.placeOf(record.ordinal);
-      if (place === undefined) throw lost(record);
-      return peeked.entry.frame(place).slice();
-    });
   }
 
   #summaryOf(state: PartitionState): PartitionSummary {
@@ -482,40 +379,6 @@ function isDatabase(folder: string): boolean {
   } catch {
     return false;
   }
-}
-
-function merged(
-  indexed: readonly LocatedRecord[],
-  overlaid: readonly OverlayRecord[],
-  limit: number,
-): readonly LocatedRecord[] {
-  if (overlaid.length === 0) return indexed;
-  const records: LocatedRecord[] = [];
-  let i = 0;
-  let o = 0;
-  while (records.length < limit) {
-    const left = indexed[i];
-    const right = overlaid[o];
-    if (left === undefined && right === undefined) break;
-    const order =
-      left === undefined ? 1 : right === undefined ? -1 : compareVersions(left.version, right.version);
-    // Of one version, what came later is in the overlay.
-    records.push((order < 0 ? left : right) as LocatedRecord);
-    if (order <= 0) i++;
-    if (order >= 0) o++;
-  }
-  return records;
-}
-
-function isOverlaid(record: LocatedRecord): record is OverlayRecord {
-  return 'entry' in record;
-}
-
-function lost({ version, arrival }: LocatedRecord): MendlogError {
-  return new MendlogError(
-    'INTERNAL',
-    `entry ${arrival} of the log does not hold the record of counter ${version.counter}`,
-  );
 }
 
 function checkJump(head: number, counter: number): void {

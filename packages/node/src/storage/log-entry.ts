@@ -205,6 +205,12 @@ export class LogEntry {
     return low < this.records && this.ordinal(low) === ordinal ? low : undefined;
   }
 
+  /** The frame of the record with this ordinal; undefined where it is not here. */
+  frameOf(ordinal: number): Uint8Array | undefined {
+    const place = this.placeOf(ordinal);
+    return place === undefined ? undefined : this.frame(place);
+  }
+
   ordinal(place: number): number {
     return this.#ordinalsAt === undefined
       ? place

@@ -1,6 +1,7 @@
 /** What the store knows of a partition, all that is flushed included. */
 import { type DigestKernel, ROW_BYTES } from '@mendlog/core';
 import type { LoggedPartition } from './arrival-log.js';
+import { DamagedRecords } from './damaged-records.js';
 import type { IndexedPartition } from './keys.js';
 import { type LocatedRecord, OverlayRecords } from './overlay.js';
 import { RowChanges } from './row-changes.js';
@@ -10,6 +11,7 @@ const UNSUMMED_MAX = 1024;
 
 export class PartitionState {
   readonly overlay = new OverlayRecords();
+  readonly damaged = new DamagedRecords();
   readonly name: string;
   readonly id: number;
   /** The key of its tags. */

@@ -419,7 +419,8 @@ function mergedBlock(block: IndexBlock | undefined, news: readonly LocatedRecord
   for (const record of news) {
     const present = block.find(record.version);
     if (present === undefined) continue;
-    if (compareTags(present.tag, record.tag) >= 0) refused.push(record);
+    // Of equal tags the later arrival stays: it was written because the disk had changed the other.
+    if (compareTags(present.tag, record.tag) > 0) refused.push(record);
     else replaced.push(present);
   }
   const added = news.filter((record) => !refused.includes(record));
@@ -437,7 +438,7 @@ function winners(records: readonly LocatedRecord[], shares: LiveShares): readonl
   );
   if (ascends) return records;
   const sorted = [...records].sort(
-    (a, b) => compareVersions(a.version, b.version) || compareTags(b.tag, a.tag) || a.arrival - b.arrival,
+    (a, b) => compareVersions(a.version, b.version) || compareTags(b.tag, a.tag) || b.arrival - a.arrival,
   );
   return sorted.filter((record, i) => {
     const wins = i === 0 || compareVersions((sorted[i - 1] as LocatedRecord).version, record.version) < 0;

@@ -19,6 +19,10 @@ import type { VersionIndex } from './version-index.js';
 /** Records that one step of the index takes: more make it cheaper a record, and others wait longer. */
 const STEP_RECORDS = 32_768;
 
+/** Records that are enough for a step, and how long fewer wait for more. */
+const GATHERED_RECORDS = 4096;
+const GATHER_MS = 50;
+
 /** Records that a start brings into the index at a time. */
 const CATCH_UP_RECORDS = 65_536;
 
@@ -51,6 +55,13 @@ export class IndexFollower {
   readonly #uncleaned = new Set<PartitionState>();
   #overlayBytes = 0;
   #working: Promise<void> | undefined;
+  /** A step may have left entries that are outworn, or the last run of the node has. */
+  #mayBeOutworn = true;
+  /** Records in the queue. */
+  #queued = 0;
+  /** Callers that wait for all to be done. */
+  #waiting = 0;
+  #endGathering: (() => void) | undefined;
   #stopped = false;
 
   constructor({ log, index, seal, kernel, overlayBytesMax }: FollowerOptions) {
@@ -98,7 +109,9 @@ export class IndexFollower {
   async room(): Promise<void> {
     while (this.#overlayBytes > this.#overlayBytesMax && !this.#stopped) {
       this.#work();
-      await this.#working;
+      this.#hurry();
+      // Without work the bytes are on their way to the disk.
+      await (this.#working ?? nextTurn());
     }
   }
 
@@ -106,7 +119,9 @@ export class IndexFollower {
   follow(arrivals: readonly PartitionArrivals[], last: number): void {
     const records = arrivals.reduce((sum, { records }) => sum + records.length, 0);
     this.#queue.push({ arrivals, last, records });
+    this.#queued += records;
     this.#work();
+    if (this.#queued >= GATHERED_RECORDS) this.#hurry();
   }
 
   /** Removes what is trimmed of a partition. */
@@ -115,44 +130,69 @@ export class IndexFollower {
     this.#work();
   }
 
-  /** Resolves when no trimmed record is left, or the work has met an error or was stopped. */
+  /** Resolves when all is done that was asked for before, or the work has met an error or was stopped. */
   async cleaned(): Promise<void> {
-    await this.#working?.catch(() => undefined);
+    this.#waiting++;
+    this.#hurry();
+    while (this.#working !== undefined) await this.#working.catch(() => undefined);
+    this.#waiting--;
   }
 
   /** Lets the step that is under way end. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#working?.catch(() => undefined);
+    await this.cleaned();
   }
 
   #work(): void {
-    if (this.#working !== undefined || this.#stopped) return;
+    if (this.#working !== undefined || this.#stopped || !this.#hasWork()) return;
     const working = this.#steps().finally(() => {
       this.#working = undefined;
     });
     this.#working = working;
-    // Whoever waits for room hears of a failure; the next write tries again.
-    working.catch(() => undefined);
+    // What came while the last step ended. Whoever waits for room hears of a failure; the next write tries again.
+    working.then(
+      () => this.#work(),
+      () => undefined,
+    );
+  }
+
+  #hasWork(): boolean {
+    return this.#queue.length > 0 || this.#mayBeOutworn || this.#cleanable() !== undefined;
   }
 
   async #steps(): Promise<void> {
-    // A turn later: what arrives together is indexed together.
-    await new Promise(setImmediate);
-    let isAtWork = true;
-    while (isAtWork && !this.#stopped) {
-      isAtWork = false;
+    while (!this.#stopped && this.#hasWork()) {
       if (this.#queue.length > 0) {
+        await this.#gathered();
+        if (this.#stopped) return;
         await this.#indexStep();
-        isAtWork = true;
+        this.#mayBeOutworn = true;
       }
       const state = this.#cleanable();
       if (state !== undefined) {
         await this.#cleanStep(state);
-        isAtWork = true;
+        this.#mayBeOutworn = true;
       }
-      if (await this.#outwornStep()) isAtWork = true;
+      if (this.#mayBeOutworn) this.#mayBeOutworn = await this.#outwornStep();
     }
+  }
+
+  /** Waits for more to come, as long as little has come and nobody waits: each step costs a commit. */
+  async #gathered(): Promise<void> {
+    if (this.#queued >= GATHERED_RECORDS || this.#waiting > 0) return await nextTurn();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, GATHER_MS);
+      this.#endGathering = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endGathering = undefined;
+  }
+
+  #hurry(): void {
+    this.#endGathering?.();
   }
 
   async #indexStep(): Promise<void> {
@@ -175,6 +215,7 @@ export class IndexFollower {
     }
     await this.#index.apply(arrived, last);
     this.#queue.splice(0, taken);
+    this.#queued -= records;
     for (const list of arrived.values()) this.leaves(list);
     for (const state of states) state.overlay.forget(({ arrival }) => arrival <= last);
   }
@@ -263,4 +304,8 @@ function recordAt(entry: LogEntry, arrival: number, place: number): LocatedRecor
     length: frame.length,
     tag: entry.tag(place),
   };
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

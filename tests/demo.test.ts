@@ -30,8 +30,9 @@ function checkAccount({ status, signal, stdout, stderr }: Ending, lines: number)
   expect(hintsReplayed).toBeGreaterThan(0);
   expect(hintsStored).toBe(hintsDropped + hintsReplayed);
   expect(missingBeforeRepair).toBeGreaterThan(0);
-  // A write that was under way at the kill may have been flushed and have a hint all the same.
-  expect(missingBeforeRepair).toBeLessThanOrEqual(hintsDropped);
+  // A write that was under way at the kill may have been flushed and have a hint all the same; one that the dead node
+  // coordinated may have been flushed by the others alone, and has none: its outcome is unknown.
+  expect(missingBeforeRepair).toBeLessThanOrEqual(hintsDropped + writtenTwiceMax(stdout));
   expect(repairedByAntiEntropy).toBeGreaterThanOrEqual(missingBeforeRepair);
 
   expect(Object.keys(account.roots)).toEqual(['node1', 'node2', 'node3']);

@@ -1,13 +1,14 @@
 // What lies behind the store: entries of the log, an index that can be made anew, room that is given back.
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LIMITS, LISTING_ENTRY_BYTES, packItems } from '@mendlog/core';
-import { describe, expect, test } from 'vitest';
+import { LIMITS, LISTING_ENTRY_BYTES, MendlogError, packItems } from '@mendlog/core';
+import { describe, expect, test, vi } from 'vitest';
+import { ArrivalLog } from '../src/storage/arrival-log.js';
 import { EntrySeal, encodeEntry, LogEntry, planEntries } from '../src/storage/log-entry.js';
-import { counters, frame, groupOf } from './records.js';
+import { counters, frame, groupOf, version } from './records.js';
 import { seededBytes } from './seeded-bytes.js';
 import { spoilFrame } from './spoil-frame.js';
-import { EVERYTHING, expectDigestsOf, framesOf, hex } from './store-digests.js';
+import { EVERYTHING, expectDigestsOf, framesOf, hex, tagOfFrame } from './store-digests.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { kernel, openStore, TestStore } from './test-store.js';
 
@@ -20,7 +21,8 @@ function groupsOf(...lengths: number[][]) {
       `p${partitionId}`,
       ofGroup.map((length, i) => frame(i + 1, 'v'.repeat(length))),
     );
-    return { partitionId, group, tags: seededBytes(partitionId, 16 * ofGroup.length) };
+    const versions = ofGroup.map((_, i) => version(i + 1));
+    return { partitionId, group, versions, tags: seededBytes(partitionId, 16 * ofGroup.length) };
   });
 }
 
@@ -157,22 +159,27 @@ test.each([
 
 describe('store: a record that the disk has changed', () => {
   test.each([
-    ['its value', 30],
-    ['its format', 0],
-    ['its counter', 9],
+    ['its value', 30, 'kept'],
+    ['its format', 0, 'kept'],
+    ['its counter', 9, 'kept'],
+    ['its value', 30, 'made anew'],
+    ['its format', 0, 'made anew'],
+    ['its counter', 9, 'made anew'],
   ])(
-    'store: changed in %s: it is listed and never given out, others are, and it is taken again',
-    async (_, offset) => {
+    'store: changed in %s: it is listed and never given out, others are, and it is taken again (byte=%i, index=%s)',
+    async (_, offset, index) => {
       await using opened = new TestStore();
       const frames = counters(1001, 1030).map((counter) => frame(counter, `the value of ${counter}.`));
       for (const bytes of frames) await opened.store.apply([groupOf('orders', [bytes])], []);
       await opened.store.cleaned();
       await opened.store.close();
       spoilFrame(opened.dataDir, frames[16] as Uint8Array, offset);
+      if (index === 'made anew') rmSync(join(opened.dataDir, 'index'), { recursive: true });
       await opened.reopen();
       const sound = frames.filter((_, i) => i !== 16).map(hex);
       expect(framesOf(opened.store, 'orders').map(hex)).toEqual(sound);
       expect(opened.store.read('orders', { counter: 1017 })).toEqual([]);
+      expect(opened.store.head('orders')).toBe(1030);
       expect(opened.store.list('orders', EVERYTHING).entries).toHaveLength(30 * LISTING_ENTRY_BYTES);
       expectDigestsOf(opened.store, 'orders', frames);
       expect(await opened.store.apply([groupOf('orders', frames)], [])).toEqual({ added: 0, trimmed: [] });
@@ -185,6 +192,144 @@ describe('store: a record that the disk has changed', () => {
       expect(opened.store.summary('orders')).toMatchObject({ records: 30 });
     },
   );
+
+  test('store: another record of its version takes its place only with a higher tag', async () => {
+    await using opened = new TestStore();
+    const [low = frame(1), high = frame(1)] = [
+      frame(1, 'one of two values'),
+      frame(1, 'the other of two values'),
+    ].sort((a, b) => Buffer.compare(tagOfFrame('orders', a), tagOfFrame('orders', b)));
+    await opened.store.apply([groupOf('orders', [high])], []);
+    await opened.store.cleaned();
+    await opened.store.close();
+    spoilFrame(opened.dataDir, high, 30);
+    await opened.reopen();
+    expect(framesOf(opened.store, 'orders')).toEqual([]);
+    expect(await opened.store.apply([groupOf('orders', [low])], [])).toEqual({ added: 0, trimmed: [] });
+    expectDigestsOf(opened.store, 'orders', [high]);
+    await opened.store.apply([groupOf('orders', [high])], []);
+    expect(framesOf(opened.store, 'orders').map(hex)).toEqual([hex(high)]);
+  });
+
+  test('store: an entry in which it lies is written anew with it', async () => {
+    await using opened = new TestStore();
+    const lasting = frame(1, 'a short value that stays');
+    await opened.store.apply(
+      [groupOf('lasting', [lasting]), groupOf('passing', [frame(1, 'v'.repeat(5000))])],
+      [],
+    );
+    await opened.store.cleaned();
+    await opened.store.close();
+    spoilFrame(opened.dataDir, lasting, 0);
+    await opened.reopen();
+    await opened.store.trim('passing', 1);
+    await opened.store.cleaned();
+    await opened.store.close();
+    rmSync(join(opened.dataDir, 'index'), { recursive: true });
+    await opened.reopen();
+    expect(opened.store.list('lasting', EVERYTHING).entries).toHaveLength(LISTING_ENTRY_BYTES);
+    expectDigestsOf(opened.store, 'lasting', [lasting]);
+  });
+});
+
+/** A promise that the test ends. */
+function deferred<Value>(): { promise: Promise<Value>; resolve: (value: Value) => void } {
+  let resolve: (value: Value) => void = () => undefined;
+  const promise = new Promise<Value>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+describe('store: a commit that fails', () => {
+  /** The next commits to the log: how each ends, in the order in which they are made. */
+  function commitsEnd(...endings: ('fails' | 'holds' | Promise<'fails' | 'holds'>)[]) {
+    const commit = ArrivalLog.prototype.commit;
+    const spy = vi.spyOn(ArrivalLog.prototype, 'commit');
+    for (const ending of endings) {
+      spy.mockImplementationOnce(async function (this: ArrivalLog, write) {
+        if ((await ending) === 'fails')
+          throw new MendlogError('DISK_FULL', 'the disk is full, says the test');
+        await commit.call(this, write);
+      });
+    }
+    return { [Symbol.dispose]: () => spy.mockRestore() };
+  }
+
+  test('store: a record that was on its way with it is not acknowledged when it comes again', async () => {
+    await using opened = new TestStore();
+    const { store } = opened;
+    await store.apply([groupOf('orders', [frame(1)])], []);
+    const late = deferred<'fails'>();
+    using _ = commitsEnd(late.promise, 'holds');
+    const record = groupOf('orders', [frame(2, 'x')]);
+    const outcomes = Promise.allSettled([
+      store.apply([record], []),
+      store.apply([groupOf('orders', [frame(3)])], []),
+      store.apply([record], []),
+    ]);
+    late.resolve('fails');
+    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
+    const left = [frame(1), frame(3)];
+    expect(framesOf(store, 'orders').map(hex)).toEqual(left.map(hex));
+    expectDigestsOf(store, 'orders', left);
+    // It failed once, and no more: nothing of it sticks.
+    expect(await store.apply([groupOf('orders', [frame(1)])], [])).toEqual({ added: 0, trimmed: [] });
+    expect(await store.apply([record], [])).toEqual({ added: 1, trimmed: [] });
+    await opened.reopen();
+    expectDigestsOf(opened.store, 'orders', [frame(1), frame(2, 'x'), frame(3)]);
+  });
+
+  test.each(['fails', 'holds'] as const)(
+    'store: another record of a version that is on its way hides nothing until its flush (the commit %s)',
+    async (ending) => {
+      await using opened = new TestStore();
+      const { store } = opened;
+      const [low = frame(1), high = frame(1)] = [frame(1, 'one'), frame(1, 'other')].sort((a, b) =>
+        Buffer.compare(tagOfFrame('orders', a), tagOfFrame('orders', b)),
+      );
+      await store.apply([groupOf('orders', [low])], []);
+      const end = deferred<typeof ending>();
+      using _ = commitsEnd(end.promise);
+      const outcome = Promise.allSettled([store.apply([groupOf('orders', [high])], [])]);
+      await new Promise(setImmediate);
+      expect(framesOf(store, 'orders').map(hex)).toEqual([hex(low)]);
+      expectDigestsOf(store, 'orders', [low]);
+      end.resolve(ending);
+      await outcome;
+      const stays = ending === 'fails' ? low : high;
+      for (const when of ['overlay', 'index', 'restart']) {
+        expect(framesOf(opened.store, 'orders').map(hex)).toEqual([hex(stays)]);
+        expectDigestsOf(opened.store, 'orders', [stays]);
+        expect(opened.store.summary('orders')).toMatchObject({ records: 1, bytes: stays.length });
+        if (when === 'overlay') await opened.store.cleaned();
+        else if (when === 'index') await opened.reopen();
+      }
+    },
+  );
+
+  test('store: a trim that failed is made again', async () => {
+    await using opened = new TestStore();
+    const { store } = opened;
+    await store.apply(
+      [
+        groupOf(
+          'orders',
+          counters(1, 10).map((counter) => frame(counter)),
+        ),
+      ],
+      [],
+    );
+    {
+      using _ = commitsEnd('fails');
+      await expect(store.trim('orders', 5)).rejects.toMatchObject({ code: 'DISK_FULL' });
+    }
+    expect(framesOf(store, 'orders')).toHaveLength(10);
+    await store.trim('orders', 5);
+    expect(framesOf(store, 'orders')).toHaveLength(5);
+    await opened.reopen();
+    expect(opened.store.summary('orders')).toMatchObject({ trimmedTo: 5 });
+  });
 });
 
 describe('overlay', () => {

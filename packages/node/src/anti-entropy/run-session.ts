@@ -78,8 +78,14 @@ export async function runSession(
         break;
       }
       case 'transfer': {
-        bytes.received += await pull(sides, partition, step.pull);
-        bytes.sent += await push(sides, partition, step.push);
+        const pulled = await pull(sides, partition, step.pull);
+        const pushed = await push(sides, partition, step.push);
+        bytes.received += pulled.bytes;
+        bytes.sent += pushed.bytes;
+        const unread = pulled.unread + pushed.unread;
+        // All others are where they belong by now.
+        if (unread > 0)
+          throw new MendlogError('NOT_FOUND', `${unread} records cannot be read where they are listed`);
         step = session.transferred();
         break;
       }
@@ -89,16 +95,21 @@ export async function runSession(
   }
 }
 
-/** Brings the records here; returns their bytes. */
-async function pull(sides: SessionPeers, partition: string, versions: readonly Version[]): Promise<number> {
+/** What a transfer moved, and how many records the side that lists them could not give. */
+interface Transfer {
+  readonly bytes: number;
+  readonly unread: number;
+}
+
+/** Brings the records here. */
+async function pull(sides: SessionPeers, partition: string, versions: readonly Version[]): Promise<Transfer> {
   let bytes = 0;
+  let unread = 0;
   let open = [...versions];
   while (open.length > 0) {
-    const { packed } = await sides.peer.call.peer.fetch.query({
-      partition,
-      versions: open.slice(0, LIMITS.batchRecordsMax),
-    });
-    const wanted = new Set(open.map(formatVersion));
+    const asked = open.slice(0, LIMITS.batchRecordsMax);
+    const { packed } = await sides.peer.call.peer.fetch.query({ partition, versions: asked });
+    const wanted = new Set(asked.map(formatVersion));
     const got = new Map<string, Uint8Array>();
     for (const group of decodePacked(packed)) {
       for (const frame of itemsOf(group)) {
@@ -109,28 +120,40 @@ async function pull(sides: SessionPeers, partition: string, versions: readonly V
     }
     bytes += packed.length;
     await sides.store.apply([packItems(partition, [...got.values()])], []);
-    const rest = open.filter((version) => !got.has(formatVersion(version)));
-    // An answer may end at its byte limit; one that brings nothing asked for would repeat for ever.
-    if (rest.length === open.length)
-      throw new MendlogError('NOT_FOUND', 'the peer no longer holds what it listed');
-    open = rest;
+    const answered = answeredUpTo(asked, got);
+    unread += answered - got.size;
+    open = open.slice(answered);
   }
-  return bytes;
+  return { bytes, unread };
 }
 
-/** Gives the records to the peer; returns their bytes. */
-async function push(sides: SessionPeers, partition: string, versions: readonly Version[]): Promise<number> {
+/** Gives the records to the peer. */
+async function push(sides: SessionPeers, partition: string, versions: readonly Version[]): Promise<Transfer> {
   let bytes = 0;
+  let unread = 0;
   for (let at = 0; at < versions.length; ) {
-    const group = readGroup(sides.store, partition, versions.slice(at, at + LIMITS.batchRecordsMax));
-    if (group.ends.length === 0)
-      throw new MendlogError('INTERNAL', 'this replica no longer holds what it listed');
+    const asked = versions.slice(at, at + LIMITS.batchRecordsMax);
+    const group = readGroup(sides.store, partition, asked);
+    const got = new Map([...itemsOf(group)].map((frame) => [formatVersion(frameVersion(frame)), frame]));
     const packed = encodePacked([group]);
     bytes += packed.length;
-    await sides.peer.call.peer.store.mutate({ packed });
-    at += group.ends.length;
+    if (got.size > 0) await sides.peer.call.peer.store.mutate({ packed });
+    const answered = answeredUpTo(asked, got);
+    unread += answered - got.size;
+    at += answered;
   }
-  return bytes;
+  return { bytes, unread };
+}
+
+/**
+ * How many of the versions asked for an answer covers: where it is full, those up to its last record; else
+ * all of them, and what is not in it could not be read. At least one, so that a transfer ends.
+ */
+function answeredUpTo(asked: readonly Version[], got: ReadonlyMap<string, Uint8Array>): number {
+  let bytes = 0;
+  for (const frame of got.values()) bytes += frame.length;
+  if (bytes < TRANSFER_BYTES_MAX) return asked.length;
+  return 1 + asked.findLastIndex((version) => got.has(formatVersion(version)));
 }
 
 /** An unknown partition is an empty one. */

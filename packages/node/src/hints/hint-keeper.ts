@@ -213,9 +213,15 @@ export class HintKeeper {
   async #attempt(target: string, hints: readonly StoredHintBatch[]): Promise<boolean> {
     const { peers, policy, store } = this.#options;
     try {
-      const packed = encodePacked(this.#payloadOf(hints));
+      const groups = this.#payloadOf(hints);
+      const packed = encodePacked(groups);
       await peers.connectionTo(target).call.peer.store.mutate({ packed });
       await this.#end(hints, 'replayed');
+      const sent = groups.reduce((sum, { ends }) => sum + ends.length, 0);
+      const hinted = hints.reduce((sum, hint) => sum + recordsOf(hint), 0);
+      // What was trimmed is not missed. What could not be read here is for anti-entropy to find elsewhere.
+      const unread = sent < hinted ? hints.flatMap((hint) => this.#unreadOf(hint)) : [];
+      if (unread.length > 0) this.#options.onLost(target, unread);
       return true;
     } catch (thrown) {
       // A target that is down costs no attempt: its hints wait as they are.
@@ -226,6 +232,17 @@ export class HintKeeper {
       }
       return false;
     }
+  }
+
+  /** Partitions of which this node holds records of the hint that it cannot read. */
+  #unreadOf({ groups }: HintBatch): string[] {
+    const { store } = this.#options;
+    const isUnread = ({ partition, versions }: HintBatch['groups'][number]) => {
+      const { trimmedTo = 0 } = store.summary(partition) ?? {};
+      const held = unpackVersions(versions).filter(({ counter }) => counter > trimmedTo);
+      return store.readVersions(partition, held, LIMITS.messageBytesMax).length < held.length;
+    };
+    return groups.filter(isUnread).map(({ partition }) => partition);
   }
 
   /** The frames of the hints' records, as far as this node still holds them. */

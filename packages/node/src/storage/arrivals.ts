@@ -31,13 +31,13 @@ export interface PreparedGroup {
 export interface PartitionArrivals {
   readonly state: PartitionState;
   readonly records: OverlayRecord[];
-  /** Records that give way to some of those: flushed, or in this batch no more. */
-  readonly replaced: LocatedRecord[];
+  /** Versions of which there may be a record that gives way. */
+  readonly replacing: Version[];
 }
 
 export interface Sorted {
   readonly groups: PreparedGroup[];
-  readonly replaced: Map<PartitionState, LocatedRecord[]>;
+  readonly replacing: Map<PartitionState, Version[]>;
   readonly added: number;
   /** Partitions of which some records lie at or below the trim watermark. */
   readonly trimmed: Map<PartitionState, number>;
@@ -51,7 +51,7 @@ export function sortArrivals(
   find: (state: PartitionState, version: Version) => LocatedRecord | undefined,
 ): Sorted {
   const trimmed = new Map<PartitionState, number>();
-  const replaced = new Map<PartitionState, LocatedRecord[]>();
+  const replacing = new Map<PartitionState, Version[]>();
   const batch = new BatchVersions();
   let added = 0;
   let repeats = false;
@@ -79,20 +79,25 @@ export function sortArrivals(
         list.splice(list.indexOf(twin.item), 1);
       } else {
         const present = version.counter > state.submittedHead ? undefined : find(state, version);
-        const isSound = present !== undefined && !state.damaged.has(version);
-        if (isSound && compareTags(present.tag, tag) >= 0) {
+        if (present !== undefined && isKept(present, tag, state)) {
           repeats = true;
           continue;
         }
         if (present === undefined) added++;
-        else replaced.set(state, [...(replaced.get(state) ?? []), present]);
+        else replacing.set(state, [...(replacing.get(state) ?? []), version]);
       }
       batch.note(state, version, { group: g, item: i, tag });
       kept.push(i);
     }
   }
   const groups = prepared.map((group, g) => onlyKept(group, keptOf[g])).filter(isNotEmpty);
-  return { groups, replaced, added, trimmed, repeats };
+  return { groups, replacing, added, trimmed, repeats };
+}
+
+/** Whether the record that is there stays: the higher tag does, and of equal ones the one that can be read. */
+function isKept(present: LocatedRecord, tag: Uint8Array, state: PartitionState): boolean {
+  const order = compareTags(present.tag, tag);
+  return order > 0 || (order === 0 && !state.damaged.has(present.version));
 }
 
 interface Noted {
@@ -152,14 +157,16 @@ function isNotEmpty({ versions }: PreparedGroup): boolean {
 
 /** The entries of a batch, numbered from `first` on, and its records in them by partition. */
 export function entriesOf(
-  { groups, replaced }: Sorted,
+  { groups, replacing }: Sorted,
   seal: EntrySeal,
   first: number,
 ): { entries: Uint8Array[]; arrivals: PartitionArrivals[] } {
   const entries: Uint8Array[] = [];
   const arrivals = new Map<PartitionState, PartitionArrivals>();
   const byGroup = new Map(groups.map((group) => [group.group, group]));
-  const plan = planEntries(groups.map(({ state, group, tags }) => ({ partitionId: state.id, group, tags })));
+  const plan = planEntries(
+    groups.map(({ state, group, versions, tags }) => ({ partitionId: state.id, group, versions, tags })),
+  );
   for (const parts of plan) {
     const bytes = encodeEntry(parts, seal);
     const entry = new LogEntry(bytes);
@@ -170,7 +177,7 @@ export function entriesOf(
       const { state, versions, group } = byGroup.get(part.group) as PreparedGroup;
       let of = arrivals.get(state);
       if (of === undefined) {
-        of = { state, records: [], replaced: replaced.get(state) ?? [] };
+        of = { state, records: [], replacing: replacing.get(state) ?? [] };
         arrivals.set(state, of);
       }
       for (let i = part.from; i < part.to; i++, ordinal++) {

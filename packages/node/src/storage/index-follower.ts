@@ -7,9 +7,10 @@
  *   trim watermark  --> records below it out of the index, so many a step
  *   outworn entries --> removed from the log, or written anew without what is dead
  */
-import { type DigestKernel, frameVersion, LIMITS, MendlogError, packItems } from '@mendlog/core';
+import { type DigestKernel, LIMITS, packItems } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { PartitionArrivals } from './arrivals.js';
+import type { LiveShare } from './keys.js';
 import { type EntryPart, type EntrySeal, encodeEntry, type LogEntry } from './log-entry.js';
 import { type LocatedRecord, overlayBytes } from './overlay.js';
 import type { PartitionState } from './partition-state.js';
@@ -54,6 +55,8 @@ export class IndexFollower {
   /** Partitions that have trimmed records still. */
   readonly #uncleaned = new Set<PartitionState>();
   #overlayBytes = 0;
+  /** Writes that wait for room. */
+  readonly #entrants: { resolve: () => void; reject: (cause: unknown) => void }[] = [];
   #working: Promise<void> | undefined;
   /** A step may have left entries that are outworn, or the last run of the node has. */
   #mayBeOutworn = true;
@@ -103,16 +106,15 @@ export class IndexFollower {
   /** Records are no longer in the overlay. */
   leaves(records: readonly LocatedRecord[]): void {
     for (const record of records) this.#overlayBytes -= overlayBytes(record);
+    if (this.#overlayBytes <= this.#overlayBytesMax) this.#admit();
   }
 
   /** Resolves when the overlay takes more; rejects where the index cannot follow, as on a full disk. */
   async room(): Promise<void> {
-    while (this.#overlayBytes > this.#overlayBytesMax && !this.#stopped) {
-      this.#work();
-      this.#hurry();
-      // Without work the bytes are on their way to the disk.
-      await (this.#working ?? nextTurn());
-    }
+    if (this.#overlayBytes <= this.#overlayBytesMax || this.#stopped) return;
+    this.#work();
+    this.#hurry();
+    await new Promise<void>((resolve, reject) => this.#entrants.push({ resolve, reject }));
   }
 
   /** Brings a commit into the index, whose last arrival number is `last`. */
@@ -121,7 +123,7 @@ export class IndexFollower {
     this.#queue.push({ arrivals, last, records });
     this.#queued += records;
     this.#work();
-    if (this.#queued >= GATHERED_RECORDS) this.#hurry();
+    if (this.#queued >= GATHERED_RECORDS || this.#entrants.length > 0) this.#hurry();
   }
 
   /** Removes what is trimmed of a partition. */
@@ -141,6 +143,7 @@ export class IndexFollower {
   /** Lets the step that is under way end. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#admit();
     await this.cleaned();
   }
 
@@ -166,7 +169,10 @@ export class IndexFollower {
       if (this.#queue.length > 0) {
         await this.#gathered();
         if (this.#stopped) return;
-        await this.#indexStep();
+        await this.#indexStep().catch((cause: unknown) => {
+          for (const { reject } of this.#entrants.splice(0)) reject(cause);
+          throw cause;
+        });
         this.#mayBeOutworn = true;
       }
       const state = this.#cleanable();
@@ -180,7 +186,8 @@ export class IndexFollower {
 
   /** Waits for more to come, as long as little has come and nobody waits: each step costs a commit. */
   async #gathered(): Promise<void> {
-    if (this.#queued >= GATHERED_RECORDS || this.#waiting > 0) return await nextTurn();
+    const isAwaited = this.#waiting > 0 || this.#entrants.length > 0;
+    if (this.#queued >= GATHERED_RECORDS || isAwaited) return await nextTurn();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, GATHER_MS);
       this.#endGathering = () => {
@@ -189,6 +196,11 @@ export class IndexFollower {
       };
     });
     this.#endGathering = undefined;
+  }
+
+  /** Lets those in who wait for room. */
+  #admit(): void {
+    for (const { resolve } of this.#entrants.splice(0)) resolve();
   }
 
   #hurry(): void {
@@ -247,7 +259,7 @@ export class IndexFollower {
         settled.push({ arrival, bytesInLog: 0 });
         continue;
       }
-      const anew = this.#withoutDead(arrival);
+      const anew = this.#withoutDead(arrival, share);
       if (anew !== undefined) writes.push(() => this.#log.putEntry(arrival, anew));
       settled.push({ arrival, bytesInLog: anew === undefined ? share.bytesInLog : share.bytes });
     }
@@ -258,8 +270,8 @@ export class IndexFollower {
     return true;
   }
 
-  /** An entry with its live records alone; undefined where the disk has changed it: it stays as it is. */
-  #withoutDead(arrival: number): Uint8Array | undefined {
+  /** An entry with its live records alone; undefined where not all of them are found: then it stays as it is. */
+  #withoutDead(arrival: number, share: LiveShare): Uint8Array | undefined {
     const entry = this.#log.readWhole(arrival);
     if (entry === undefined) return undefined;
     const parts: EntryPart[] = [];
@@ -268,41 +280,29 @@ export class IndexFollower {
       const places: number[] = [];
       for (let place = from; place < to; place++) {
         const ordinal = entry.ordinal(place);
-        if (!this.#isLive(partitionId, { arrival, ordinal, frame: entry.frame(place) })) continue;
+        const indexed = this.#index.find(partitionId, entry.version(place));
+        if (indexed?.arrival !== arrival || indexed.ordinal !== ordinal) continue;
         places.push(place);
         ordinals.push(ordinal);
       }
       if (places.length === 0) continue;
       const frames = places.map((place) => entry.frame(place));
       const tags = packedTags(places.map((place) => entry.tag(place)));
-      parts.push({ partitionId, group: packItems('', frames), tags, from: 0, to: places.length });
+      const versions = places.map((place) => entry.version(place));
+      parts.push({ partitionId, group: packItems('', frames), versions, tags, from: 0, to: places.length });
     }
-    return encodeEntry(parts, this.#seal, ordinals);
-  }
-
-  #isLive(
-    partitionId: number,
-    { arrival, ordinal, frame }: { arrival: number; ordinal: number; frame: Uint8Array },
-  ): boolean {
-    try {
-      const indexed = this.#index.find(partitionId, frameVersion(frame));
-      return indexed?.arrival === arrival && indexed.ordinal === ordinal;
-    } catch (cause) {
-      // A frame that the disk has changed: it will not be read, wherever it is.
-      if (cause instanceof MendlogError) return false;
-      throw cause;
-    }
+    return ordinals.length === share.records ? encodeEntry(parts, this.#seal, ordinals) : undefined;
   }
 }
 
+/** Its tag is a copy, which does not keep the entry. */
 function recordAt(entry: LogEntry, arrival: number, place: number): LocatedRecord {
-  const frame = entry.frame(place);
   return {
-    version: frameVersion(frame),
+    version: entry.version(place),
     arrival,
     ordinal: entry.ordinal(place),
-    length: frame.length,
-    tag: entry.tag(place),
+    length: entry.length(place),
+    tag: entry.tag(place).slice(),
   };
 }
 

@@ -58,6 +58,14 @@ export interface LmdbStoreOptions {
   readonly overlayBytesMax?: number;
 }
 
+/** What one commit writes to the log: entries from the arrival number `first` on. */
+interface LogBatch {
+  readonly first: number;
+  readonly entries: readonly Uint8Array[];
+  readonly arrivals: readonly PartitionArrivals[];
+  readonly hints: readonly HintBatch[];
+}
+
 const EMPTY_ROW = new Uint8Array(ROW_BYTES);
 const EMPTY_PAGE: Page = { frames: [], truncated: false };
 const EMPTY_LISTING: Listing = { entries: new Uint8Array(0), truncated: false, trimmedTo: 0, head: 0 };
@@ -76,8 +84,10 @@ export class LmdbStore implements Store {
   #nextPartitionId = 1;
   /** The highest arrival number that was given out. */
   #arrival: number;
-  /** The last commit of records. */
-  #lastCommit: Promise<void> = Promise.resolve();
+  /** Commits of records whose end is not known yet. */
+  readonly #underWay = new Set<Promise<void>>();
+  /** Resolves when all commits before are at their end. */
+  #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   static open(options: LmdbStoreOptions): LmdbStore {
@@ -110,11 +120,17 @@ export class LmdbStore implements Store {
       overlayBytesMax,
     });
     this.#follower.catchUp();
-    this.#arrival = Math.max(this.#log.lastArrival, this.#index.applied);
+    const logged = this.#log.partitions().map(({ name, partition }) => {
+      const indexed = this.#index.partition(partition.id);
+      return { name, partition, indexed };
+    });
+    // Also above what was removed from the log since: no number is given out twice.
+    const applied = logged.map(({ indexed }) => indexed.applied);
+    this.#arrival = [this.#index.applied, ...applied].reduce((a, b) => Math.max(a, b), this.#log.lastArrival);
     this.#reader = new RecordReader({ log: this.#log, index: this.#index, kernel, flushed: this.#arrival });
-    for (const { name, partition } of this.#log.partitions()) {
+    for (const { name, partition, indexed } of logged) {
       const state = this.#newState(name, partition.id);
-      state.load(partition, this.#index.partition(partition.id));
+      state.load(partition, indexed);
       this.#follower.clean(state);
     }
   }
@@ -124,17 +140,17 @@ export class LmdbStore implements Store {
     await this.#follower.room();
     this.#checkOpen();
     const sorted = sortArrivals(prepared, (state, version) => this.#find(state, version));
-    const before = this.#lastCommit;
+    // What is there already may be on its way to the disk still, with any of these.
+    const earlier = sorted.repeats ? [...this.#underWay] : [];
+    const trims = [...sorted.trimmed.keys()].map(({ trimming }) => trimming);
+    let own: Promise<void> | undefined;
     if (sorted.groups.length > 0 || hints.length > 0) {
       const first = this.#arrival + 1;
       const { entries, arrivals } = entriesOf(sorted, this.#seal, first);
       this.#arrival += entries.length;
-      this.#lastCommit = this.#commit({ first, entries, arrivals, hints });
+      own = this.#commit({ first, entries, arrivals, hints });
     }
-    await this.#lastCommit;
-    // What is there already may have come with a commit that failed since.
-    if (sorted.repeats || sorted.trimmed.size > 0) await before;
-    for (const { trimming } of sorted.trimmed.keys()) await trimming;
+    await Promise.all([own, ...earlier, ...trims]);
     return {
       added: sorted.added,
       trimmed: [...sorted.trimmed].map(([{ name }, trimmedTo]) => ({ partition: name, trimmedTo })),
@@ -145,21 +161,20 @@ export class LmdbStore implements Store {
     this.#checkOpen();
     checkJump(this.head(partition), counter);
     const state = this.#stateOf(partition);
-    if (counter > state.trimmingTo) {
-      state.trimmingTo = counter;
+    if (counter > state.trimmedTo) {
+      // Never lowered, also where a commit fails: another one may have written it with its partition.
+      state.trimmingTo = Math.max(state.trimmingTo, counter);
       state.trimming = this.#log
         .commit(() => this.#log.putPartition(partition, state.toLog()))
         .then(
           () => {
             state.logged = true;
             state.trimmedTo = Math.max(state.trimmedTo, counter);
-            state.trimmingTo = Math.max(state.trimmingTo, counter);
             state.head = Math.max(state.head, counter);
             state.submittedHead = Math.max(state.submittedHead, counter);
             state.cleanAfter = this.#arrival;
           },
           (cause: unknown) => {
-            state.trimmingTo = state.trimmedTo;
             state.trimming = Promise.resolve();
             throw cause;
           },
@@ -253,7 +268,7 @@ export class LmdbStore implements Store {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#lastCommit.catch(() => undefined);
+    await this.#turn;
     await this.#follower.stop();
     await this.#log.close();
     await this.#index.close();
@@ -277,55 +292,68 @@ export class LmdbStore implements Store {
   }
 
   /** One commit to the log; what it holds is there when that is flushed, and gone where it fails. */
-  async #commit({
-    first,
-    entries,
-    arrivals,
-    hints,
-  }: {
-    first: number;
-    entries: readonly Uint8Array[];
-    arrivals: readonly PartitionArrivals[];
-    hints: readonly HintBatch[];
-  }): Promise<void> {
-    for (const { state, records } of arrivals) {
+  #commit(batch: LogBatch): Promise<void> {
+    for (const { state, records } of batch.arrivals) {
       for (const record of records) {
         state.overlay.put(record);
         state.submittedHead = Math.max(state.submittedHead, record.version.counter);
       }
       this.#follower.enters(records);
     }
-    try {
-      await this.#log.commit(() => {
-        for (const [i, entry] of entries.entries()) this.#log.putEntry(first + i, entry);
-        for (const { state } of arrivals) {
-          if (!state.logged) this.#log.putPartition(state.name, state.toLog());
-        }
-        this.#log.side.addHints(hints);
-      });
-    } catch (cause) {
-      const last = first + entries.length - 1;
-      for (const { state, records } of arrivals) {
-        state.overlay.forget(({ arrival }) => arrival >= first && arrival <= last);
-        this.#follower.leaves(records);
-      }
-      throw cause;
-    }
-    this.#reader.flushed = Math.max(this.#reader.flushed, first + entries.length - 1);
-    this.#count(arrivals);
-    if (arrivals.length > 0) this.#follower.follow(arrivals, this.#reader.flushed);
+    const written = this.#log.commit(() => this.#write(batch));
+    // One after another, so that all that is flushed is what came first: nothing that failed lies between.
+    const turn = this.#turn;
+    const ended = written.then(
+      async () => {
+        await turn;
+        this.#flushed(batch);
+      },
+      async (cause: unknown) => {
+        await turn;
+        this.#refused(batch);
+        throw cause;
+      },
+    );
+    this.#underWay.add(ended);
+    this.#turn = ended.catch(() => undefined).then(() => this.#underWay.delete(ended));
+    return ended;
   }
 
-  /** Counts what was flushed. */
-  #count(arrivals: readonly PartitionArrivals[]): void {
-    for (const { state, records, replaced } of arrivals) {
+  /** Inside the commit. */
+  #write({ first, entries, arrivals, hints }: LogBatch): void {
+    for (const [i, entry] of entries.entries()) this.#log.putEntry(first + i, entry);
+    for (const { state } of arrivals) {
+      if (!state.logged) this.#log.putPartition(state.name, state.toLog());
+    }
+    this.#log.side.addHints(hints);
+  }
+
+  #flushed({ first, entries, arrivals }: LogBatch): void {
+    if (entries.length === 0) return;
+    const before = this.#reader.flushed;
+    const gone = arrivals.map(({ state, replacing }) =>
+      replacing.flatMap(
+        (version) => state.overlay.find(version, before) ?? this.#index.find(state.id, version) ?? [],
+      ),
+    );
+    this.#reader.flushed = first + entries.length - 1;
+    this.#follower.follow(arrivals, this.#reader.flushed);
+    for (const [i, { state, records }] of arrivals.entries()) {
       state.logged = true;
       for (const record of records) {
         state.count(record, 1, this.#kernel);
         state.damaged.delete(record.version);
         state.head = Math.max(state.head, record.version.counter);
       }
-      for (const record of replaced) state.count(record, -1, this.#kernel);
+      for (const record of gone[i] ?? []) state.count(record, -1, this.#kernel);
+    }
+  }
+
+  #refused({ first, entries, arrivals }: LogBatch): void {
+    const last = first + entries.length - 1;
+    for (const { state, records } of arrivals) {
+      state.overlay.forget(({ arrival }) => arrival >= first && arrival <= last);
+      this.#follower.leaves(records);
     }
   }
 

@@ -3,25 +3,37 @@
  *
  *   checksum 16 | format u8 | flags u8 | groups u16 | records u32
  *   per group:  partition id u32 | records u32
- *   per record: end of its frame u32, and its ordinal u16 where flag 1 is set
+ *   per record: version 16 | end of its frame u32
+ *   per record: ordinal u16, where flag 1 is set
  *   tags, 16 bytes each | frames
  *
  * Numbers are big-endian, ends count from the first frame. A record's ordinal is its place in the entry
  * as it was first written. It is what the index points to, so that an entry which is written anew
  * without its dead records leaves the index as it is. The checksum is keyed BLAKE3 of everything between
- * it and the frames; the frames are covered by their tags.
+ * it and the frames; the frames are covered by their tags. So whatever the disk changes of a frame, its
+ * record is known.
  */
-import { type DigestKernel, MendlogError, type PackedGroup, TAG_BYTES } from '@mendlog/core';
+import {
+  type DigestKernel,
+  MendlogError,
+  type PackedGroup,
+  readVersion,
+  TAG_BYTES,
+  VERSION_BYTES,
+  type Version,
+  writeVersion,
+} from '@mendlog/core';
 
 const FORMAT = 1;
 const FLAG_ORDINALS = 1;
 const CHECKSUM_BYTES = 16;
 const HEADER_BYTES = CHECKSUM_BYTES + 8;
 const GROUP_BYTES = 8;
-const END_BYTES = 4;
+const END_AT = VERSION_BYTES;
+const PLACE_BYTES = VERSION_BYTES + 4;
 const ORDINAL_BYTES = 2;
 /** What a record takes beside its frame. */
-const RECORD_BYTES = END_BYTES + TAG_BYTES;
+const RECORD_BYTES = PLACE_BYTES + TAG_BYTES;
 
 /**
  * An entry is closed before it grows beyond this. With LMDB's own header it fills four pages: small
@@ -35,15 +47,14 @@ const ENTRY_RECORDS_MAX = 512;
 export interface EntryPart {
   readonly partitionId: number;
   readonly group: PackedGroup;
+  readonly versions: readonly Version[];
   readonly tags: Uint8Array;
   readonly from: number;
   readonly to: number;
 }
 
 /** The parts of the entries that hold these groups, in their order. */
-export function planEntries(
-  groups: readonly { partitionId: number; group: PackedGroup; tags: Uint8Array }[],
-): EntryPart[][] {
+export function planEntries(groups: readonly Omit<EntryPart, 'from' | 'to'>[]): EntryPart[][] {
   const entries: EntryPart[][] = [];
   let parts: EntryPart[] = [];
   let bytes = HEADER_BYTES;
@@ -54,14 +65,14 @@ export function planEntries(
     bytes = HEADER_BYTES;
     records = 0;
   };
-  for (const { partitionId, group, tags } of groups) {
-    const { ends } = group;
+  for (const given of groups) {
+    const { ends } = given.group;
     let from = 0;
     bytes += GROUP_BYTES;
     for (let i = 0; i < ends.length; i++) {
       const size = (ends[i] as number) - (i === 0 ? 0 : (ends[i - 1] as number)) + RECORD_BYTES;
       if (records > 0 && (bytes + size > ENTRY_BYTES_TARGET || records >= ENTRY_RECORDS_MAX)) {
-        if (i > from) parts.push({ partitionId, group, tags, from, to: i });
+        if (i > from) parts.push({ ...given, from, to: i });
         close();
         bytes += GROUP_BYTES;
         from = i;
@@ -69,7 +80,7 @@ export function planEntries(
       bytes += size;
       records++;
     }
-    if (ends.length > from) parts.push({ partitionId, group, tags, from, to: ends.length });
+    if (ends.length > from) parts.push({ ...given, from, to: ends.length });
   }
   close();
   return entries;
@@ -96,18 +107,20 @@ export function encodeEntry(
   view.setUint16(CHECKSUM_BYTES + 2, parts.length);
   view.setUint32(CHECKSUM_BYTES + 4, records);
   let groupAt = HEADER_BYTES;
-  let endAt = HEADER_BYTES + parts.length * GROUP_BYTES;
-  let ordinalAt = endAt + records * END_BYTES;
+  let placeAt = HEADER_BYTES + parts.length * GROUP_BYTES;
+  let ordinalAt = placeAt + records * PLACE_BYTES;
   let tagAt = ordinalAt + (ordinals === undefined ? 0 : records * ORDINAL_BYTES);
   let frameAt = framesAt;
-  for (const { partitionId, group, tags, from, to } of parts) {
+  for (const { partitionId, group, versions, tags, from, to } of parts) {
     view.setUint32(groupAt, partitionId);
     view.setUint32(groupAt + 4, to - from);
     groupAt += GROUP_BYTES;
     const start = endOf(group, from);
     const shift = frameAt - framesAt - start;
-    for (let i = from; i < to; i++, endAt += END_BYTES)
-      view.setUint32(endAt, (group.ends[i] as number) + shift);
+    for (let i = from; i < to; i++, placeAt += PLACE_BYTES) {
+      writeVersion(view, placeAt, versions[i] as Version);
+      view.setUint32(placeAt + END_AT, (group.ends[i] as number) + shift);
+    }
     out.set(tags.subarray(from * TAG_BYTES, to * TAG_BYTES), tagAt);
     tagAt += (to - from) * TAG_BYTES;
     out.set(group.bytes.subarray(start, endOf(group, to)), frameAt);
@@ -153,7 +166,7 @@ export class LogEntry {
   readonly #view: DataView;
   readonly #groups: number;
   readonly #ordinalsAt: number | undefined;
-  readonly #endsAt: number;
+  readonly #placesAt: number;
   readonly #tagsAt: number;
   readonly #framesAt: number;
 
@@ -166,8 +179,8 @@ export class LogEntry {
     const hasOrdinals = bytes[CHECKSUM_BYTES + 1] === FLAG_ORDINALS;
     this.#groups = view.getUint16(CHECKSUM_BYTES + 2);
     this.records = view.getUint32(CHECKSUM_BYTES + 4);
-    this.#endsAt = HEADER_BYTES + this.#groups * GROUP_BYTES;
-    const ordinalsAt = this.#endsAt + this.records * END_BYTES;
+    this.#placesAt = HEADER_BYTES + this.#groups * GROUP_BYTES;
+    const ordinalsAt = this.#placesAt + this.records * PLACE_BYTES;
     this.#ordinalsAt = hasOrdinals ? ordinalsAt : undefined;
     this.#tagsAt = hasOrdinals ? ordinalsAt + this.records * ORDINAL_BYTES : ordinalsAt;
     this.#framesAt = this.#tagsAt + this.records * TAG_BYTES;
@@ -217,6 +230,14 @@ export class LogEntry {
       : this.#view.getUint16(this.#ordinalsAt + place * ORDINAL_BYTES);
   }
 
+  version(place: number): Version {
+    return readVersion(this.#view, this.#placesAt + place * PLACE_BYTES);
+  }
+
+  length(place: number): number {
+    return this.#end(place) - this.#start(place);
+  }
+
   tag(place: number): Uint8Array {
     const at = this.#tagsAt + place * TAG_BYTES;
     return this.#bytes.subarray(at, at + TAG_BYTES);
@@ -231,8 +252,8 @@ export class LogEntry {
   }
 
   #end(place: number): number {
-    const at = this.#endsAt + place * END_BYTES;
-    if (place < 0 || at + END_BYTES > this.#bytes.length) throw damaged();
+    const at = this.#placesAt + place * PLACE_BYTES + END_AT;
+    if (place < 0 || at + 4 > this.#bytes.length) throw damaged();
     return this.#view.getUint32(at);
   }
 }

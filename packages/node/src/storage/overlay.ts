@@ -23,6 +23,8 @@ export interface LocatedRecord {
 export interface OverlayRecord extends LocatedRecord {
   /** Its entry, whose places are its ordinals: it has not been written anew yet. */
   readonly entry: LogEntry;
+  /** The record of the same version that it takes the place of, for as long as that is in the overlay. */
+  before?: OverlayRecord | undefined;
 }
 
 /** What a record takes in memory beside its share of the entry, about. */
@@ -40,7 +42,7 @@ export class OverlayRecords {
     return this.#records.length === 0;
   }
 
-  /** Puts a record in; one of the same version gives way. */
+  /** Puts a record in; one of the same version gives way to it with its flush. */
   put(record: OverlayRecord): void {
     const last = this.#records.at(-1);
     if (last === undefined || compareVersions(last.version, record.version) < 0) {
@@ -50,29 +52,32 @@ export class OverlayRecords {
     const place = this.#placeOf(record.version);
     const found = this.#records[place];
     const replaces = found !== undefined && compareVersions(found.version, record.version) === 0;
+    if (replaces) record.before = found;
     this.#records.splice(place, replaces ? 1 : 0, record);
   }
 
-  /** The record of this version, flushed or not. */
-  find(version: Version): OverlayRecord | undefined {
+  /** The latest record of this version that arrived up to there; whichever the last is unless told. */
+  find(version: Version, arrivedBy = Number.POSITIVE_INFINITY): OverlayRecord | undefined {
     const found = this.#records[this.#placeOf(version)];
-    return found !== undefined && compareVersions(found.version, version) === 0 ? found : undefined;
+    if (found === undefined || compareVersions(found.version, version) !== 0) return undefined;
+    return latestBy(found, arrivedBy);
   }
 
   /** Records of the range with an arrival above `after` and up to `flushed`, ascending. */
   range(range: VersionRange, { after, flushed }: { after: number; flushed: number }): OverlayRecord[] {
     const found: OverlayRecord[] = [];
     for (let place = this.#placeOf(range.from); place < this.#records.length; place++) {
-      const record = this.#records[place] as OverlayRecord;
-      if (found.length >= range.limit || compareVersions(record.version, range.to) > 0) break;
-      if (record.arrival > after && record.arrival <= flushed) found.push(record);
+      const last = this.#records[place] as OverlayRecord;
+      if (found.length >= range.limit || compareVersions(last.version, range.to) > 0) break;
+      const record = latestBy(last, flushed);
+      if (record !== undefined && record.arrival > after) found.push(record);
     }
     return found;
   }
 
   /** Forgets the records for which this is true. */
   forget(isGone: (record: OverlayRecord) => boolean): void {
-    this.#records = this.#records.filter((record) => !isGone(record));
+    this.#records = this.#records.flatMap((record) => without(record, isGone) ?? []);
   }
 
   /** The place of the first record that is not below. */
@@ -86,4 +91,16 @@ export class OverlayRecords {
     }
     return low;
   }
+}
+
+function latestBy(last: OverlayRecord, arrivedBy: number): OverlayRecord | undefined {
+  let record: OverlayRecord | undefined = last;
+  while (record !== undefined && record.arrival > arrivedBy) record = record.before;
+  return record;
+}
+
+/** The last one of these that is left, with those left before it. */
+function without(last: OverlayRecord, isGone: (record: OverlayRecord) => boolean): OverlayRecord | undefined {
+  if (last.before !== undefined) last.before = without(last.before, isGone);
+  return isGone(last) ? last.before : last;
 }

@@ -63,11 +63,7 @@ export class RecordReader {
     for (const version of versions) {
       if (bytes >= bytesMax) break;
       if (version.counter <= state.trimmedTo) continue;
-      const overlaid = state.overlay.find(version);
-      const record =
-        overlaid !== undefined && overlaid.arrival <= this.flushed
-          ? overlaid
-          : this.#index.find(state.id, version);
+      const record = state.overlay.find(version, this.flushed) ?? this.#index.find(state.id, version);
       if (record === undefined) continue;
       found.push(record);
       bytes += record.length;

@@ -143,18 +143,11 @@ export class VersionIndex {
    */
   async apply(arrived: ArrivedRecords, applied: number): Promise<void> {
     const shares = new LiveShares(this.#live);
-    const commits: Promise<void>[] = [];
     for (const slice of slicesOf(arrived)) {
-      if (commits.length > 0) await new Promise(setImmediate);
-      const commit = this.#commit(this.#writesOf(slice, { shares, applied }));
-      // Awaited below; it may fail before.
-      commit.catch(() => undefined);
-      commits.push(commit);
+      const writes = this.#writesOf(slice, { shares, applied });
+      await this.#commit([...writes, ...this.#shareWrites(shares)]);
     }
-    commits.push(
-      this.#commit([...this.#shareWrites(shares), () => void this.#meta.put(APPLIED_KEY, applied)]),
-    );
-    await Promise.all(commits);
+    await this.#commit([() => void this.#meta.put(APPLIED_KEY, applied)]);
   }
 
   /** The same, done on return. */
@@ -241,7 +234,8 @@ export class VersionIndex {
     for (const [partitionId, records] of arrived) {
       const before = this.partition(partitionId);
       let { bytes, head } = before;
-      const fresh = this.#notApplied(partitionId, { records, applied: before.applied, shares });
+      // As a rule all: a step that a crash has cut short applied some partitions whole.
+      const fresh = records.filter(({ arrival }) => arrival > before.applied);
       for (const [block, news] of byBlock(winners(fresh, shares))) {
         // Above the head nothing can be there yet: the common case costs no look-up.
         const old = block > blockOf(before.head) ? undefined : this.#block(partitionId, block);
@@ -262,25 +256,10 @@ export class VersionIndex {
         writes.push(() => void this.#blocks.put(blockKey(partitionId, block), value));
         head = Math.max(head, (records.at(-1) as LocatedRecord).version.counter);
       }
-      after.set(partitionId, { ...before, applied, bytes, head });
+      after.set(partitionId, { ...before, applied: Math.max(before.applied, applied), bytes, head });
     }
     writes.push(...this.#rowWrites(changes, after));
     return writes;
-  }
-
-  /** The records that a step which a crash has cut short did not apply; as a rule all. */
-  #notApplied(
-    partitionId: number,
-    { records, applied, shares }: { records: readonly LocatedRecord[]; applied: number; shares: LiveShares },
-  ): readonly LocatedRecord[] {
-    if ((records[0]?.arrival ?? 0) > applied) return records;
-    return records.filter((record) => {
-      if (record.arrival > applied) return true;
-      const found = this.find(partitionId, record.version);
-      if (found?.arrival === record.arrival) shares.addLive(record);
-      else shares.addDead(record);
-      return false;
-    });
   }
 
   /** The rows that changed, and the partitions with their new roots. */
@@ -317,7 +296,7 @@ export class VersionIndex {
 
   #shareWrites(shares: LiveShares): Write[] {
     const writes: Write[] = [];
-    for (const [arrival, share] of shares.changed()) {
+    for (const [arrival, share] of shares.takeChanged()) {
       const key = arrivalKey(arrival);
       if (isSparse(share)) writes.push(() => void this.#outworn.put(key, true));
       const value = liveValue(share);
@@ -331,6 +310,7 @@ export class VersionIndex {
 class LiveShares {
   readonly #live: Database<Buffer, Buffer>;
   readonly #shares = new Map<number, { records: number; bytes: number; bytesInLog: number }>();
+  readonly #changed = new Set<number>();
 
   constructor(live: Database<Buffer, Buffer>) {
     this.#live = live;
@@ -356,8 +336,14 @@ class LiveShares {
     share.bytes -= record.length;
   }
 
-  changed(): Iterable<[arrival: number, LiveShare]> {
-    return this.#shares;
+  /** Those that changed since this was called. */
+  takeChanged(): [arrival: number, LiveShare][] {
+    const changed = [...this.#changed].map((arrival): [number, LiveShare] => [
+      arrival,
+      { ...this.#share(arrival) },
+    ]);
+    this.#changed.clear();
+    return changed;
   }
 
   #share(arrival: number): { records: number; bytes: number; bytesInLog: number } {
@@ -367,6 +353,7 @@ class LiveShares {
       share = value === undefined ? { records: 0, bytes: 0, bytesInLog: 0 } : { ...liveShare(value) };
       this.#shares.set(arrival, share);
     }
+    this.#changed.add(arrival);
     return share;
   }
 }

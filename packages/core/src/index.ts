@@ -123,6 +123,7 @@ export {
   type LogRecord,
   writeFrame,
 } from './record.js';
+export { MemoryStore, type MemoryStoreOptions } from './storage/memory-store.js';
 export {
   compareVersions,
   formatVersion,

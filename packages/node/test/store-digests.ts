@@ -7,6 +7,7 @@ import {
   LIMITS,
   ROW_BYTES,
   rowIndexOf,
+  type Store,
   TAG_BYTES,
   VERSION_HIGHEST,
   VERSION_LOWEST,
@@ -16,7 +17,6 @@ import {
 } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
 import { expect } from 'vitest';
-import type { LmdbStore } from '../src/storage/lmdb-store.js';
 import { kernel, secret } from './test-store.js';
 
 export const EVERYTHING: VersionRange = {
@@ -28,7 +28,7 @@ export const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 export const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 /** All frames, page by page. */
-export function framesOf(store: LmdbStore, partition: string): Uint8Array[] {
+export function framesOf(store: Store, partition: string): Uint8Array[] {
   const frames: Uint8Array[] = [];
   let from: Version | undefined = VERSION_LOWEST;
   while (from !== undefined) {
@@ -62,7 +62,7 @@ function expectedRows(partition: string, frames: readonly Uint8Array[], level: n
 }
 
 /** SPEC I7: digests are those of the records, at every level and at the root. */
-export function expectDigestsOf(store: LmdbStore, partition: string, frames: readonly Uint8Array[]): void {
+export function expectDigestsOf(store: Store, partition: string, frames: readonly Uint8Array[]): void {
   for (let level = 0; level < DIGEST_LAYOUT.levels; level++) {
     expect(hex(store.rows(partition, level, [allRows(level)]))).toBe(expectedRows(partition, frames, level));
   }

@@ -1,5 +1,6 @@
-// A store in a folder of its own that can be closed and opened again.
-import { loadKernel } from '@mendlog/merkle';
+// A store that can be closed and opened again: on LMDB in a folder of its own, or in memory.
+import { MemoryStore, type Store } from '@mendlog/core';
+import { loadKernel, partitionKey } from '@mendlog/merkle';
 import { LmdbStore } from '../src/storage/lmdb-store.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -19,27 +20,49 @@ export function openStore(
   });
 }
 
+/** The engines that stand behind the storage port. */
+export const ENGINES = ['LMDB', 'memory'] as const;
+
+export interface TestStoreOptions {
+  readonly engine?: (typeof ENGINES)[number];
+  readonly overlayBytesMax?: number;
+}
+
 export class TestStore implements AsyncDisposable {
   readonly #folder = temporaryFolder();
-  readonly #options: { overlayBytesMax?: number };
-  #store: LmdbStore;
+  readonly #reopened: () => Store;
+  #store: Store;
 
-  constructor(options: { overlayBytesMax?: number } = {}) {
-    this.#options = options;
-    this.#store = openStore(this.#folder.path, options);
+  constructor({ engine = 'LMDB', overlayBytesMax }: TestStoreOptions = {}) {
+    if (engine === 'LMDB') {
+      this.#reopened = () =>
+        openStore(this.#folder.path, overlayBytesMax === undefined ? {} : { overlayBytesMax });
+      this.#store = this.#reopened();
+    } else {
+      let memory = new MemoryStore({
+        storeId: 'in memory',
+        kernel,
+        tagKeyOf: (partition) => partitionKey(kernel, secret, partition),
+      });
+      this.#store = memory;
+      this.#reopened = () => {
+        memory = memory.reopened();
+        return memory;
+      };
+    }
   }
 
   get dataDir(): string {
     return this.#folder.path;
   }
 
-  get store(): LmdbStore {
+  get store(): Store {
     return this.#store;
   }
 
   async reopen(): Promise<void> {
     await this.#store.close();
-    this.#store = openStore(this.#folder.path, this.#options);
+    this.#store = this.#reopened();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

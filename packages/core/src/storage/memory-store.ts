@@ -1,0 +1,297 @@
+/**
+ * The storage port in memory: slow, short and readable. It is the oracle of the engine on disk, which
+ * passes the same tests, and the store of whoever needs none that lasts.
+ *
+ * Digests are computed from the records whenever somebody asks, so that they cannot be wrong. What a
+ * promise acknowledges is there at once; a trim removes at once.
+ */
+import type { Job } from '../anti-entropy/job.js';
+import type { CatalogEntry } from '../catalog/catalog-entry.js';
+import { type DigestKernel, INDEXED_ROW_BYTES, ROW_BYTES, TAG_BYTES } from '../digest/kernel.js';
+import { type IndexRange, rowIndexOf } from '../digest/layout.js';
+import { MendlogError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type {
+  ApplyResult,
+  HintBatch,
+  Page,
+  PartitionSummary,
+  Store,
+  StoredHintBatch,
+} from '../ports/store.js';
+import { compareTags, LISTING_ENTRY_BYTES, type Listing, type VersionRange } from '../protocol/listing.js';
+import { itemAt, type PackedGroup } from '../protocol/packed.js';
+import { frameVersions } from '../record.js';
+import {
+  compareVersions,
+  formatVersion,
+  type RecordId,
+  VERSION_BYTES,
+  type Version,
+  writeVersion,
+} from '../version.js';
+
+export interface MemoryStoreOptions {
+  readonly storeId: string;
+  readonly kernel: DigestKernel;
+  /** The key of a partition's tags. */
+  readonly tagKeyOf: (partition: string) => Uint8Array;
+}
+
+interface MemoryRecord {
+  readonly version: Version;
+  readonly tag: Uint8Array;
+  readonly frame: Uint8Array;
+}
+
+interface MemoryPartition {
+  readonly records: Map<string, MemoryRecord>;
+  head: number;
+  trimmedTo: number;
+}
+
+/** What outlives a store that is closed, as a disk does. */
+class MemoryDisk {
+  readonly partitions = new Map<string, MemoryPartition>();
+  readonly jobs = new Map<string, Job>();
+  readonly catalog = new Map<string, CatalogEntry>();
+  hints: StoredHintBatch[] = [];
+  nextHint = 1;
+}
+
+export class MemoryStore implements Store {
+  readonly storeId: string;
+  readonly #options: MemoryStoreOptions;
+  readonly #disk: MemoryDisk;
+  #closed = false;
+
+  constructor(options: MemoryStoreOptions, disk = new MemoryDisk()) {
+    this.storeId = options.storeId;
+    this.#options = options;
+    this.#disk = disk;
+  }
+
+  /** A store that finds what this one has acknowledged. */
+  reopened(): MemoryStore {
+    return new MemoryStore(this.#options, this.#disk);
+  }
+
+  async apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult> {
+    const checked = groups.map((group) => this.#checked(group));
+    this.#checkOpen();
+    const trimmed = new Map<string, number>();
+    let added = 0;
+    for (const { partition, records } of checked) {
+      const known = this.#made(partition);
+      for (const record of records) {
+        const { counter } = record.version;
+        if (counter <= known.trimmedTo) {
+          trimmed.set(partition, known.trimmedTo);
+          continue;
+        }
+        const key = formatVersion(record.version);
+        const present = known.records.get(key);
+        if (present === undefined) added++;
+        if (present === undefined || compareTags(present.tag, record.tag) < 0) known.records.set(key, record);
+        known.head = Math.max(known.head, counter);
+      }
+    }
+    for (const hint of hints) this.#disk.hints.push({ ...hint, sequence: this.#disk.nextHint++ });
+    return { added, trimmed: [...trimmed].map(([partition, trimmedTo]) => ({ partition, trimmedTo })) };
+  }
+
+  async trim(partition: string, counter: number): Promise<void> {
+    this.#checkOpen();
+    checkJump(this.head(partition), counter);
+    if (counter <= (this.#disk.partitions.get(partition)?.trimmedTo ?? 0)) return;
+    const known = this.#made(partition);
+    known.trimmedTo = counter;
+    known.head = Math.max(known.head, counter);
+    for (const [key, { version }] of known.records) if (version.counter <= counter) known.records.delete(key);
+  }
+
+  async cleaned(): Promise<void> {}
+
+  head(partition: string): number {
+    return this.#disk.partitions.get(partition)?.head ?? 0;
+  }
+
+  partitions(): PartitionSummary[] {
+    return [...this.#disk.partitions.keys()].flatMap((partition) => this.summary(partition) ?? []);
+  }
+
+  summary(partition: string): PartitionSummary | undefined {
+    const known = this.#disk.partitions.get(partition);
+    if (known === undefined) return undefined;
+    const { head, trimmedTo } = known;
+    const records = [...known.records.values()];
+    const bytes = records.reduce((sum, { frame }) => sum + frame.length, 0);
+    const root = this.#sumOf(records);
+    return { partition, records: records.length, bytes, head, trimmedTo, cleanedTo: trimmedTo, root };
+  }
+
+  read(partition: string, { counter, origin }: RecordId): Uint8Array[] {
+    return this.#sorted(partition)
+      .filter(
+        ({ version }) => version.counter === counter && (origin === undefined || version.origin === origin),
+      )
+      .map(({ frame }) => frame.slice());
+  }
+
+  readVersions(partition: string, versions: readonly Version[], bytesMax: number): Uint8Array[] {
+    const frames: Uint8Array[] = [];
+    let bytes = 0;
+    for (const version of versions) {
+      const record = this.#disk.partitions.get(partition)?.records.get(formatVersion(version));
+      if (bytes >= bytesMax) break;
+      if (record === undefined) continue;
+      frames.push(record.frame.slice());
+      bytes += record.frame.length;
+    }
+    return frames;
+  }
+
+  readRange(partition: string, range: VersionRange, bytesMax: number): Page {
+    const frames: Uint8Array[] = [];
+    let bytes = 0;
+    for (const { frame } of this.#within(partition, range)) {
+      if (frames.length >= range.limit || (frames.length > 0 && bytes >= bytesMax))
+        return { frames, truncated: true };
+      frames.push(frame.slice());
+      bytes += frame.length;
+    }
+    return { frames, truncated: false };
+  }
+
+  list(partition: string, range: VersionRange): Listing {
+    const { head = 0, trimmedTo = 0 } = this.#disk.partitions.get(partition) ?? {};
+    const within = this.#within(partition, range);
+    const listed = within.slice(0, range.limit);
+    const entries = new Uint8Array(listed.length * LISTING_ENTRY_BYTES);
+    for (const [i, { version, tag }] of listed.entries()) {
+      writeVersion(new DataView(entries.buffer), i * LISTING_ENTRY_BYTES, version);
+      entries.set(tag, i * LISTING_ENTRY_BYTES + VERSION_BYTES);
+    }
+    return { entries, truncated: within.length > range.limit, trimmedTo, head };
+  }
+
+  rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array {
+    const byIndex = new Map<number, MemoryRecord[]>();
+    for (const record of this.#sorted(partition)) {
+      const index = rowIndexOf(record.version.counter, level);
+      if (!ranges.some(({ from, to }) => index >= from && index <= to)) continue;
+      const row = byIndex.get(index);
+      if (row === undefined) byIndex.set(index, [record]);
+      else row.push(record);
+    }
+    if (byIndex.size > LIMITS.rowsMax) {
+      throw new MendlogError('TOO_LARGE', `more than ${LIMITS.rowsMax} digest rows; ask for a smaller range`);
+    }
+    const out = new Uint8Array(byIndex.size * INDEXED_ROW_BYTES);
+    for (const [i, [index, records]] of [...byIndex].entries()) {
+      new DataView(out.buffer).setBigUint64(i * INDEXED_ROW_BYTES, BigInt(index), true);
+      out.set(this.#sumOf(records), (i + 1) * INDEXED_ROW_BYTES - ROW_BYTES);
+    }
+    return out;
+  }
+
+  hints({ target, after = 0, limit }: { target?: string; after?: number; limit: number }): StoredHintBatch[] {
+    return this.#disk.hints
+      .filter((hint) => target === undefined || (hint.target === target && hint.sequence > after))
+      .sort((a, b) => (a.target === b.target ? a.sequence - b.sequence : a.target < b.target ? -1 : 1))
+      .slice(0, limit);
+  }
+
+  async putHint(hint: StoredHintBatch): Promise<void> {
+    this.#checkOpen();
+    this.#withoutHints([hint]);
+    this.#disk.hints.push(hint);
+  }
+
+  async deleteHints(hints: readonly StoredHintBatch[]): Promise<void> {
+    this.#checkOpen();
+    this.#withoutHints(hints);
+  }
+
+  jobs(): Job[] {
+    return [...this.#disk.jobs.values()];
+  }
+
+  async putJob(job: Job): Promise<void> {
+    this.#checkOpen();
+    this.#disk.jobs.set(job.id, job);
+  }
+
+  async deleteJobs(ids: readonly string[]): Promise<void> {
+    this.#checkOpen();
+    for (const id of ids) this.#disk.jobs.delete(id);
+  }
+
+  catalog(): CatalogEntry[] {
+    return [...this.#disk.catalog.values()];
+  }
+
+  async putCatalogEntries(entries: readonly CatalogEntry[]): Promise<void> {
+    this.#checkOpen();
+    for (const entry of entries) this.#disk.catalog.set(entry.partition, entry);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new MendlogError('CLOSED', 'the store is closed');
+  }
+
+  /** Copies of the records of a group, all of them sound. */
+  #checked(group: PackedGroup): { partition: string; records: MemoryRecord[] } {
+    const { kernel, tagKeyOf } = this.#options;
+    const { partition } = group;
+    const head = this.head(partition);
+    const records = frameVersions(group).map((version, i) => {
+      checkJump(head, version.counter);
+      const frame = itemAt(group, i).slice();
+      const tag = new Uint8Array(TAG_BYTES);
+      kernel.tags(tagKeyOf(partition), frame, Uint32Array.of(frame.length), tag);
+      return { version, tag, frame };
+    });
+    return { partition, records };
+  }
+
+  #made(partition: string): MemoryPartition {
+    const known = this.#disk.partitions.get(partition) ?? { records: new Map(), head: 0, trimmedTo: 0 };
+    this.#disk.partitions.set(partition, known);
+    return known;
+  }
+
+  #sorted(partition: string): MemoryRecord[] {
+    const records = this.#disk.partitions.get(partition)?.records.values() ?? [];
+    return [...records].sort((a, b) => compareVersions(a.version, b.version));
+  }
+
+  #within(partition: string, { from, to }: VersionRange): MemoryRecord[] {
+    return this.#sorted(partition).filter(
+      ({ version }) => compareVersions(version, from) >= 0 && compareVersions(version, to) <= 0,
+    );
+  }
+
+  #sumOf(records: readonly MemoryRecord[]): Uint8Array {
+    const row = new Uint8Array(ROW_BYTES);
+    const tags = new Uint8Array(records.length * TAG_BYTES);
+    for (const [i, { tag }] of records.entries()) tags.set(tag, i * TAG_BYTES);
+    this.#options.kernel.addTags(row, new Uint32Array(records.length), tags, 1);
+    return row;
+  }
+
+  #withoutHints(gone: readonly StoredHintBatch[]): void {
+    this.#disk.hints = this.#disk.hints.filter(
+      ({ target, sequence }) => !gone.some((hint) => hint.target === target && hint.sequence === sequence),
+    );
+  }
+}
+
+function checkJump(head: number, counter: number): void {
+  if (counter > head + LIMITS.counterJumpMax)
+    throw new MendlogError('CLOCK_JUMP', `counter ${counter} is too far ahead of ${head}`);
+}

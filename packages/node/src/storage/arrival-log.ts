@@ -19,7 +19,7 @@ import { arrivalKey, arrivalOfKey } from './keys.js';
 import { checkLmdbFile } from './lmdb-file.js';
 import { type EntrySeal, LogEntry } from './log-entry.js';
 import { SideTables } from './side-tables.js';
-import { storeError } from './store-error.js';
+import { checkRoom, storeError } from './store-error.js';
 
 const ID_KEY = 'id';
 
@@ -63,9 +63,13 @@ export class ArrivalLog {
     return [...this.#partitions.getRange()].map(({ key, value }) => ({ name: key, partition: value }));
   }
 
-  /** All writes of `write` in one transaction. Resolves when it is flushed; rejects with DISK_FULL or CLOSED. */
-  async commit(write: () => void): Promise<void> {
+  /**
+   * All writes of `write`, about so many bytes, in one transaction. Resolves when it is flushed; rejects with
+   * DISK_FULL or CLOSED.
+   */
+  async commit(write: () => void, bytes = 0): Promise<void> {
     if (this.#closed) throw new MendlogError('CLOSED', 'the store is closed');
+    checkRoom(this.#path, bytes);
     try {
       await this.#env.batch(write);
     } catch (cause) {

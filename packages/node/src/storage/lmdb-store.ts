@@ -300,7 +300,8 @@ export class LmdbStore implements Store {
       }
       this.#follower.enters(records);
     }
-    const written = this.#log.commit(() => this.#write(batch));
+    const bytes = batch.entries.reduce((sum, entry) => sum + entry.length, 0);
+    const written = this.#log.commit(() => this.#write(batch), bytes);
     // One after another, so that all that is flushed is what came first: nothing that failed lies between.
     const turn = this.#turn;
     const ended = written.then(

@@ -3,6 +3,7 @@
  * promise. A full disk is reported by errno, by text alone, or, where some of a batch's pages still
  * fitted, as an input/output error: then the free space decides.
  */
+import { statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { MendlogError } from '@mendlog/core';
 
@@ -10,6 +11,21 @@ const ENOSPC = 28;
 const EIO = 5;
 /** Less than any batch that is large enough to be cut short. */
 const FREE_BYTES_MIN = 1024 * 1024;
+
+/** Free space that a commit leaves: as much as its branch pages and free list may take beside what it brings. */
+const RESERVE_BYTES = 256 * 1024;
+
+/**
+ * Throws DISK_FULL where a commit that writes about so many bytes may not fit. It is not left to LMDB: where
+ * a page cannot be written, lmdb 3.5.6 puts a message of up to 120 characters into 100 bytes (mdb.c,
+ * `last_error`), which corrupts the heap and may end the process. Whoever else fills the disk in between
+ * can still bring that about.
+ */
+export function checkRoom(folder: string, bytes: number): void {
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize < RESERVE_BYTES + 2 * bytes)
+    throw new MendlogError('DISK_FULL', 'the disk is full: nothing was written');
+}
 
 /** DISK_FULL where that is what happened in this folder, else the cause as it is. */
 export async function storeError(thrown: unknown, dataDir: string): Promise<unknown> {

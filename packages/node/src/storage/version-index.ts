@@ -39,7 +39,7 @@ import {
 } from './keys.js';
 import type { LocatedRecord } from './overlay.js';
 import { DIGEST_LEVELS, RowChanges } from './row-changes.js';
-import { storeError } from './store-error.js';
+import { checkRoom, storeError } from './store-error.js';
 
 const EMPTY_ROW = new Uint8Array(ROW_BYTES);
 const EMPTY_PARTITION: IndexedPartition = { applied: 0, head: 0, cleanedTo: 0, bytes: 0, root: EMPTY_ROW };
@@ -53,6 +53,9 @@ const APPLIED_KEY = 'applied';
 export type ArrivedRecords = ReadonlyMap<number, readonly LocatedRecord[]>;
 
 type Write = () => void;
+
+/** What a write takes on disk, about: a quarter of a page, since most hit a page with others. */
+const WRITE_BYTES = 1024;
 
 export class VersionIndex {
   readonly #path: string;
@@ -154,6 +157,7 @@ export class VersionIndex {
   applySync(arrived: ArrivedRecords, applied: number): void {
     const shares = new LiveShares(this.#live);
     const writes = this.#writesOf([...arrived], { shares, applied });
+    checkRoom(this.#path, writes.length * WRITE_BYTES);
     this.#env.transactionSync(() => {
       for (const write of [...writes, ...this.#shareWrites(shares)]) write();
       this.#meta.put(APPLIED_KEY, applied);
@@ -210,6 +214,7 @@ export class VersionIndex {
   }
 
   async #commit(writes: readonly Write[]): Promise<void> {
+    checkRoom(this.#path, writes.length * WRITE_BYTES);
     try {
       await this.#env.batch(() => {
         for (const write of writes) write();

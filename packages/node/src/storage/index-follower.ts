@@ -56,6 +56,8 @@ export class IndexFollower {
   readonly #uncleaned = new Set<PartitionState>();
   #overlayBytes = 0;
   /** Writes that wait for room. */
+  /** Trims that wait for their first step. */
+  #trimmers: { state: PartitionState; resolve: () => void }[] = [];
   readonly #entrants: { resolve: () => void; reject: (cause: unknown) => void }[] = [];
   #working: Promise<void> | undefined;
   /** A step may have left entries that are outworn, or the last run of the node has. */
@@ -126,10 +128,14 @@ export class IndexFollower {
     if (this.#queued >= GATHERED_RECORDS || this.#entrants.length > 0) this.#hurry();
   }
 
-  /** Removes what is trimmed of a partition. */
-  clean(state: PartitionState): void {
-    if (state.cleanedTo < state.trimmedTo) this.#uncleaned.add(state);
+  /** Removes what is trimmed of a partition. Resolves after the first step, or where none can be made. */
+  async clean(state: PartitionState): Promise<void> {
+    if (state.cleanedTo >= state.trimmedTo || this.#stopped) return;
+    this.#uncleaned.add(state);
+    const stepped = new Promise<void>((resolve) => this.#trimmers.push({ state, resolve }));
     this.#work();
+    this.#hurry();
+    await stepped;
   }
 
   /** Resolves when all is done that was asked for before, or the work has met an error or was stopped. */
@@ -151,6 +157,7 @@ export class IndexFollower {
     if (this.#working !== undefined || this.#stopped || !this.#hasWork()) return;
     const working = this.#steps().finally(() => {
       this.#working = undefined;
+      for (const { resolve } of this.#trimmers.splice(0)) resolve();
     });
     this.#working = working;
     // What came while the last step ended. Whoever waits for room hears of a failure; the next write tries again.
@@ -186,7 +193,7 @@ export class IndexFollower {
 
   /** Waits for more to come, as long as little has come and nobody waits: each step costs a commit. */
   async #gathered(): Promise<void> {
-    const isAwaited = this.#waiting > 0 || this.#entrants.length > 0;
+    const isAwaited = this.#waiting > 0 || this.#entrants.length > 0 || this.#trimmers.length > 0;
     if (this.#queued >= GATHERED_RECORDS || isAwaited) return await nextTurn();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, GATHER_MS);
@@ -244,6 +251,8 @@ export class IndexFollower {
     for (const record of removed) state.count(record, -1, this.#kernel);
     if (removed.length < LIMITS.trimStepRecords) state.cleanedTo = trimmedTo;
     if (state.cleanedTo >= state.trimmedTo) this.#uncleaned.delete(state);
+    for (const trimmer of this.#trimmers) if (trimmer.state === state) trimmer.resolve();
+    this.#trimmers = this.#trimmers.filter((trimmer) => trimmer.state !== state);
   }
 
   /** Whether there was anything to do. */

@@ -131,7 +131,7 @@ export class LmdbStore implements Store {
     for (const { name, partition, indexed } of logged) {
       const state = this.#newState(name, partition.id);
       state.load(partition, indexed);
-      this.#follower.clean(state);
+      void this.#follower.clean(state);
     }
   }
 
@@ -181,8 +181,8 @@ export class LmdbStore implements Store {
         );
     }
     await state.trimming;
-    // Also where nothing rose: an earlier removal may have met a full disk.
-    this.#follower.clean(state);
+    // Also where nothing rose: an earlier removal may have met a full disk. A short one is done on return.
+    await this.#follower.clean(state);
   }
 
   async cleaned(): Promise<void> {

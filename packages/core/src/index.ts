@@ -33,6 +33,8 @@ export {
 } from './catalog/catalog-entry.js';
 export { type RetainedRecord, type Retention, retentionCut } from './catalog/retention.js';
 export { answersNeeded, CONSISTENCY_LEVELS, type ConsistencyLevel, majorityOf } from './consistency.js';
+export { checkCounterJump } from './counter-jump.js';
+export { packIndexedRows, tooManyRows } from './digest/indexed-rows.js';
 export {
   CELL_BYTES,
   type DigestKernel,
@@ -101,12 +103,14 @@ export {
   type Listing,
   type ListingEntry,
   listingEntries,
+  packListingEntries,
   type VersionRange,
 } from './protocol/listing.js';
 export {
   decodePacked,
   encodePacked,
   itemAt,
+  itemStart,
   itemsOf,
   type PackedGroup,
   packItems,

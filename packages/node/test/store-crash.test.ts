@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { frameVersion, itemsOf, type PackedGroup } from '@mendlog/core';
 import { expect, test } from 'vitest';
 import { frame, groupOf } from './records.js';
+import { seededNumbers } from './seeded-bytes.js';
 import { expectDigestsOf, framesOf } from './store-digests.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { openStore, secret } from './test-store.js';
@@ -24,41 +25,31 @@ interface Message {
   readonly cause?: string;
 }
 
-/** A number from 0 up to `below`, from a seed (mulberry32). */
-function draws(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
-}
-
 class Story {
-  readonly #draw = draws(SEED);
+  readonly #numbers = seededNumbers(SEED);
   readonly #heads = new Map<string, number>();
   readonly #batches: { id: number; groups: PackedGroup[]; acknowledged: boolean }[] = [];
   readonly #trims: { id: number; partition: string; counter: number; acknowledged: boolean }[] = [];
   #next = 1;
 
+  /** A number from 0 up to `below`. */
   drawn(below: number): number {
-    return this.#draw(below);
+    return Math.floor((this.#numbers() / 2 ** 32) * below);
   }
 
   nextMessage(): { id: number; groups?: PackedGroup[]; trim?: { partition: string; counter: number } } {
     const id = this.#next++;
-    const partition = PARTITIONS[this.#draw(PARTITIONS.length)] as string;
+    const partition = PARTITIONS[this.drawn(PARTITIONS.length)] as string;
     const head = this.#heads.get(partition) ?? 0;
-    if (this.#draw(30) === 0 && head > KEPT) {
+    if (this.drawn(30) === 0 && head > KEPT) {
       const trim = { partition, counter: head - KEPT };
       this.#trims.push({ id, ...trim, acknowledged: false });
       return { id, trim };
     }
-    const groups = PARTITIONS.filter(() => this.#draw(2) === 0).map((name) => {
+    const groups = PARTITIONS.filter(() => this.drawn(2) === 0).map((name) => {
       const first = (this.#heads.get(name) ?? 0) + 1;
-      const frames = Array.from({ length: 1 + this.#draw(12) }, (_, i) =>
-        frame(first + i, `${id} `.repeat(this.#draw(100) === 0 ? 9000 : 1 + this.#draw(60))),
+      const frames = Array.from({ length: 1 + this.drawn(12) }, (_, i) =>
+        frame(first + i, `${id} `.repeat(this.drawn(100) === 0 ? 9000 : 1 + this.drawn(60))),
       );
       this.#heads.set(name, first + frames.length - 1);
       return groupOf(name, frames);

@@ -10,7 +10,7 @@
  */
 import { TAG_BYTES } from '../digest/kernel.js';
 import { MendlogError } from '../errors.js';
-import { compareVersions, readVersion, VERSION_BYTES, type Version } from '../version.js';
+import { compareVersions, readVersion, VERSION_BYTES, type Version, writeVersion } from '../version.js';
 
 export const LISTING_ENTRY_BYTES = VERSION_BYTES + TAG_BYTES;
 
@@ -35,6 +35,17 @@ export interface Listing {
 export interface ListingEntry {
   readonly version: Version;
   readonly tag: Uint8Array;
+}
+
+/** Entries back to back, as a listing holds them. */
+export function packListingEntries(entries: readonly ListingEntry[]): Uint8Array {
+  const packed = new Uint8Array(entries.length * LISTING_ENTRY_BYTES);
+  const view = new DataView(packed.buffer);
+  for (const [i, { version, tag }] of entries.entries()) {
+    writeVersion(view, i * LISTING_ENTRY_BYTES, version);
+    packed.set(tag, i * LISTING_ENTRY_BYTES + VERSION_BYTES);
+  }
+  return packed;
 }
 
 /**

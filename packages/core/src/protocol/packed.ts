@@ -35,8 +35,13 @@ export function packItems(partition: string, items: readonly Uint8Array[]): Pack
   return { partition, bytes, ends };
 }
 
+/** Where item `index` begins; for the number of items, where the last one ends. */
+export function itemStart({ ends }: Pick<PackedGroup, 'ends'>, index: number): number {
+  return index === 0 ? 0 : (ends[index - 1] as number);
+}
+
 export function itemAt(group: PackedGroup, index: number): Uint8Array {
-  return group.bytes.subarray(index === 0 ? 0 : group.ends[index - 1], group.ends[index]);
+  return group.bytes.subarray(itemStart(group, index), group.ends[index]);
 }
 
 export function* itemsOf(group: PackedGroup): Generator<Uint8Array> {

@@ -7,10 +7,11 @@
  */
 import type { Job } from '../anti-entropy/job.js';
 import type { CatalogEntry } from '../catalog/catalog-entry.js';
-import { type DigestKernel, INDEXED_ROW_BYTES, ROW_BYTES, TAG_BYTES } from '../digest/kernel.js';
+import { checkCounterJump } from '../counter-jump.js';
+import { packIndexedRows } from '../digest/indexed-rows.js';
+import { type DigestKernel, ROW_BYTES, TAG_BYTES } from '../digest/kernel.js';
 import { type IndexRange, rowIndexOf } from '../digest/layout.js';
 import { MendlogError } from '../errors.js';
-import { LIMITS } from '../limits.js';
 import type {
   ApplyResult,
   HintBatch,
@@ -19,17 +20,10 @@ import type {
   Store,
   StoredHintBatch,
 } from '../ports/store.js';
-import { compareTags, LISTING_ENTRY_BYTES, type Listing, type VersionRange } from '../protocol/listing.js';
+import { compareTags, type Listing, packListingEntries, type VersionRange } from '../protocol/listing.js';
 import { itemAt, type PackedGroup } from '../protocol/packed.js';
 import { frameVersions } from '../record.js';
-import {
-  compareVersions,
-  formatVersion,
-  type RecordId,
-  VERSION_BYTES,
-  type Version,
-  writeVersion,
-} from '../version.js';
+import { compareVersions, formatVersion, type RecordId, type Version } from '../version.js';
 
 export interface MemoryStoreOptions {
   readonly storeId: string;
@@ -102,7 +96,7 @@ export class MemoryStore implements Store {
 
   async trim(partition: string, counter: number): Promise<void> {
     this.#checkOpen();
-    checkJump(this.head(partition), counter);
+    checkCounterJump(this.head(partition), counter);
     if (counter <= (this.#disk.partitions.get(partition)?.trimmedTo ?? 0)) return;
     const known = this.#made(partition);
     known.trimmedTo = counter;
@@ -166,12 +160,7 @@ export class MemoryStore implements Store {
   list(partition: string, range: VersionRange): Listing {
     const { head = 0, trimmedTo = 0 } = this.#disk.partitions.get(partition) ?? {};
     const within = this.#within(partition, range);
-    const listed = within.slice(0, range.limit);
-    const entries = new Uint8Array(listed.length * LISTING_ENTRY_BYTES);
-    for (const [i, { version, tag }] of listed.entries()) {
-      writeVersion(new DataView(entries.buffer), i * LISTING_ENTRY_BYTES, version);
-      entries.set(tag, i * LISTING_ENTRY_BYTES + VERSION_BYTES);
-    }
+    const entries = packListingEntries(within.slice(0, range.limit));
     return { entries, truncated: within.length > range.limit, trimmedTo, head };
   }
 
@@ -184,15 +173,7 @@ export class MemoryStore implements Store {
       if (row === undefined) byIndex.set(index, [record]);
       else row.push(record);
     }
-    if (byIndex.size > LIMITS.rowsMax) {
-      throw new MendlogError('TOO_LARGE', `more than ${LIMITS.rowsMax} digest rows; ask for a smaller range`);
-    }
-    const out = new Uint8Array(byIndex.size * INDEXED_ROW_BYTES);
-    for (const [i, [index, records]] of [...byIndex].entries()) {
-      new DataView(out.buffer).setBigUint64(i * INDEXED_ROW_BYTES, BigInt(index), true);
-      out.set(this.#sumOf(records), (i + 1) * INDEXED_ROW_BYTES - ROW_BYTES);
-    }
-    return out;
+    return packIndexedRows(new Map([...byIndex].map(([index, records]) => [index, this.#sumOf(records)])));
   }
 
   hints({ target, after = 0, limit }: { target?: string; after?: number; limit: number }): StoredHintBatch[] {
@@ -250,7 +231,7 @@ export class MemoryStore implements Store {
     const { partition } = group;
     const head = this.head(partition);
     const records = frameVersions(group).map((version, i) => {
-      checkJump(head, version.counter);
+      checkCounterJump(head, version.counter);
       const frame = itemAt(group, i).slice();
       const tag = new Uint8Array(TAG_BYTES);
       kernel.tags(tagKeyOf(partition), frame, Uint32Array.of(frame.length), tag);
@@ -289,9 +270,4 @@ export class MemoryStore implements Store {
       ({ target, sequence }) => !gone.some((hint) => hint.target === target && hint.sequence === sequence),
     );
   }
-}
-
-function checkJump(head: number, counter: number): void {
-  if (counter > head + LIMITS.counterJumpMax)
-    throw new MendlogError('CLOCK_JUMP', `counter ${counter} is too far ahead of ${head}`);
 }

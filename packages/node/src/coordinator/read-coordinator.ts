@@ -128,13 +128,17 @@ export class ReadCoordinator {
     }
   }
 
+  /** This node first, since its records are at hand, then the others in order of preference. */
   #usable(primaries: readonly string[], failed: ReadonlySet<string>): string[] {
-    return primaries.filter((nodeId) => this.#options.peers.isAlive(nodeId) && !failed.has(nodeId));
+    const { peers } = this.#options;
+    return primaries
+      .filter((nodeId) => peers.isAlive(nodeId) && !failed.has(nodeId))
+      .sort((a, b) => Number(b === peers.self) - Number(a === peers.self));
   }
 
   /** Compares all live replicas behind the answer, and repairs what differs. */
   #repairAll(primaries: readonly string[], partition: string, ranges: readonly VersionRange[]): void {
-    const alive = primaries.filter((nodeId) => this.#options.peers.isAlive(nodeId));
+    const alive = this.#usable(primaries, new Set());
     this.#readFrom(alive, partition, ranges, 'blocking').catch((error: unknown) =>
       this.#behindFailed(partition, error),
     );
@@ -145,14 +149,9 @@ export class ReadCoordinator {
     this.#options.log.debug('a repair behind a read failed', { partition, error });
   }
 
-  /** This node first, since its records are at hand, then the others in order of preference. */
   #choose(primaries: readonly string[], needed: number, failed: ReadonlySet<string>): string[] {
-    const { peers } = this.#options;
     const usable = this.#usable(primaries, failed);
-    if (usable.length >= needed) {
-      usable.sort((a, b) => Number(b === peers.self) - Number(a === peers.self));
-      return usable.slice(0, needed);
-    }
+    if (usable.length >= needed) return usable.slice(0, needed);
     const missing = primaries.filter((nodeId) => !usable.includes(nodeId));
     const details = { needed, missing };
     if (failed.size > 0)
@@ -267,12 +266,10 @@ export class ReadCoordinator {
     versions: readonly Version[],
     answer: RangeReadAnswer,
   ): Promise<Map<string, Uint8Array>> {
-    const { peers } = this.#options;
     const frames = new Map<string, Uint8Array>();
     const unreadBy = new Map<string, Version[]>();
-    const holdersOf = (version: Version) =>
-      [...answer.holders(version)].sort((a, b) => Number(b === peers.self) - Number(a === peers.self));
-    let wanted = byHolder(versions, (version) => holdersOf(version)[0]);
+    // In the order in which the replicas were asked: this node first.
+    let wanted = byHolder(versions, (version) => answer.holders(version)[0]);
     for (let turn = 1; wanted.size > 0; turn++) {
       const unread: Version[] = [];
       for (const [holder, held] of wanted) {
@@ -284,7 +281,7 @@ export class ReadCoordinator {
         if (lacking.length > 0) unreadBy.set(holder, [...(unreadBy.get(holder) ?? []), ...lacking]);
         unread.push(...lacking);
       }
-      wanted = byHolder(unread, (version) => holdersOf(version)[turn]);
+      wanted = byHolder(unread, (version) => answer.holders(version)[turn]);
     }
     this.#give(partition, unreadBy, frames).catch((error: unknown) => this.#behindFailed(partition, error));
     return frames;

@@ -93,23 +93,15 @@ export class ArrivalLog {
     void this.#partitions.put(name, partition);
   }
 
-  /** An entry to read at once: the next read overwrites its bytes. */
+  /** An entry to read at once: the next read overwrites its bytes. Undefined where it is none. */
   peek(arrival: number): LogEntry | undefined {
-    const bytes = this.#entries.getBinaryFast(arrivalKey(arrival));
-    return bytes === undefined ? undefined : new LogEntry(bytes);
+    return entryOf(this.#entries.getBinaryFast(arrivalKey(arrival)));
   }
 
   /** An entry to keep; undefined where it is not there, or not as it was written. */
   readWhole(arrival: number): LogEntry | undefined {
-    const bytes = this.#entries.getBinary(arrivalKey(arrival));
-    if (bytes === undefined) return undefined;
-    try {
-      const entry = new LogEntry(bytes);
-      return entry.isWhole(this.#seal) ? entry : undefined;
-    } catch (cause) {
-      if (cause instanceof MendlogError) return undefined;
-      throw cause;
-    }
+    const entry = entryOf(this.#entries.getBinary(arrivalKey(arrival)));
+    return entry?.isWhole(this.#seal) === true ? entry : undefined;
   }
 
   /** The entries above an arrival number, in order. One that the disk has changed is MALFORMED. */
@@ -126,5 +118,16 @@ export class ArrivalLog {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#env.close();
+  }
+}
+
+/** Undefined for bytes that cannot be an entry. */
+function entryOf(bytes: Uint8Array | undefined): LogEntry | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    return new LogEntry(bytes);
+  } catch (cause) {
+    if (cause instanceof MendlogError) return undefined;
+    throw cause;
   }
 }

@@ -1,13 +1,14 @@
 /**
  * One batch on its way into the log: which of its records are new, and the entries that hold them.
  *
- * A record that is there already is left out, as long as its tag is not lower and the disk keeps it. One that waits for the
- * same flush counts as there: then this batch waits for that flush too.
+ * A record that is there already is left out, as long as its tag is not lower and the disk keeps it. One
+ * that waits for its flush counts as there: then this batch waits for that flush too.
  */
 import {
   compareTags,
   formatVersion,
   itemAt,
+  itemStart,
   type PackedGroup,
   packItems,
   TAG_BYTES,
@@ -181,7 +182,7 @@ export function entriesOf(
         arrivals.set(state, of);
       }
       for (let i = part.from; i < part.to; i++, ordinal++) {
-        const length = (group.ends[i] as number) - (i === 0 ? 0 : (group.ends[i - 1] as number));
+        const length = (group.ends[i] as number) - itemStart(group, i);
         const tag = entry.tag(ordinal);
         of.records.push({ version: versions[i] as Version, arrival, ordinal, length, tag, entry });
       }

@@ -15,6 +15,7 @@ import {
   type Version,
   writeVersion,
 } from '@mendlog/core';
+import { lowerBound } from './lower-bound.js';
 import type { LocatedRecord } from './overlay.js';
 
 /** Counters of a block. Three such blocks of dense counters fill a page of LMDB, which holds no half ones. */
@@ -85,14 +86,7 @@ export class IndexBlock {
 
   /** The place of the first record that is not below; their number where all are. */
   placeOf(version: Version): number {
-    let low = 0;
-    let high = this.records;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareVersions(this.version(middle), version) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return lowerBound(this.records, (place) => compareVersions(this.version(place), version) < 0);
   }
 
   /** The place of the first record above. */

@@ -7,14 +7,13 @@
  *   trim watermark  --> records below it out of the index, so many a step
  *   outworn entries --> removed from the log, or written anew without what is dead
  */
-import { type DigestKernel, LIMITS, packItems } from '@mendlog/core';
+import { type DigestKernel, LIMITS } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { PartitionArrivals } from './arrivals.js';
-import type { LiveShare } from './keys.js';
-import { type EntryPart, type EntrySeal, encodeEntry, type LogEntry } from './log-entry.js';
+import type { EntrySeal, LogEntry } from './log-entry.js';
+import { OutwornEntries } from './outworn-entries.js';
 import { type LocatedRecord, overlayBytes } from './overlay.js';
 import type { PartitionState } from './partition-state.js';
-import { packedTags } from './row-changes.js';
 import type { VersionIndex } from './version-index.js';
 
 /** Records that one step of the index takes: more make it cheaper a record, and others wait longer. */
@@ -26,9 +25,6 @@ const GATHER_MS = 50;
 
 /** Records that a start brings into the index at a time. */
 const CATCH_UP_RECORDS = 65_536;
-
-/** Entries of the log that one step removes or writes anew. */
-const STEP_ENTRIES = 64;
 
 interface Followed {
   readonly arrivals: readonly PartitionArrivals[];
@@ -48,16 +44,16 @@ interface FollowerOptions {
 export class IndexFollower {
   readonly #log: ArrivalLog;
   readonly #index: VersionIndex;
-  readonly #seal: EntrySeal;
+  readonly #outworn: OutwornEntries;
   readonly #kernel: DigestKernel;
   readonly #overlayBytesMax: number;
   readonly #queue: Followed[] = [];
   /** Partitions that have trimmed records still. */
   readonly #uncleaned = new Set<PartitionState>();
   #overlayBytes = 0;
-  /** Writes that wait for room. */
   /** Trims that wait for their first step. */
   #trimmers: { state: PartitionState; resolve: () => void }[] = [];
+  /** Writes that wait for room. */
   readonly #entrants: { resolve: () => void; reject: (cause: unknown) => void }[] = [];
   #working: Promise<void> | undefined;
   /** A step may have left entries that are outworn, or the last run of the node has. */
@@ -73,7 +69,7 @@ export class IndexFollower {
     this.#overlayBytesMax = overlayBytesMax;
     this.#log = log;
     this.#index = index;
-    this.#seal = seal;
+    this.#outworn = new OutwornEntries(log, index, seal);
     this.#kernel = kernel;
   }
 
@@ -187,7 +183,7 @@ export class IndexFollower {
         await this.#cleanStep(state);
         this.#mayBeOutworn = true;
       }
-      if (this.#mayBeOutworn) this.#mayBeOutworn = await this.#outwornStep();
+      if (this.#mayBeOutworn) this.#mayBeOutworn = await this.#outworn.step();
     }
   }
 
@@ -240,6 +236,7 @@ export class IndexFollower {
   }
 
   #cleanable(): PartitionState | undefined {
+    if (this.#uncleaned.size === 0) return undefined;
     const applied = this.#queue.length > 0 ? this.#index.applied : Number.POSITIVE_INFINITY;
     for (const state of this.#uncleaned) if (state.cleanAfter <= applied) return state;
     return undefined;
@@ -253,54 +250,6 @@ export class IndexFollower {
     if (state.cleanedTo >= state.trimmedTo) this.#uncleaned.delete(state);
     for (const trimmer of this.#trimmers) if (trimmer.state === state) trimmer.resolve();
     this.#trimmers = this.#trimmers.filter((trimmer) => trimmer.state !== state);
-  }
-
-  /** Whether there was anything to do. */
-  async #outwornStep(): Promise<boolean> {
-    const arrivals = this.#index.outworn(STEP_ENTRIES);
-    if (arrivals.length === 0) return false;
-    const settled: { arrival: number; bytesInLog: number }[] = [];
-    const writes: (() => void)[] = [];
-    for (const arrival of arrivals) {
-      const share = this.#index.live(arrival);
-      if (share === undefined) {
-        writes.push(() => this.#log.removeEntry(arrival));
-        settled.push({ arrival, bytesInLog: 0 });
-        continue;
-      }
-      const anew = this.#withoutDead(arrival, share);
-      if (anew !== undefined) writes.push(() => this.#log.putEntry(arrival, anew));
-      settled.push({ arrival, bytesInLog: anew === undefined ? share.bytesInLog : share.bytes });
-    }
-    await this.#log.commit(() => {
-      for (const write of writes) write();
-    });
-    await this.#index.settle(settled);
-    return true;
-  }
-
-  /** An entry with its live records alone; undefined where not all of them are found: then it stays as it is. */
-  #withoutDead(arrival: number, share: LiveShare): Uint8Array | undefined {
-    const entry = this.#log.readWhole(arrival);
-    if (entry === undefined) return undefined;
-    const parts: EntryPart[] = [];
-    const ordinals: number[] = [];
-    for (const { partitionId, from, to } of entry.groups()) {
-      const places: number[] = [];
-      for (let place = from; place < to; place++) {
-        const ordinal = entry.ordinal(place);
-        const indexed = this.#index.find(partitionId, entry.version(place));
-        if (indexed?.arrival !== arrival || indexed.ordinal !== ordinal) continue;
-        places.push(place);
-        ordinals.push(ordinal);
-      }
-      if (places.length === 0) continue;
-      const frames = places.map((place) => entry.frame(place));
-      const tags = packedTags(places.map((place) => entry.tag(place)));
-      const versions = places.map((place) => entry.version(place));
-      parts.push({ partitionId, group: packItems('', frames), versions, tags, from: 0, to: places.length });
-    }
-    return ordinals.length === share.records ? encodeEntry(parts, this.#seal, ordinals) : undefined;
   }
 }
 

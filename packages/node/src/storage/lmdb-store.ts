@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import {
   type ApplyResult,
   type CatalogEntry,
+  checkCounterJump,
   type DigestKernel,
   frameVersions,
   type HintBatch,
@@ -44,9 +45,9 @@ import { checkLmdbFile } from './lmdb-file.js';
 import { EntrySeal } from './log-entry.js';
 import { dataDirError, makeDataDir } from './make-data-dir.js';
 import { ensureMeta } from './meta.js';
-import type { LocatedRecord } from './overlay.js';
 import { PartitionState } from './partition-state.js';
 import { RecordReader } from './record-reader.js';
+import { EMPTY_ROW } from './row-changes.js';
 import { VersionIndex } from './version-index.js';
 
 export interface LmdbStoreOptions {
@@ -66,7 +67,6 @@ interface LogBatch {
   readonly hints: readonly HintBatch[];
 }
 
-const EMPTY_ROW = new Uint8Array(ROW_BYTES);
 const EMPTY_PAGE: Page = { frames: [], truncated: false };
 const EMPTY_LISTING: Listing = { entries: new Uint8Array(0), truncated: false, trimmedTo: 0, head: 0 };
 
@@ -139,7 +139,9 @@ export class LmdbStore implements Store {
     const prepared = groups.map((group) => this.#prepare(group));
     await this.#follower.room();
     this.#checkOpen();
-    const sorted = sortArrivals(prepared, (state, version) => this.#find(state, version));
+    const sorted = sortArrivals(prepared, (state, version) =>
+      this.#reader.find(state, version, Number.POSITIVE_INFINITY),
+    );
     // What is there already may be on its way to the disk still, with any of these.
     const earlier = sorted.repeats ? [...this.#underWay] : [];
     const trims = [...sorted.trimmed.keys()].map(({ trimming }) => trimming);
@@ -159,7 +161,7 @@ export class LmdbStore implements Store {
 
   async trim(partition: string, counter: number): Promise<void> {
     this.#checkOpen();
-    checkJump(this.head(partition), counter);
+    checkCounterJump(this.head(partition), counter);
     const state = this.#stateOf(partition);
     if (counter > state.trimmedTo) {
       // Never lowered, also where a commit fails: another one may have written it with its partition.
@@ -282,10 +284,10 @@ export class LmdbStore implements Store {
   /** Everything that can fail for a reason of the input happens here, before anything is written. */
   #prepare(group: PackedGroup): PreparedGroup {
     const { partition, bytes, ends } = group;
-    const head = this.#partitions.get(partition)?.head ?? 0;
+    const known = this.#partitions.get(partition);
     const versions = frameVersions(group);
-    for (const { counter } of versions) checkJump(head, counter);
-    const state = this.#stateOf(partition);
+    for (const { counter } of versions) checkCounterJump(known?.head ?? 0, counter);
+    const state = known ?? this.#stateOf(partition);
     const tags = new Uint8Array(ends.length * TAG_BYTES);
     this.#kernel.tags(state.tagKey, bytes, ends, tags);
     return { state, group, versions, tags };
@@ -331,11 +333,8 @@ export class LmdbStore implements Store {
 
   #flushed({ first, entries, arrivals }: LogBatch): void {
     if (entries.length === 0) return;
-    const before = this.#reader.flushed;
     const gone = arrivals.map(({ state, replacing }) =>
-      replacing.flatMap(
-        (version) => state.overlay.find(version, before) ?? this.#index.find(state.id, version) ?? [],
-      ),
+      replacing.flatMap((version) => this.#reader.find(state, version) ?? []),
     );
     this.#reader.flushed = first + entries.length - 1;
     this.#follower.follow(arrivals, this.#reader.flushed);
@@ -356,11 +355,6 @@ export class LmdbStore implements Store {
       state.overlay.forget(({ arrival }) => arrival >= first && arrival <= last);
       this.#follower.leaves(records);
     }
-  }
-
-  /** The record of a version, flushed or not. */
-  #find(state: PartitionState, version: Version): LocatedRecord | undefined {
-    return state.overlay.find(version) ?? this.#index.find(state.id, version);
   }
 
   #summaryOf(state: PartitionState): PartitionSummary {
@@ -408,9 +402,4 @@ function isDatabase(folder: string): boolean {
   } catch {
     return false;
   }
-}
-
-function checkJump(head: number, counter: number): void {
-  if (counter > head + LIMITS.counterJumpMax)
-    throw new MendlogError('CLOCK_JUMP', `counter ${counter} is too far ahead of ${head}`);
 }

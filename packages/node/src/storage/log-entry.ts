@@ -15,6 +15,7 @@
  */
 import {
   type DigestKernel,
+  itemStart,
   MendlogError,
   type PackedGroup,
   readVersion,
@@ -23,6 +24,7 @@ import {
   type Version,
   writeVersion,
 } from '@mendlog/core';
+import { lowerBound } from './lower-bound.js';
 
 const FORMAT = 1;
 const FLAG_ORDINALS = 1;
@@ -70,7 +72,7 @@ export function planEntries(groups: readonly Omit<EntryPart, 'from' | 'to'>[]): 
     let from = 0;
     bytes += GROUP_BYTES;
     for (let i = 0; i < ends.length; i++) {
-      const size = (ends[i] as number) - (i === 0 ? 0 : (ends[i - 1] as number)) + RECORD_BYTES;
+      const size = (ends[i] as number) - itemStart(given.group, i) + RECORD_BYTES;
       if (records > 0 && (bytes + size > ENTRY_BYTES_TARGET || records >= ENTRY_RECORDS_MAX)) {
         if (i > from) parts.push({ ...given, from, to: i });
         close();
@@ -96,7 +98,7 @@ export function encodeEntry(
   let frameBytes = 0;
   for (const { group, from, to } of parts) {
     records += to - from;
-    frameBytes += endOf(group, to) - endOf(group, from);
+    frameBytes += itemStart(group, to) - itemStart(group, from);
   }
   const recordBytes = RECORD_BYTES + (ordinals === undefined ? 0 : ORDINAL_BYTES);
   const framesAt = HEADER_BYTES + parts.length * GROUP_BYTES + records * recordBytes;
@@ -115,7 +117,7 @@ export function encodeEntry(
     view.setUint32(groupAt, partitionId);
     view.setUint32(groupAt + 4, to - from);
     groupAt += GROUP_BYTES;
-    const start = endOf(group, from);
+    const start = itemStart(group, from);
     const shift = frameAt - framesAt - start;
     for (let i = from; i < to; i++, placeAt += PLACE_BYTES) {
       writeVersion(view, placeAt, versions[i] as Version);
@@ -123,8 +125,8 @@ export function encodeEntry(
     }
     out.set(tags.subarray(from * TAG_BYTES, to * TAG_BYTES), tagAt);
     tagAt += (to - from) * TAG_BYTES;
-    out.set(group.bytes.subarray(start, endOf(group, to)), frameAt);
-    frameAt += endOf(group, to) - start;
+    out.set(group.bytes.subarray(start, itemStart(group, to)), frameAt);
+    frameAt += itemStart(group, to) - start;
   }
   for (const ordinal of ordinals ?? []) {
     view.setUint16(ordinalAt, ordinal);
@@ -132,11 +134,6 @@ export function encodeEntry(
   }
   out.set(seal.checksum(out.subarray(CHECKSUM_BYTES, framesAt)));
   return out;
-}
-
-/** Where record `index` of a group begins. */
-function endOf(group: PackedGroup, index: number): number {
-  return index === 0 ? 0 : (group.ends[index - 1] as number);
 }
 
 /** The key of a store's checksums. */
@@ -208,14 +205,8 @@ export class LogEntry {
   /** The place of the record with this ordinal; undefined where it was left out. */
   placeOf(ordinal: number): number | undefined {
     if (this.#ordinalsAt === undefined) return ordinal < this.records ? ordinal : undefined;
-    let low = 0;
-    let high = this.records;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.ordinal(middle) < ordinal) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.records && this.ordinal(low) === ordinal ? low : undefined;
+    const place = lowerBound(this.records, (place) => this.ordinal(place) < ordinal);
+    return place < this.records && this.ordinal(place) === ordinal ? place : undefined;
   }
 
   /** The frame of the record with this ordinal; undefined where it is not here. */

@@ -9,6 +9,7 @@
  */
 import { compareVersions, FRAME_HEADER_BYTES, type Version, type VersionRange } from '@mendlog/core';
 import type { LogEntry } from './log-entry.js';
+import { lowerBound } from './lower-bound.js';
 
 /** Where a record lies in the log, and what is known of it without reading it. */
 export interface LocatedRecord {
@@ -82,14 +83,9 @@ export class OverlayRecords {
 
   /** The place of the first record that is not below. */
   #placeOf(version: Version): number {
-    let low = 0;
-    let high = this.#records.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareVersions((this.#records[middle] as OverlayRecord).version, version) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    const isBelow = (place: number) =>
+      compareVersions((this.#records[place] as OverlayRecord).version, version) < 0;
+    return lowerBound(this.#records.length, isBelow);
   }
 }
 

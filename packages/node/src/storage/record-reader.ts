@@ -10,31 +10,26 @@ import {
   compareVersions,
   type DigestKernel,
   type IndexRange,
-  LIMITS,
-  LISTING_ENTRY_BYTES,
+  itemStart,
   type Listing,
   laterVersion,
-  MendlogError,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
   type Page,
+  packIndexedRows,
+  packListingEntries,
   ROW_BYTES,
-  rowIndexOf,
   rowSpan,
   TAG_BYTES,
-  VERSION_BYTES,
   type Version,
   type VersionRange,
-  writeVersion,
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { LogEntry } from './log-entry.js';
 import type { LocatedRecord, OverlayRecord } from './overlay.js';
 import type { PartitionState } from './partition-state.js';
-import { RowChanges } from './row-changes.js';
-import { packedRows, tooManyRows, type VersionIndex } from './version-index.js';
-
-const EMPTY_ROW = new Uint8Array(ROW_BYTES);
+import { EMPTY_ROW, RowChanges } from './row-changes.js';
+import type { VersionIndex } from './version-index.js';
 
 interface ReaderOptions {
   readonly log: ArrivalLog;
@@ -57,13 +52,18 @@ export class RecordReader {
     this.flushed = flushed;
   }
 
+  /** The record of a version that had arrived by then; by what is flushed unless told. */
+  find(state: PartitionState, version: Version, arrivedBy = this.flushed): LocatedRecord | undefined {
+    return state.overlay.find(version, arrivedBy) ?? this.#index.find(state.id, version);
+  }
+
   versions(state: PartitionState, versions: readonly Version[], bytesMax: number): Uint8Array[] {
     const found: LocatedRecord[] = [];
     let bytes = 0;
     for (const version of versions) {
       if (bytes >= bytesMax) break;
       if (version.counter <= state.trimmedTo) continue;
-      const record = state.overlay.find(version, this.flushed) ?? this.#index.find(state.id, version);
+      const record = this.find(state, version);
       if (record === undefined) continue;
       found.push(record);
       bytes += record.length;
@@ -87,13 +87,7 @@ export class RecordReader {
   listing(state: PartitionState, range: VersionRange): Listing {
     const { head, trimmedTo } = state;
     const { records, truncated } = this.#range(state, range);
-    const entries = new Uint8Array(records.length * LISTING_ENTRY_BYTES);
-    const view = new DataView(entries.buffer);
-    for (const [i, { version, tag }] of records.entries()) {
-      writeVersion(view, i * LISTING_ENTRY_BYTES, version);
-      entries.set(tag, i * LISTING_ENTRY_BYTES + VERSION_BYTES);
-    }
-    return { entries, truncated, trimmedTo, head };
+    return { entries: packListingEntries(records), truncated, trimmedTo, head };
   }
 
   rows(state: PartitionState, level: number, ranges: readonly IndexRange[]): Uint8Array {
@@ -111,9 +105,8 @@ export class RecordReader {
       for (const [i, index] of changed.indexes.entries()) {
         rows.set(index, changed.rows.subarray(i * ROW_BYTES, (i + 1) * ROW_BYTES));
       }
-      if (rows.size > LIMITS.rowsMax) throw tooManyRows();
     }
-    return packedRows(rows);
+    return packIndexedRows(rows);
   }
 
   /** Where the records of a range are, what was trimmed left out; one more than asked for shows whether more follow. */
@@ -131,25 +124,16 @@ export class RecordReader {
   }
 
   /** Records of these rows that are flushed and that the index, as it can be read now, does not hold. */
-  *#notIndexed(
-    state: PartitionState,
-    level: number,
-    ranges: readonly IndexRange[],
-  ): Generator<OverlayRecord> {
-    if (state.overlay.isEmpty) return;
+  #notIndexed(state: PartitionState, level: number, ranges: readonly IndexRange[]): OverlayRecord[] {
+    if (state.overlay.isEmpty) return [];
     const visible = { after: this.#index.partition(state.id).applied, flushed: this.flushed };
     const span = rowSpan(level);
-    for (const { from, to } of ranges) {
-      const first = { counter: from * span, origin: ORIGIN_LOWEST };
-      const last = {
-        counter: Math.min((to + 1) * span - 1, Number.MAX_SAFE_INTEGER),
-        origin: ORIGIN_HIGHEST,
-      };
-      const limit = Number.POSITIVE_INFINITY;
-      for (const record of state.overlay.range({ from: first, to: last, limit }, visible)) {
-        if (rowIndexOf(record.version.counter, level) <= to) yield record;
-      }
-    }
+    return ranges.flatMap((range) => {
+      const from = { counter: range.from * span, origin: ORIGIN_LOWEST };
+      const last = Math.min((range.to + 1) * span - 1, Number.MAX_SAFE_INTEGER);
+      const to = { counter: last, origin: ORIGIN_HIGHEST };
+      return state.overlay.range({ from, to, limit: Number.POSITIVE_INFINITY }, visible);
+    });
   }
 
   /** Copies of the frames; one that the disk has changed is left out, and remembered. */
@@ -160,7 +144,7 @@ export class RecordReader {
     const frames: Uint8Array[] = [];
     for (const [i, record] of records.entries()) {
       if (compareTags(tags.subarray(i * TAG_BYTES), record.tag) === 0) {
-        frames.push(bytes.subarray(i === 0 ? 0 : ends[i - 1], ends[i]));
+        frames.push(bytes.subarray(itemStart({ ends }, i), ends[i]));
       } else {
         state.damaged.add(record.version);
       }
@@ -183,21 +167,12 @@ export class RecordReader {
       if (isOverlaid(record)) frame = record.entry.frame(record.ordinal);
       else {
         if (peeked?.arrival !== record.arrival)
-          peeked = { arrival: record.arrival, entry: this.#peek(record) };
+          peeked = { arrival: record.arrival, entry: this.#log.peek(record.arrival) };
         frame = peeked.entry?.frameOf(record.ordinal);
       }
       if (frame?.length === record.length) bytes.set(frame, (ends[i] as number) - record.length);
     }
     return { bytes, ends };
-  }
-
-  #peek({ arrival }: LocatedRecord): LogEntry | undefined {
-    try {
-      return this.#log.peek(arrival);
-    } catch (cause) {
-      if (cause instanceof MendlogError) return undefined;
-      throw cause;
-    }
   }
 }
 

@@ -96,6 +96,9 @@ export class RowChanges {
   }
 }
 
+/** What an absent row stands for. */
+export const EMPTY_ROW = new Uint8Array(ROW_BYTES);
+
 export const DIGEST_LEVELS = Array.from({ length: DIGEST_LAYOUT.levels }, (_, level) => level);
 
 export function packedTags(tags: readonly Uint8Array[]): Uint8Array {

@@ -4,7 +4,6 @@
  * fitted, as an input/output error: then the free space decides.
  */
 import { statfsSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { MendlogError } from '@mendlog/core';
 
 const ENOSPC = 28;
@@ -22,8 +21,7 @@ const RESERVE_BYTES = 256 * 1024;
  * can still bring that about.
  */
 export function checkRoom(folder: string, bytes: number): void {
-  const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize < RESERVE_BYTES + 2 * bytes)
+  if (freeBytes(folder) < RESERVE_BYTES + 2 * bytes)
     throw new MendlogError('DISK_FULL', 'the disk is full: nothing was written');
 }
 
@@ -39,16 +37,20 @@ export async function storeError(thrown: unknown, dataDir: string): Promise<unkn
     code === ENOSPC ||
     code === 'ENOSPC' ||
     /no space left|MDB_MAP_FULL/i.test(text) ||
-    (code === EIO && (await isNearlyFull(dataDir)));
+    (code === EIO && isNearlyFull(dataDir));
   if (!isFull) return cause;
   return new MendlogError('DISK_FULL', 'the disk is full: nothing was written', { cause });
 }
 
-async function isNearlyFull(folder: string): Promise<boolean> {
+function isNearlyFull(folder: string): boolean {
   try {
-    const { bavail, bsize } = await statfs(folder);
-    return bavail * bsize < FREE_BYTES_MIN;
+    return freeBytes(folder) < FREE_BYTES_MIN;
   } catch {
     return false;
   }
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }

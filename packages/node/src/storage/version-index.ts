@@ -2,26 +2,25 @@
  * The index: an LMDB environment of its own that says where each record lies in the arrival log, holds
  * the digest rows, and follows the log.
  *
- * Everything that a step changes is one transaction, with the applied watermark: digest rows change with
- * the records that they sum up. Steps are made one after another. A step that a crash undoes is made
- * again from the log, so commits need not wait for the disk; LMDB keeps them in order. All is worked out
- * before the transaction begins, which then only writes.
+ * Everything that a slice of a step changes is one transaction, with the watermarks of its partitions:
+ * digest rows change with the records that they sum up. Slices are made one after another. What a crash
+ * undoes is made again from the log, so commits need not wait for the disk; LMDB keeps them in order. All
+ * is worked out before the transaction begins, which then only writes.
  */
 import {
-  compareTags,
   compareVersions,
   type DigestKernel,
-  INDEXED_ROW_BYTES,
   type IndexRange,
   LIMITS,
-  MendlogError,
   ORIGIN_HIGHEST,
   ROW_BYTES,
+  tooManyRows,
   VERSION_LOWEST,
   type Version,
   type VersionRange,
 } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { byBlock, mergedBlock, winners } from './block-merge.js';
 import { blockOf, IndexBlock } from './index-block.js';
 import {
   arrivalKey,
@@ -37,11 +36,11 @@ import {
   rowIndexOfKey,
   rowKey,
 } from './keys.js';
+import { isOutworn, LiveShares } from './live-shares.js';
 import type { LocatedRecord } from './overlay.js';
-import { DIGEST_LEVELS, RowChanges } from './row-changes.js';
+import { DIGEST_LEVELS, EMPTY_ROW, RowChanges } from './row-changes.js';
 import { checkRoom, storeError } from './store-error.js';
 
-const EMPTY_ROW = new Uint8Array(ROW_BYTES);
 const EMPTY_PARTITION: IndexedPartition = { applied: 0, head: 0, cleanedTo: 0, bytes: 0, root: EMPTY_ROW };
 
 /** What a slice of a step costs at most; a partition costs as much as so many records. */
@@ -145,22 +144,21 @@ export class VersionIndex {
    * watermark of its own, and the common one follows with the last slice.
    */
   async apply(arrived: ArrivedRecords, applied: number): Promise<void> {
-    const shares = new LiveShares(this.#live);
+    const shares = new LiveShares((arrival) => this.live(arrival));
     for (const slice of slicesOf(arrived)) {
-      const writes = this.#writesOf(slice, { shares, applied });
-      await this.#commit([...writes, ...this.#shareWrites(shares)]);
+      await this.#commit(this.#writesOf(slice, { shares, applied }));
     }
     await this.#commit([() => void this.#meta.put(APPLIED_KEY, applied)]);
   }
 
   /** The same, done on return. */
   applySync(arrived: ArrivedRecords, applied: number): void {
-    const shares = new LiveShares(this.#live);
+    const shares = new LiveShares((arrival) => this.live(arrival));
     const writes = this.#writesOf([...arrived], { shares, applied });
+    writes.push(() => void this.#meta.put(APPLIED_KEY, applied));
     checkRoom(this.#path, writes.length * WRITE_BYTES);
     this.#env.transactionSync(() => {
-      for (const write of [...writes, ...this.#shareWrites(shares)]) write();
-      this.#meta.put(APPLIED_KEY, applied);
+      for (const write of writes) write();
     });
   }
 
@@ -175,7 +173,7 @@ export class VersionIndex {
       limit,
     });
     const before = this.partition(partitionId);
-    const shares = new LiveShares(this.#live);
+    const shares = new LiveShares((arrival) => this.live(arrival));
     const changes = new RowChanges();
     const writes: Write[] = [];
     let { bytes } = before;
@@ -263,7 +261,7 @@ export class VersionIndex {
       }
       after.set(partitionId, { ...before, applied: Math.max(before.applied, applied), bytes, head });
     }
-    writes.push(...this.#rowWrites(changes, after));
+    writes.push(...this.#rowWrites(changes, after), ...this.#shareWrites(shares));
     return writes;
   }
 
@@ -303,63 +301,11 @@ export class VersionIndex {
     const writes: Write[] = [];
     for (const [arrival, share] of shares.takeChanged()) {
       const key = arrivalKey(arrival);
-      if (isSparse(share)) writes.push(() => void this.#outworn.put(key, true));
-      const value = liveValue(share);
-      writes.push(() => void (share.records > 0 ? this.#live.put(key, value) : this.#live.remove(key)));
+      if (isOutworn(share)) writes.push(() => void this.#outworn.put(key, true));
+      const value = share.records > 0 ? liveValue(share) : undefined;
+      writes.push(() => void (value === undefined ? this.#live.remove(key) : this.#live.put(key, value)));
     }
     return writes;
-  }
-}
-
-/** What a step changes of the live shares of the log's entries. */
-class LiveShares {
-  readonly #live: Database<Buffer, Buffer>;
-  readonly #shares = new Map<number, { records: number; bytes: number; bytesInLog: number }>();
-  readonly #changed = new Set<number>();
-
-  constructor(live: Database<Buffer, Buffer>) {
-    this.#live = live;
-  }
-
-  /** A record of an entry that this step applies. */
-  addLive(record: LocatedRecord): void {
-    const share = this.#share(record.arrival);
-    share.records++;
-    share.bytes += record.length;
-    share.bytesInLog += record.length;
-  }
-
-  /** The same of one that gives way to another. */
-  addDead(record: LocatedRecord): void {
-    this.#share(record.arrival).bytesInLog += record.length;
-  }
-
-  /** A record that is no longer pointed to. */
-  takeAway(record: LocatedRecord): void {
-    const share = this.#share(record.arrival);
-    share.records--;
-    share.bytes -= record.length;
-  }
-
-  /** Those that changed since this was called. */
-  takeChanged(): [arrival: number, LiveShare][] {
-    const changed = [...this.#changed].map((arrival): [number, LiveShare] => [
-      arrival,
-      { ...this.#share(arrival) },
-    ]);
-    this.#changed.clear();
-    return changed;
-  }
-
-  #share(arrival: number): { records: number; bytes: number; bytesInLog: number } {
-    let share = this.#shares.get(arrival);
-    if (share === undefined) {
-      const value = this.#live.get(arrivalKey(arrival));
-      share = value === undefined ? { records: 0, bytes: 0, bytesInLog: 0 } : { ...liveShare(value) };
-      this.#shares.set(arrival, share);
-    }
-    this.#changed.add(arrival);
-    return share;
   }
 }
 
@@ -376,87 +322,4 @@ function slicesOf(arrived: ArrivedRecords): [number, readonly LocatedRecord[]][]
     cost += PARTITION_COST + records.length;
   }
   return slices;
-}
-
-/** Records that ascend, block by block. */
-function* byBlock(
-  records: readonly LocatedRecord[],
-): Generator<[block: number, records: readonly LocatedRecord[]]> {
-  for (let from = 0, to = 0; from < records.length; from = to) {
-    const block = blockOf((records[from] as LocatedRecord).version.counter);
-    to = from + 1;
-    while (to < records.length && blockOf((records[to] as LocatedRecord).version.counter) === block) to++;
-    yield [block, from === 0 && to === records.length ? records : records.slice(from, to)];
-  }
-}
-
-interface MergedBlock {
-  readonly records: readonly LocatedRecord[];
-  readonly added: readonly LocatedRecord[];
-  /** Records of the block that give way. */
-  readonly replaced: readonly LocatedRecord[];
-  /** Records that do not come in: of their version there is one with a higher tag. */
-  readonly refused: readonly LocatedRecord[];
-}
-
-/** A block with new records in it; `news` ascend. */
-function mergedBlock(block: IndexBlock | undefined, news: readonly LocatedRecord[]): MergedBlock {
-  if (block === undefined) return { records: news, added: news, replaced: [], refused: [] };
-  const old = block.all();
-  if (compareVersions((old.at(-1) as LocatedRecord).version, (news[0] as LocatedRecord).version) < 0) {
-    return { records: [...old, ...news], added: news, replaced: [], refused: [] };
-  }
-  const replaced: LocatedRecord[] = [];
-  const refused: LocatedRecord[] = [];
-  for (const record of news) {
-    const present = block.find(record.version);
-    if (present === undefined) continue;
-    // Of equal tags the later arrival stays: it was written because the disk had changed the other.
-    if (compareTags(present.tag, record.tag) > 0) refused.push(record);
-    else replaced.push(present);
-  }
-  const added = news.filter((record) => !refused.includes(record));
-  const isReplaced = ({ version }: LocatedRecord) =>
-    replaced.some((gone) => compareVersions(gone.version, version) === 0);
-  const records = [...old.filter((record) => !isReplaced(record)), ...added];
-  records.sort((a, b) => compareVersions(a.version, b.version));
-  return { records, added, replaced, refused };
-}
-
-/** The records ascending by version; of several of one version the one with the highest tag, the others dead. */
-function winners(records: readonly LocatedRecord[], shares: LiveShares): readonly LocatedRecord[] {
-  const ascends = records.every(
-    (record, i) => i === 0 || compareVersions((records[i - 1] as LocatedRecord).version, record.version) < 0,
-  );
-  if (ascends) return records;
-  const sorted = [...records].sort(
-    (a, b) => compareVersions(a.version, b.version) || compareTags(b.tag, a.tag) || b.arrival - a.arrival,
-  );
-  return sorted.filter((record, i) => {
-    const wins = i === 0 || compareVersions((sorted[i - 1] as LocatedRecord).version, record.version) < 0;
-    if (!wins) shares.addDead(record);
-    return wins;
-  });
-}
-
-/** A frame is longer than nothing: of an entry without a live record this holds too. */
-function isSparse({ bytes, bytesInLog }: LiveShare): boolean {
-  return bytes < bytesInLog / 2;
-}
-
-export function tooManyRows(): MendlogError {
-  return new MendlogError('TOO_LARGE', `more than ${LIMITS.rowsMax} digest rows; ask for a smaller range`);
-}
-
-/** Rows by index as one message: index u64 little-endian, then the row; ascending. */
-export function packedRows(rows: ReadonlyMap<number, Uint8Array>): Uint8Array {
-  const out = new Uint8Array(rows.size * INDEXED_ROW_BYTES);
-  const view = new DataView(out.buffer);
-  let at = 0;
-  for (const [index, row] of [...rows].sort(([a], [b]) => a - b)) {
-    view.setBigUint64(at, BigInt(index), true);
-    out.set(row, at + INDEXED_ROW_BYTES - ROW_BYTES);
-    at += INDEXED_ROW_BYTES;
-  }
-  return out;
 }

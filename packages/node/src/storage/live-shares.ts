@@ -1,0 +1,60 @@
+/**
+ * What of each entry of the log the index still points to, as a step changes it. An entry of which less
+ * than half is live is outworn: it is written anew without the rest, or removed.
+ */
+import type { LiveShare } from './keys.js';
+import type { LocatedRecord } from './overlay.js';
+
+type Share = { -readonly [Part in keyof LiveShare]: LiveShare[Part] };
+
+export class LiveShares {
+  readonly #stored: (arrival: number) => LiveShare | undefined;
+  readonly #shares = new Map<number, Share>();
+  readonly #changed = new Map<number, LiveShare>();
+
+  constructor(stored: (arrival: number) => LiveShare | undefined) {
+    this.#stored = stored;
+  }
+
+  /** A record of an entry that this step applies. */
+  addLive(record: LocatedRecord): void {
+    const share = this.#share(record.arrival);
+    share.records++;
+    share.bytes += record.length;
+    share.bytesInLog += record.length;
+  }
+
+  /** The same of one that gives way to another. */
+  addDead(record: LocatedRecord): void {
+    this.#share(record.arrival).bytesInLog += record.length;
+  }
+
+  /** A record that is no longer pointed to. */
+  takeAway(record: LocatedRecord): void {
+    const share = this.#share(record.arrival);
+    share.records--;
+    share.bytes -= record.length;
+  }
+
+  /** Those that changed since this was called. */
+  takeChanged(): [arrival: number, LiveShare][] {
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    return changed;
+  }
+
+  #share(arrival: number): Share {
+    let share = this.#shares.get(arrival);
+    if (share === undefined) {
+      share = { records: 0, bytes: 0, bytesInLog: 0, ...this.#stored(arrival) };
+      this.#shares.set(arrival, share);
+    }
+    this.#changed.set(arrival, share);
+    return share;
+  }
+}
+
+/** A frame is longer than nothing: of an entry without a live record this holds too. */
+export function isOutworn({ bytes, bytesInLog }: LiveShare): boolean {
+  return bytes < bytesInLog / 2;
+}

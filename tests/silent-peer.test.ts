@@ -18,7 +18,8 @@ test(
     const names = Array.from({ length: 100 }, (_, i) => `p${i}`);
     const partition = names.find((name) => preferenceList(name, NODE_IDS, 3).primaries[0] === 'node1') ?? '';
     await using client = createClient({ nodes: Object.values(nodes.urls) });
-    await client.partition(partition).append('before');
+    // On all three, so that nothing but what follows waits for node3.
+    await client.partition(partition).append('before', { consistency: 'ALL' });
     nodes.signal('node3', 'SIGSTOP');
     for (let i = 0; i < 3; i++) await client.partition(partition).append(`while node3 is silent: ${i}`);
     await nodes.end('node1');

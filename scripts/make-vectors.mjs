@@ -95,6 +95,80 @@ const tags = [
   });
 });
 
+const groupKey = (group) => hex(Uint8Array.from({ length: 32 }, (_, i) => (200 + 3 * group + i) % 256));
+
+/** The groups are lists of frames; where `groupEnds` or `ends` is left out, it is what they give. */
+const groupTags = [
+  { name: 'no groups', groups: [] },
+  { name: 'one group', groups: [['00', 'ff01', '']] },
+  { name: 'groups of one frame', groups: [['00'], ['0102'], ['030405'], ['06070809']] },
+  { name: 'groups of several frames', groups: [['00', '01', '02'], ['03'], ['04', '05']] },
+  { name: 'one frame in all groups', groups: [['616263'], ['616263'], ['616263']] },
+  { name: 'one key for two groups', keys: [KEY, groupKey(1), KEY], groups: [['61'], ['61'], ['61']] },
+  { name: 'empty groups only', groups: [[], [], []] },
+  { name: 'empty groups around others', groups: [[], ['61'], [], [], ['61', '62'], []] },
+  { name: 'empty frames around groups', groups: [['', '61', ''], ['', '61', ''], ['']] },
+  {
+    name: 'frames of many lengths',
+    groups: [[0, 1, 63], [64, 65], [1023], [1024, 1025, 70_000]].map((lengths) => lengths.map(pattern)),
+  },
+  { name: 'many groups', groups: Array.from({ length: 100 }, (_, i) => (i % 3 === 0 ? [] : [pattern(i)])) },
+  { name: 'frames without groups', groups: [], ends: [0], error: 'TypeError' },
+  { name: 'groupEnds descend', groups: [['00'], ['01'], []], groupEnds: [2, 1, 2], error: 'TypeError' },
+  { name: 'the last frame is in no group', groups: [['00'], ['01']], groupEnds: [0, 1], error: 'TypeError' },
+  { name: 'a frame more in the groups', groups: [['00'], ['01']], groupEnds: [1, 3], error: 'TypeError' },
+  {
+    name: 'the largest end of a group',
+    groups: [['00'], ['01']],
+    groupEnds: [1, 4_294_967_295],
+    error: 'TypeError',
+  },
+  { name: 'a group without frames to it', groups: [[]], groupEnds: [1], error: 'TypeError' },
+  {
+    name: 'a key short of a byte',
+    keys: [groupKey(0), zeros(31)],
+    groups: [['00'], ['01']],
+    error: 'TypeError',
+  },
+  { name: 'a key too few', keys: [groupKey(0)], groups: [['00'], ['01']], error: 'TypeError' },
+  { name: 'a key too many', keys: [groupKey(0), groupKey(1)], groups: [['00']], error: 'TypeError' },
+  { name: 'a key without groups', keys: [groupKey(0)], groups: [], error: 'TypeError' },
+  { name: 'ends descend', groups: [[pattern(4)], [pattern(4)]], ends: [8, 4], error: 'TypeError' },
+  { name: 'the last end is short', groups: [[pattern(4)], [pattern(4)]], ends: [4, 7], error: 'TypeError' },
+  {
+    name: 'the last end is beyond the frames',
+    groups: [[pattern(4)], [pattern(4)]],
+    ends: [4, 9],
+    error: 'TypeError',
+  },
+  { name: 'a short output', groups: [['00'], ['01']], tagsOutLength: 31, error: 'TypeError' },
+  { name: 'a long output', groups: [['00'], ['01']], tagsOutLength: 33, error: 'TypeError' },
+].map(({ groups, ...given }) => {
+  const frames = groups.flat();
+  let [groupEnd, end] = [0, 0];
+  const groupEnds = given.groupEnds ?? groups.map((group) => (groupEnd += group.length));
+  const ends = given.ends ?? frames.map((frame) => (end += bytesOf(frame).length));
+  const vector = {
+    keys: groups.map((_, group) => groupKey(group)),
+    tagsOutLength: ends.length * 16,
+    ...given,
+    groupEnds,
+    frames,
+    ends,
+  };
+  return answered(vector, () => {
+    const tagsOut = new Uint8Array(vector.tagsOutLength);
+    oracle.groupTags(
+      concat(vector.keys),
+      Uint32Array.from(groupEnds),
+      concat(frames),
+      Uint32Array.from(ends),
+      tagsOut,
+    );
+    return { tagsOut: hex(tagsOut) };
+  });
+});
+
 const addTags = [
   { name: 'no tags', rows: [row(1, 2, 3)], rowOf: [], tags: [], sign: 1 },
   { name: 'no rows', rows: [], rowOf: [], tags: [], sign: 1 },
@@ -671,7 +745,7 @@ const decodeSymbols = [
 
 const sketch = { addToSketch, subtractSketch, peelSketch, encodeSymbols, decodeSymbols };
 const trees = { merkleTree, diffTrees, merklePath, verifyPath };
-const all = { deriveKey, tags, addTags, sumRows, foldRows, diffRows, ...trees, ...sketch };
+const all = { deriveKey, tags, groupTags, addTags, sumRows, foldRows, diffRows, ...trees, ...sketch };
 for (const [call, vectors] of Object.entries(all)) {
   const lines = vectors.map((vector) => `  ${JSON.stringify(vector)}`);
   const path = fileURLToPath(new URL(`../crates/merkle/vectors/${call}.json`, import.meta.url));

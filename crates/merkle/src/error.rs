@@ -12,10 +12,10 @@ pub enum KernelError {
     Length { buffer: &'static str, expected: usize, actual: usize },
     /// A packed buffer is not a whole number of units.
     Partial { buffer: &'static str, unit: usize, actual: usize },
-    /// The end of this frame lies before the end of the frame before it.
-    FrameEndDescends { frame: usize },
-    /// The last frame does not end where the frames do.
-    FramesNotCovered { covered: usize, actual: usize },
+    /// The end at this position of a list of ends lies before the one before it.
+    EndDescends { list: &'static str, position: usize },
+    /// The last of a list of ends is not the size of what they divide.
+    NotCovered { list: &'static str, covered: usize, whole: &'static str, expected: usize },
     /// A tag names a row that is not there.
     RowOutOfRange { tag: usize, row: usize, rows: usize },
     /// A sign that is neither 1 nor -1.
@@ -76,11 +76,11 @@ impl fmt::Display for KernelError {
             Self::Partial { buffer, unit, actual } => {
                 write!(f, "{buffer} has length {actual}: expected a multiple of {unit}")
             }
-            Self::FrameEndDescends { frame } => {
-                write!(f, "ends[{frame}] is less than the end before it")
+            Self::EndDescends { list, position } => {
+                write!(f, "{list}[{position}] is less than the end before it")
             }
-            Self::FramesNotCovered { covered, actual } => {
-                write!(f, "the last of ends is {covered}: expected the length of frames, {actual}")
+            Self::NotCovered { list, covered, whole, expected } => {
+                write!(f, "the last of {list} is {covered}: expected {whole}, {expected}")
             }
             Self::RowOutOfRange { tag, row, rows } => {
                 write!(f, "rowOf[{tag}] is {row}: there are {rows} rows")

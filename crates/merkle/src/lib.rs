@@ -36,6 +36,6 @@ pub use peel::{PROGRESS_LENGTH, peel_sketch};
 pub use rows::{ROW_BYTES, Sign, add_tags, sum_rows};
 pub use sketch::{CELL_BYTES, COUNTER_MAX, SKETCH_SYMBOLS_MAX, add_to_sketch, subtract_sketch};
 pub use symbols::{SYMBOLS_VERSION, decode_symbols, encode_symbols, symbols_bytes_max};
-pub use tags::{KEY_BYTES, TAG_BYTES, derive_key, tags};
+pub use tags::{KEY_BYTES, TAG_BYTES, derive_key, group_tags, tags};
 pub use tree::{MERKLE_DEPTH_MAX, NODE_BYTES, merkle_tree};
 pub use tree_diff::diff_trees;

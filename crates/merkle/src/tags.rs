@@ -23,35 +23,80 @@ pub fn derive_key(context: &str, material: &[u8]) -> [u8; KEY_BYTES] {
 /// around an empty frame, and the last is the length of `frames`.
 pub fn tags(key: &[u8], frames: &[u8], ends: &[u32], tags_out: &mut [u8]) -> Result<(), KernelError> {
     let key = check_key(key)?;
-    check_ends(frames, ends)?;
-    check_length("tagsOut", tags_out.len(), ends.len().saturating_mul(TAG_BYTES))?;
-    let mut start = 0;
+    check_frames(frames, ends, tags_out)?;
+    hash_group(key, frames, 0, ends, tags_out);
+    Ok(())
+}
+
+/// Writes the tags of frames that have keys of their own, as a batch of many partitions does.
+///
+/// `keys` are packed, one a group. `group_ends[g]` is the number of the first
+/// frame after group g: the ends ascend, two are equal around an empty group,
+/// and the last is the number of frames. The rest is as in [`tags`].
+pub fn group_tags(
+    keys: &[u8],
+    group_ends: &[u32],
+    frames: &[u8],
+    ends: &[u32],
+    tags_out: &mut [u8],
+) -> Result<(), KernelError> {
+    check_length("keys", keys.len(), group_ends.len().saturating_mul(KEY_BYTES))?;
+    check_ends("groupEnds", group_ends, "the number of frames", ends.len())?;
+    check_frames(frames, ends, tags_out)?;
+    let (keys, _) = keys.as_chunks();
+    let (mut first, mut start) = (0, 0);
+    for (key, &group_end) in keys.iter().zip(group_ends) {
+        let group = first..group_end as usize;
+        let group_out = &mut tags_out[group.start * TAG_BYTES..group.end * TAG_BYTES];
+        first = group.end;
+        start = hash_group(key, frames, start, &ends[group], group_out);
+    }
+    Ok(())
+}
+
+/// Writes the tags of the frames from the offset `start` on, and returns the offset where the last ends.
+/// All lengths have been checked.
+fn hash_group(
+    key: &[u8; KEY_BYTES],
+    frames: &[u8],
+    mut start: usize,
+    ends: &[u32],
+    tags_out: &mut [u8],
+) -> usize {
     for (&end, tag_out) in ends.iter().zip(tags_out.chunks_exact_mut(TAG_BYTES)) {
         let end = end as usize;
         let hash = blake3::keyed_hash(key, &frames[start..end]);
         tag_out.copy_from_slice(&hash.as_bytes()[..TAG_BYTES]);
         start = end;
     }
-    Ok(())
+    start
 }
 
 pub(crate) fn check_key(key: &[u8]) -> Result<&[u8; KEY_BYTES], KernelError> {
     key.try_into().map_err(|_| KernelError::Length { buffer: "key", expected: KEY_BYTES, actual: key.len() })
 }
 
-fn check_ends(frames: &[u8], ends: &[u32]) -> Result<(), KernelError> {
+fn check_frames(frames: &[u8], ends: &[u32], tags_out: &[u8]) -> Result<(), KernelError> {
+    check_ends("ends", ends, "the length of frames", frames.len())?;
+    check_length("tagsOut", tags_out.len(), ends.len().saturating_mul(TAG_BYTES))
+}
+
+/// Fails unless `ends` ascend to `expected`, which is the size of `whole`.
+fn check_ends(
+    list: &'static str,
+    ends: &[u32],
+    whole: &'static str,
+    expected: usize,
+) -> Result<(), KernelError> {
     let mut covered = 0;
-    for (frame, &end) in ends.iter().enumerate() {
+    for (position, &end) in ends.iter().enumerate() {
         if end < covered {
-            return Err(KernelError::FrameEndDescends { frame });
+            return Err(KernelError::EndDescends { list, position });
         }
         covered = end;
     }
-    if covered as usize == frames.len() {
-        Ok(())
-    } else {
-        Err(KernelError::FramesNotCovered { covered: covered as usize, actual: frames.len() })
-    }
+    let covered = covered as usize;
+    if covered == expected { Ok(()) } else { Err(KernelError::NotCovered { list, covered, whole, expected }) }
 }
 
 #[cfg(test)]
@@ -76,10 +121,11 @@ mod tests {
     #[test]
     fn bad_ends_are_refused_before_anything_is_written() {
         let mut out = [1; 2 * TAG_BYTES];
-        assert_eq!(tags(&KEY, b"onetwo", &[6, 3], &mut out), Err(KernelError::FrameEndDescends { frame: 1 }));
+        let error = tags(&KEY, b"onetwo", &[6, 3], &mut out).unwrap_err();
+        assert_eq!(error, KernelError::EndDescends { list: "ends", position: 1 });
         for ends in [[3, 5], [3, 7]] {
             let error = tags(&KEY, b"onetwo", &ends, &mut out).unwrap_err();
-            assert!(matches!(error, KernelError::FramesNotCovered { .. }));
+            assert!(matches!(error, KernelError::NotCovered { .. }));
         }
         assert_eq!(out, [1; 2 * TAG_BYTES]);
     }
@@ -89,5 +135,42 @@ mod tests {
         let mut out = [0; TAG_BYTES];
         assert!(tags(&KEY[..31], b"one", &[3], &mut out).is_err());
         assert!(tags(&KEY, b"one", &[3], &mut out[..15]).is_err());
+    }
+
+    #[test]
+    fn each_group_is_hashed_with_its_key() {
+        let keys = [[1; KEY_BYTES], [2; KEY_BYTES], [3; KEY_BYTES], [4; KEY_BYTES]];
+        let mut out = [0; 3 * TAG_BYTES];
+        // The second group is empty, and so is the last.
+        group_tags(keys.as_flattened(), &[2, 2, 3, 3], b"onetwothree", &[3, 6, 11], &mut out).unwrap();
+        for (tag, (key, frame)) in
+            out.chunks_exact(TAG_BYTES).zip([(keys[0], "one"), (keys[0], "two"), (keys[2], "three")])
+        {
+            assert_eq!(tag, &blake3::keyed_hash(&key, frame.as_bytes()).as_bytes()[..TAG_BYTES], "{frame}");
+        }
+    }
+
+    #[test]
+    fn no_groups_have_no_frames() {
+        assert_eq!(group_tags(&[], &[], b"", &[], &mut []), Ok(()));
+        assert_eq!(group_tags(&KEY, &[0], b"", &[], &mut []), Ok(()));
+        let error = group_tags(&[], &[], b"", &[0], &mut [0; TAG_BYTES]).unwrap_err();
+        assert!(matches!(error, KernelError::NotCovered { list: "groupEnds", .. }));
+    }
+
+    #[test]
+    fn bad_groups_are_refused_before_anything_is_written() {
+        let keys = [7; 2 * KEY_BYTES];
+        let mut out = [1; 2 * TAG_BYTES];
+        let error = group_tags(&keys, &[2, 1], b"onetwo", &[3, 6], &mut out).unwrap_err();
+        assert_eq!(error, KernelError::EndDescends { list: "groupEnds", position: 1 });
+        for group_ends in [[0, 1], [1, 3], [1, u32::MAX]] {
+            let error = group_tags(&keys, &group_ends, b"onetwo", &[3, 6], &mut out).unwrap_err();
+            assert!(matches!(error, KernelError::NotCovered { list: "groupEnds", .. }));
+        }
+        assert!(group_tags(&keys[..63], &[1, 2], b"onetwo", &[3, 6], &mut out).is_err());
+        assert!(group_tags(&keys, &[1, 2], b"onetwo", &[6, 3], &mut out).is_err());
+        assert!(group_tags(&keys, &[1, 2], b"onetwo", &[3, 6], &mut out[..31]).is_err());
+        assert_eq!(out, [1; 2 * TAG_BYTES]);
     }
 }

@@ -4,7 +4,7 @@
 
 mod support;
 
-use mendlog_merkle::{Sign, add_tags, derive_key, diff_rows, fold_rows, sum_rows, tags};
+use mendlog_merkle::{Sign, add_tags, derive_key, diff_rows, fold_rows, group_tags, sum_rows, tags};
 use serde::Deserialize;
 
 use support::{Bytes, UNTOUCHED, assert_untouched, hex, read, succeeded};
@@ -44,6 +44,34 @@ fn tags_vectors() {
         let frames: Vec<u8> = vector.frames.iter().flat_map(Bytes::get).collect();
         let mut out = vec![UNTOUCHED; vector.tags_out_length];
         let result = tags(&vector.key.get(), &frames, &vector.ends, &mut out);
+        if succeeded(&vector.name, &result, vector.error.as_deref()) {
+            assert_eq!(Some(hex(&out)), vector.tags_out, "{}", vector.name);
+        } else {
+            assert_untouched(&vector.name, &out);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GroupTags {
+    name: String,
+    keys: Vec<Bytes>,
+    group_ends: Vec<u32>,
+    frames: Vec<Bytes>,
+    ends: Vec<u32>,
+    tags_out_length: usize,
+    tags_out: Option<String>,
+    error: Option<String>,
+}
+
+#[test]
+fn group_tags_vectors() {
+    for vector in read::<GroupTags>("groupTags") {
+        let keys: Vec<u8> = vector.keys.iter().flat_map(Bytes::get).collect();
+        let frames: Vec<u8> = vector.frames.iter().flat_map(Bytes::get).collect();
+        let mut out = vec![UNTOUCHED; vector.tags_out_length];
+        let result = group_tags(&keys, &vector.group_ends, &frames, &vector.ends, &mut out);
         if succeeded(&vector.name, &result, vector.error.as_deref()) {
             assert_eq!(Some(hex(&out)), vector.tags_out, "{}", vector.name);
         } else {

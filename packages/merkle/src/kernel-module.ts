@@ -15,6 +15,7 @@ export function kernelOf(kind: KernelKind, module: KernelModule): DigestKernel {
     kind,
     deriveKey: module.deriveKey,
     tags: module.tags,
+    groupTags: module.groupTags,
     addTags: module.addTags,
     sumRows: module.sumRows,
     foldRows: (indexedRows, span, rows) => module.foldRows(indexedRows, checkSpan(span), rows),

@@ -14,6 +14,7 @@ import { type KernelModule, kernelOf } from './kernel-module.js';
 const CALLS = [
   'deriveKey',
   'tags',
+  'groupTags',
   'addTags',
   'sumRows',
   'foldRows',

@@ -14,6 +14,7 @@ export function allCases(read: (call: string) => string): Case[] {
   return [
     ...casesOf('deriveKey', digest.deriveKey),
     ...casesOf('tags', digest.tags),
+    ...casesOf('groupTags', digest.groupTags),
     ...casesOf('addTags', digest.addTags),
     ...casesOf('sumRows', digest.sumRows),
     ...casesOf('diffRows', digest.diffRows),

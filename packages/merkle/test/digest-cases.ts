@@ -21,6 +21,14 @@ export interface DigestVectors {
     tagsOutLength: number;
     tagsOut?: string;
   };
+  groupTags: Refusable & {
+    keys: BytesText[];
+    groupEnds: number[];
+    frames: BytesText[];
+    ends: number[];
+    tagsOutLength: number;
+    tagsOut?: string;
+  };
   addTags: Refusable & { rows: BytesText; rowOf: number[]; tags: BytesText; sign: 1 | -1; rowsOut?: string };
   sumRows: Refusable & { rows: BytesText; rowOutLength: number; rowOut?: string };
   diffRows: Refusable & { left: BytesText; right: BytesText; capacity: number; indexes?: number[] };
@@ -28,6 +36,8 @@ export interface DigestVectors {
 }
 
 const UNTOUCHED_INDEX = -1;
+
+const joined = (parts: readonly BytesText[]) => Uint8Array.from(parts.flatMap((part) => [...bytesOf(part)]));
 
 export const digestCases: {
   [Call in keyof DigestVectors]: (vector: DigestVectors[Call]) => Case['check'];
@@ -37,10 +47,26 @@ export const digestCases: {
   },
 
   tags: (vector) => (kernel) => {
-    const frames = Uint8Array.from(vector.frames.flatMap((frame) => [...bytesOf(frame)]));
+    const frames = joined(vector.frames);
     const out = untouched(vector.tagsOutLength);
     const through = wentThrough(vector.error, () =>
       kernel.tags(bytesOf(vector.key), frames, Uint32Array.from(vector.ends), out),
+    );
+    if (through) expectEqual(hex(out), vector.tagsOut);
+    else expectUntouched(out);
+  },
+
+  groupTags: (vector) => (kernel) => {
+    const groupEnds = Uint32Array.from(vector.groupEnds);
+    const out = untouched(vector.tagsOutLength);
+    const through = wentThrough(vector.error, () =>
+      kernel.groupTags(
+        joined(vector.keys),
+        groupEnds,
+        joined(vector.frames),
+        Uint32Array.from(vector.ends),
+        out,
+      ),
     );
     if (through) expectEqual(hex(out), vector.tagsOut);
     else expectUntouched(out);

@@ -8,21 +8,53 @@ import { KERNELS } from './vectors.js';
 const words = (values: readonly bigint[]) => new Uint8Array(BigUint64Array.from(values).buffer);
 const word = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const frameList = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 20 });
 
 test('kernels: tags agree (random frames)', () => {
   fc.assert(
-    fc.property(key, fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 20 }), (key, frames) => {
-      let end = 0;
-      const ends = Uint32Array.from(frames, (frame) => {
-        end += frame.length;
-        return end;
-      });
-      const answers = KERNELS.map((kernel) => {
+    fc.property(key, frameList, (key, frames) => {
+      const answers = KERNELS.map((kernel) => tagsOf(kernel, key, frames));
+      expect(new Set(answers).size).toBe(1);
+    }),
+  );
+});
+
+test('kernels: tags of groups agree, and are those of a call a group (random keys and frames)', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(key, frameList), { maxLength: 8 }), (groups) => {
+      const frames = groups.flatMap(([, frames]) => frames);
+      const groupEnds = endsOf(groups.map(([, frames]) => frames));
+      const keys = joined(groups.map(([key]) => key));
+      const answers = KERNELS.flatMap((kernel) => {
         const out = new Uint8Array(frames.length * 16);
-        kernel.tags(key, Uint8Array.from(frames.flatMap((frame) => [...frame])), ends, out);
-        return hex(out);
+        kernel.groupTags(keys, groupEnds, joined(frames), endsOf(frames), out);
+        return [hex(out), groups.map(([key, frames]) => tagsOf(kernel, key, frames)).join('')];
       });
       expect(new Set(answers).size).toBe(1);
+    }),
+  );
+});
+
+test('kernels: groups are refused alike, and then nothing is written (random ends)', () => {
+  // Small numbers, so that the groups cover the frames sometimes.
+  const ends = fc.array(fc.nat(3), { maxLength: 4 });
+  fc.assert(
+    fc.property(ends, ends, fc.nat(3), (groupEnds, ends, framesBytes) => {
+      const answers = KERNELS.map((kernel) => {
+        const out = new Uint8Array(ends.length * 16);
+        const outcome = outcomeOf(() =>
+          kernel.groupTags(
+            new Uint8Array(groupEnds.length * 32),
+            Uint32Array.from(groupEnds),
+            new Uint8Array(framesBytes),
+            Uint32Array.from(ends),
+            out,
+          ),
+        );
+        if (outcome !== undefined) expect(out).toEqual(new Uint8Array(out.length));
+        return [outcome, hex(out)];
+      });
+      expectAgreement(answers);
     }),
   );
 });
@@ -96,6 +128,25 @@ test('kernels: no bytes that a peer could send do more than be refused (random b
     }),
   );
 });
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
+}
+
+/** Where each part ends when they lie one after the other. */
+function endsOf(parts: readonly { readonly length: number }[]): Uint32Array {
+  let end = 0;
+  return Uint32Array.from(parts, (part) => {
+    end += part.length;
+    return end;
+  });
+}
+
+function tagsOf(kernel: DigestKernel, key: Uint8Array, frames: readonly Uint8Array[]): string {
+  const out = new Uint8Array(frames.length * 16);
+  kernel.tags(key, joined(frames), endsOf(frames), out);
+  return hex(out);
+}
 
 function outcomeOf(call: () => unknown): unknown {
   try {

@@ -23,12 +23,15 @@ test(`native kernel: a buffer that is passed twice is refused and not written (b
   if (!built) return;
   const kernel = loadKernel({ kind: 'native' });
   const bytes = new Uint8Array(96).fill(7);
+  const none = new Uint8Array(0);
   const calls = [
     () => kernel.subtractSketch(bytes, bytes),
     () => kernel.subtractSketch(bytes.subarray(0, 48), bytes.subarray(24, 72)),
     () => kernel.sumRows(bytes, bytes.subarray(72)),
     () => kernel.peelSketch(bytes, bytes, new Uint32Array(3)),
     () => kernel.peelSketch(bytes, new Uint8Array(96), new Uint32Array(bytes.buffer, 0, 3)),
+    () =>
+      kernel.groupTags(bytes.subarray(32), Uint32Array.of(0, 1), none, Uint32Array.of(0), bytes.subarray(80)),
     () => kernel.addTags(bytes, Uint32Array.of(0), bytes.subarray(0, 16), 1),
   ];
   for (const call of calls) expect(call).toThrow(TypeError);

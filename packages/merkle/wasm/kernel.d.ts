@@ -17,6 +17,8 @@ export function encodeSymbols(cells: Uint8Array | number[], first: number, messa
 
 export function foldRows(indexed_rows: Uint8Array | number[], span: number, rows: Uint8Array): void;
 
+export function groupTags(keys: Uint8Array | number[], group_ends: Uint32Array | number[], frames: Uint8Array | number[], ends: Uint32Array | number[], tags_out: Uint8Array): void;
+
 /**
  * Bytes of linear memory, which can grow and never shrinks: for tests and metrics.
  */
@@ -48,6 +50,7 @@ export interface InitOutput {
     readonly diffTrees: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: any) => [number, number, number];
     readonly encodeSymbols: (a: number, b: number, c: number, d: number, e: number, f: any) => [number, number, number];
     readonly foldRows: (a: number, b: number, c: number, d: number, e: number, f: any) => [number, number];
+    readonly groupTags: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: any) => [number, number];
     readonly memoryBytes: () => number;
     readonly merklePath: (a: number, b: number, c: number, d: number, e: number, f: number, g: any) => [number, number];
     readonly merkleTree: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: any) => [number, number];

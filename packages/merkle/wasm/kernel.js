@@ -216,6 +216,40 @@ export function foldRows(indexed_rows, span, rows) {
 }
 
 /**
+ * @param {Uint8Array | number[]} keys
+ * @param {Uint32Array | number[]} group_ends
+ * @param {Uint8Array | number[]} frames
+ * @param {Uint32Array | number[]} ends
+ * @param {Uint8Array} tags_out
+ */
+export function groupTags(keys, group_ends, frames, ends, tags_out) {
+    let ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3, ptr4, len4;
+    try {
+        ptr0 = passArray8ToWasm0(keys, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArray32ToWasm0(group_ends, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+        ptr2 = passArray8ToWasm0(frames, wasm.__wbindgen_malloc);
+        len2 = WASM_VECTOR_LEN;
+        ptr3 = passArray32ToWasm0(ends, wasm.__wbindgen_malloc);
+        len3 = WASM_VECTOR_LEN;
+        ptr4 = passArray8ToWasm0(tags_out, wasm.__wbindgen_malloc);
+        len4 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr4) { wasm.__wbindgen_free(ptr4, len4 * 1, 1); }
+        if (ptr3) { wasm.__wbindgen_free(ptr3, len3 * 4, 4); }
+        if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 1, 1); }
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.groupTags(ptr0, len0, ptr1, len1, ptr2, len2, ptr3, len3, ptr4, len4, tags_out);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
+}
+
+/**
  * Bytes of linear memory, which can grow and never shrinks: for tests and metrics.
  * @returns {number}
  */

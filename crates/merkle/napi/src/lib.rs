@@ -55,6 +55,23 @@ pub fn tags(
 }
 
 #[napi]
+pub fn group_tags(
+    env: Env,
+    keys: Uint8ArraySlice,
+    group_ends: Uint32ArraySlice,
+    frames: Uint8ArraySlice,
+    ends: Uint32ArraySlice,
+    mut tags_out: Uint8ArraySlice,
+) -> Result<()> {
+    let inputs = [span_of(&keys), span_of(&group_ends), span_of(&frames), span_of(&ends)];
+    check_apart(env, &[tags_out.span()], &inputs)?;
+    // SAFETY: check_apart has seen that nothing else reaches what is written to.
+    let tags_out = unsafe { tags_out.slice_mut() };
+    mendlog_merkle::group_tags(&keys, &group_ends, &frames, &ends, tags_out)
+        .or_else(|error| refuse(env, error))
+}
+
+#[napi]
 pub fn add_tags(
     env: Env,
     mut rows: Uint8ArraySlice,

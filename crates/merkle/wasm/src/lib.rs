@@ -34,6 +34,17 @@ pub fn tags(key: &[u8], frames: &[u8], ends: &[u32], tags_out: &mut [u8]) -> Res
     mendlog_merkle::tags(key, frames, ends, tags_out).map_err(to_js)
 }
 
+#[wasm_bindgen(js_name = groupTags)]
+pub fn group_tags(
+    keys: &[u8],
+    group_ends: &[u32],
+    frames: &[u8],
+    ends: &[u32],
+    tags_out: &mut [u8],
+) -> Result<(), JsValue> {
+    mendlog_merkle::group_tags(keys, group_ends, frames, ends, tags_out).map_err(to_js)
+}
+
 #[wasm_bindgen(js_name = addTags)]
 pub fn add_tags(rows: &mut [u8], row_of: &[u32], tags: &[u8], sign: i32) -> Result<(), JsValue> {
     let sign = Sign::try_from(sign).map_err(to_js)?;

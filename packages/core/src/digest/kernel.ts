@@ -66,6 +66,20 @@ export interface DigestKernel {
   tags(key: Uint8Array, frames: Uint8Array, ends: Uint32Array, tagsOut: Uint8Array): void;
 
   /**
+   * Tags of frames that have keys of their own, so that a batch of many partitions costs one call.
+   * Group g has key g of the packed `keys` (32 bytes each); `groupEnds[g]` is the number of the first
+   * frame that no longer belongs to it; ascending, the last equals `ends.length`. A group may be empty,
+   * and without groups there are no frames. `frames`, `ends` and `tagsOut` are as in tags().
+   */
+  groupTags(
+    keys: Uint8Array,
+    groupEnds: Uint32Array,
+    frames: Uint8Array,
+    ends: Uint32Array,
+    tagsOut: Uint8Array,
+  ): void;
+
+  /**
    * Adds (`sign` 1) or removes (`sign` -1) tags: tag i goes to row `rowOf[i]` of the packed
    * `rows` (24 bytes each), which is updated in place.
    * A count that would fall below zero throws a RangeError before anything is written.

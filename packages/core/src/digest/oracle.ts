@@ -16,6 +16,24 @@ const INDEX_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 const EMPTY_ROW = new Uint8Array(ROW_BYTES);
 
 export function createOracleKernel(blake3: OracleBlake3): DigestKernel {
+  const groupTags: DigestKernel['groupTags'] = (keys, groupEnds, frames, ends, tagsOut) => {
+    checkLength('keys', keys.length, groupEnds.length * KEY_BYTES);
+    checkEnds('groupEnds', groupEnds, { whole: 'the number of frames', expected: ends.length });
+    checkEnds('ends', ends, { whole: 'the length of frames', expected: frames.length });
+    checkLength('tagsOut', tagsOut.length, ends.length * TAG_BYTES);
+    let frame = 0;
+    let start = 0;
+    for (const [group, groupEnd] of groupEnds.entries()) {
+      const key = keys.subarray(group * KEY_BYTES, (group + 1) * KEY_BYTES);
+      for (const end of ends.subarray(frame, groupEnd)) {
+        const hash = blake3.keyedHash(key, frames.subarray(start, end));
+        tagsOut.set(hash.subarray(0, TAG_BYTES), frame * TAG_BYTES);
+        start = end;
+        frame += 1;
+      }
+    }
+  };
+
   return {
     kind: 'oracle',
 
@@ -23,15 +41,10 @@ export function createOracleKernel(blake3: OracleBlake3): DigestKernel {
 
     tags(key, frames, ends, tagsOut) {
       checkLength('key', key.length, KEY_BYTES);
-      checkEnds(frames, ends);
-      checkLength('tagsOut', tagsOut.length, ends.length * TAG_BYTES);
-      let start = 0;
-      for (const [i, end] of ends.entries()) {
-        const hash = blake3.keyedHash(key, frames.subarray(start, end));
-        tagsOut.set(hash.subarray(0, TAG_BYTES), i * TAG_BYTES);
-        start = end;
-      }
+      groupTags(key, Uint32Array.of(ends.length), frames, ends, tagsOut);
     },
+
+    groupTags,
 
     addTags(rows, rowOf, tags, sign) {
       checkPacked('rows', rows.length, ROW_BYTES);
@@ -133,13 +146,17 @@ function readIndexedRows(list: string, bytes: Uint8Array): Map<number, Uint8Arra
   return rows;
 }
 
-function checkEnds(frames: Uint8Array, ends: Uint32Array): void {
+function checkEnds(
+  list: string,
+  ends: Uint32Array,
+  { whole, expected }: { whole: string; expected: number },
+): void {
   let covered = 0;
   for (const [i, end] of ends.entries()) {
-    if (end < covered) throw new TypeError(`ends[${i}] is less than the end before it`);
+    if (end < covered) throw new TypeError(`${list}[${i}] is less than the end before it`);
     covered = end;
   }
-  if (covered !== frames.length) {
-    throw new TypeError(`the last of ends is ${covered}: expected the length of frames, ${frames.length}`);
+  if (covered !== expected) {
+    throw new TypeError(`the last of ${list} is ${covered}: expected ${whole}, ${expected}`);
   }
 }

@@ -118,15 +118,26 @@ export {
 export { mergeListings, type RangeReadAnswer } from './quorum/range-read.js';
 export { type ReplicaAnswer, WriteQuorum, type WriteVerdict } from './quorum/write-quorum.js';
 export {
+  checkFrame,
   decodeFrame,
   encodeFrame,
   FRAME_BYTES_MAX,
   FRAME_HEADER_BYTES,
+  FRAME_VERSION_AT,
+  frameHasKey,
+  frameKey,
   frameVersion,
-  frameVersions,
   type LogRecord,
   writeFrame,
 } from './record.js';
+export {
+  APPEND_NAMESPACE,
+  appendKey,
+  compareClaims,
+  type KeyClaim,
+  putKey,
+  type RecordKey,
+} from './record-key.js';
 export { MemoryStore, type MemoryStoreOptions } from './storage/memory-store.js';
 export {
   compareVersions,
@@ -138,11 +149,13 @@ export {
   originFromBits,
   parseRecordId,
   type RecordId,
+  readCounter,
   readVersion,
   VERSION_BYTES,
   VERSION_HIGHEST,
   VERSION_LOWEST,
   type Version,
   versionAfter,
+  versionBefore,
   writeVersion,
 } from './version.js';

@@ -9,6 +9,8 @@ const MIB = 1024 * KIB;
 export const LIMITS = {
   /** Bytes of one value. */
   valueBytesMax: MIB,
+  /** Bytes of a put key, in UTF-8. */
+  keyBytesMax: KIB,
   /** Characters of a partition's name; ASCII, so bytes too. */
   partitionNameMax: 200,
   /** Records of one request or one page. */

@@ -2,16 +2,30 @@
  * Records and their canonical encoding, the frame.
  *
  *   0      1      2            10          18         26
- *   +------+------+------------+-----------+----------+----------...
- *   |format| flags| counter u64| origin u64| timeMs   | value
- *   +------+------+------------+-----------+----------+----------...
+ *   +------+------+------------+-----------+----------+-----+----------...
+ *   |format| flags| counter u64| origin u64| timeMs   | key | value
+ *   +------+------+------------+-----------+----------+-----+----------...
+ *
+ *   flag 1  the record has a put key:     bytes u16 | key
+ *   flag 2  it is a tombstone:            with a put key, and without a value
+ *   flag 4  it has an append key:         attempt u8 | key 16
  *
  * Numbers are big-endian. One record has exactly one frame: replicas hash frames, so two
- * encodings of one record would look like a divergence for ever. The flags are all zero in
- * format 1; a decoder refuses what it does not know instead of dropping it.
+ * encodings of one record would look like a divergence for ever. A decoder refuses a flag that it
+ * does not know instead of dropping what it stands for.
  */
 import { MendlogError } from './errors.js';
 import { LIMITS } from './limits.js';
+import {
+  APPEND_KEY_BYTES,
+  APPEND_NAMESPACE,
+  appendKey,
+  inNamespace,
+  keyText,
+  PUT_NAMESPACE,
+  putKey,
+  type RecordKey,
+} from './record-key.js';
 import { readCounter, readVersion, VERSION_BYTES, type Version, writeVersion } from './version.js';
 
 export interface LogRecord {
@@ -19,68 +33,190 @@ export interface LogRecord {
   /** Wall clock of the coordinator, milliseconds since 1970. Never used to order records. */
   readonly timeMs: number;
   readonly value: Uint8Array;
+  /** The put key. */
+  readonly key?: string;
+  /** The key was deleted with this record, which has no value. */
+  readonly tombstone?: true;
+  /** The append key, and the number of the attempt, from 0 to 255. */
+  readonly append?: { readonly id: Uint8Array; readonly attempt: number };
 }
 
 const FRAME_FORMAT = 1;
-export const FRAME_HEADER_BYTES = 2 + VERSION_BYTES + 8;
-export const FRAME_BYTES_MAX = FRAME_HEADER_BYTES + LIMITS.valueBytesMax;
-const VERSION_OFFSET = 2;
-const TIME_OFFSET = VERSION_OFFSET + VERSION_BYTES;
+const FLAG_PUT_KEY = 1;
+const FLAG_TOMBSTONE = 2;
+const FLAG_APPEND_KEY = 4;
+const FLAGS_KNOWN: readonly number[] = [0, FLAG_PUT_KEY, FLAG_PUT_KEY | FLAG_TOMBSTONE, FLAG_APPEND_KEY];
+/** Where the version lies in a frame, encoded as everywhere. */
+export const FRAME_VERSION_AT = 2;
+const TIME_OFFSET = FRAME_VERSION_AT + VERSION_BYTES;
+/** Of a record without a key. */
+export const FRAME_HEADER_BYTES = TIME_OFFSET + 8;
+const KEY_LENGTH_BYTES = 2;
+/** What an append key takes in a frame. */
+const FRAME_APPEND_KEY_BYTES = 1 + APPEND_KEY_BYTES;
+export const FRAME_BYTES_MAX =
+  FRAME_HEADER_BYTES + KEY_LENGTH_BYTES + LIMITS.keyBytesMax + LIMITS.valueBytesMax;
 const UINT32 = 2 ** 32;
 
-/** Writes the frame at `offset` and returns where it ends. The caller provides the room. */
+/** Writes the frame of a record without a key at `offset` and returns where it ends. The caller provides the room. */
 export function writeFrame(out: Uint8Array, offset: number, record: LogRecord): number {
-  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
-  out[offset] = FRAME_FORMAT;
-  out[offset + 1] = 0;
-  writeVersion(view, offset + VERSION_OFFSET, record.version);
-  view.setUint32(offset + TIME_OFFSET, Math.floor(record.timeMs / UINT32));
-  view.setUint32(offset + TIME_OFFSET + 4, record.timeMs % UINT32);
-  out.set(record.value, offset + FRAME_HEADER_BYTES);
-  return offset + FRAME_HEADER_BYTES + record.value.length;
+  const { key, tombstone, append } = record;
+  if (key !== undefined || append !== undefined || tombstone !== undefined)
+    throw new TypeError('a record with a key is encoded by encodeFrame');
+  const at = writeHeader(out, offset, { record, flags: 0 });
+  out.set(record.value, at);
+  return at + record.value.length;
 }
 
 export function encodeFrame(record: LogRecord): Uint8Array {
-  const frame = new Uint8Array(FRAME_HEADER_BYTES + record.value.length);
-  writeFrame(frame, 0, record);
+  const { key, tombstone, append, value } = record;
+  const part = keyPart(record);
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + part.length + value.length);
+  const flags =
+    (key === undefined ? 0 : FLAG_PUT_KEY) |
+    (tombstone === undefined ? 0 : FLAG_TOMBSTONE) |
+    (append === undefined ? 0 : FLAG_APPEND_KEY);
+  writeHeader(frame, 0, { record, flags });
+  frame.set(part, FRAME_HEADER_BYTES);
+  frame.set(value, FRAME_HEADER_BYTES + part.length);
   return frame;
 }
 
 /** Checks a frame and reads its version. Throws MALFORMED. */
 export function frameVersion(frame: Uint8Array): Version {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  return versionAt(view, 0, frame.length);
+  checkFrame(view, 0, frame.length);
+  return readVersion(view, FRAME_VERSION_AT);
 }
 
-/** The same for each frame of a group, back to back in `bytes`, frame i up to `ends[i]`. */
-export function frameVersions({ bytes, ends }: { bytes: Uint8Array; ends: Uint32Array }): Version[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const versions: Version[] = [];
-  let start = 0;
-  for (const end of ends) {
-    versions.push(versionAt(view, start, end));
-    start = end;
-  }
-  return versions;
-}
-
-function versionAt(view: DataView, start: number, end: number): Version {
+/**
+ * Checks the frame from `start` up to `end`, and returns its counter. Throws MALFORMED: what is stored must
+ * decode later, or it would spoil every page that it is on.
+ */
+export function checkFrame(view: DataView, start: number, end: number): number {
   const length = end - start;
   if (length < FRAME_HEADER_BYTES) throw new MendlogError('MALFORMED', 'a frame is shorter than its header');
-  if (length > FRAME_BYTES_MAX) throw new MendlogError('MALFORMED', 'a frame is longer than any record');
   const [format, flags] = [view.getUint8(start), view.getUint8(start + 1)];
   if (format !== FRAME_FORMAT) throw new MendlogError('MALFORMED', `unknown frame format ${format}`);
-  if (flags !== 0) throw new MendlogError('MALFORMED', `unknown frame flags ${flags}`);
-  const version = readVersion(view, start + VERSION_OFFSET);
-  if (version.counter === 0) throw new MendlogError('MALFORMED', 'a record has a counter of at least 1');
-  // What is stored must decode later: a time that does not would spoil every page that it is on.
+  const counter = readCounter(view, start + FRAME_VERSION_AT);
+  if (counter === 0) throw new MendlogError('MALFORMED', 'a record has a counter of at least 1');
   readCounter(view, start + TIME_OFFSET);
-  return version;
+  const valueAt = flags === 0 ? FRAME_HEADER_BYTES : checkKey(view, start, length);
+  if (length - valueAt > LIMITS.valueBytesMax)
+    throw new MendlogError('MALFORMED', 'a frame is longer than any record');
+  return counter;
+}
+
+/** What a frame says of its key; undefined where it has none. The frame is sound. */
+export function frameKey(
+  frame: Uint8Array,
+): { readonly key: RecordKey; readonly attempt: number; readonly isTombstone: boolean } | undefined {
+  const flags = frame[1] as number;
+  if (flags === 0) return undefined;
+  const at = FRAME_HEADER_BYTES;
+  if (flags === FLAG_APPEND_KEY) {
+    const id = frame.subarray(at + 1, at + FRAME_APPEND_KEY_BYTES);
+    return { key: inNamespace(APPEND_NAMESPACE, id), attempt: frame[at] as number, isTombstone: false };
+  }
+  const text = frame.subarray(at + KEY_LENGTH_BYTES, valueOffset(frame));
+  return {
+    key: inNamespace(PUT_NAMESPACE, text),
+    attempt: 0,
+    isTombstone: (flags & FLAG_TOMBSTONE) !== 0,
+  };
+}
+
+/** Whether the sound frame at `start` has a key of either kind. */
+export function frameHasKey(bytes: Uint8Array, start = 0): boolean {
+  return bytes[start + 1] !== 0;
 }
 
 /** The record of a frame; its value is a view on the frame's bytes. Throws MALFORMED. */
 export function decodeFrame(frame: Uint8Array): LogRecord {
   const version = frameVersion(frame);
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  return { version, timeMs: readCounter(view, TIME_OFFSET), value: frame.subarray(FRAME_HEADER_BYTES) };
+  const timeMs = readCounter(view, TIME_OFFSET);
+  const value = frame.subarray(valueOffset(frame));
+  const found = frameKey(frame);
+  if (found === undefined) return { version, timeMs, value };
+  const { key, attempt, isTombstone } = found;
+  if (key[0] === APPEND_NAMESPACE)
+    return { version, timeMs, value, append: { id: key.subarray(1), attempt } };
+  const text = keyText(key.subarray(1));
+  return { version, timeMs, value, key: text, ...(isTombstone ? { tombstone: true } : {}) };
+}
+
+function keyPart({ key, tombstone, append, value }: LogRecord): Uint8Array {
+  if (key !== undefined && append !== undefined) throw new TypeError('a record has one key');
+  if (tombstone !== undefined && (key === undefined || value.length > 0))
+    throw new TypeError('a tombstone has a key and no value');
+  if (key !== undefined) {
+    const part = new Uint8Array(KEY_LENGTH_BYTES - 1 + putKey(key).length);
+    part.set(putKey(key), 1);
+    new DataView(part.buffer).setUint16(0, part.length - KEY_LENGTH_BYTES);
+    return part;
+  }
+  if (append === undefined) return new Uint8Array(0);
+  if (!Number.isInteger(append.attempt) || append.attempt < 0 || append.attempt > 255)
+    throw new TypeError(`an attempt's number is from 0 to 255, not ${append.attempt}`);
+  const part = appendKey(append.id);
+  part[0] = append.attempt;
+  return part;
+}
+
+function writeHeader(
+  out: Uint8Array,
+  offset: number,
+  { record, flags }: { record: LogRecord; flags: number },
+): number {
+  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+  out[offset] = FRAME_FORMAT;
+  out[offset + 1] = flags;
+  writeVersion(view, offset + FRAME_VERSION_AT, record.version);
+  view.setUint32(offset + TIME_OFFSET, Math.floor(record.timeMs / UINT32));
+  view.setUint32(offset + TIME_OFFSET + 4, record.timeMs % UINT32);
+  return offset + FRAME_HEADER_BYTES;
+}
+
+/** Where the value begins in a sound frame. */
+function valueOffset(frame: Uint8Array): number {
+  const flags = frame[1] as number;
+  if (flags === 0) return FRAME_HEADER_BYTES;
+  if (flags === FLAG_APPEND_KEY) return FRAME_HEADER_BYTES + FRAME_APPEND_KEY_BYTES;
+  const at = FRAME_HEADER_BYTES;
+  return at + KEY_LENGTH_BYTES + (frame[at] as number) * 256 + (frame[at + 1] as number);
+}
+
+/** Checks the key part of a frame of so many bytes; returns where in the frame the value begins. */
+function checkKey(view: DataView, start: number, length: number): number {
+  const flags = view.getUint8(start + 1);
+  if (!FLAGS_KNOWN.includes(flags)) throw new MendlogError('MALFORMED', `unknown frame flags ${flags}`);
+  const keyAt = FRAME_HEADER_BYTES;
+  if (flags === FLAG_APPEND_KEY) {
+    if (length < keyAt + FRAME_APPEND_KEY_BYTES) throw cutKey();
+    return keyAt + FRAME_APPEND_KEY_BYTES;
+  }
+  if (length < keyAt + KEY_LENGTH_BYTES) throw cutKey();
+  const keyBytes = view.getUint16(start + keyAt);
+  const valueAt = keyAt + KEY_LENGTH_BYTES + keyBytes;
+  if (length < valueAt) throw cutKey();
+  if (keyBytes === 0 || keyBytes > LIMITS.keyBytesMax)
+    throw new MendlogError('MALFORMED', `a key has 1 to ${LIMITS.keyBytesMax} bytes, not ${keyBytes}`);
+  if ((flags & FLAG_TOMBSTONE) !== 0 && length > valueAt)
+    throw new MendlogError('MALFORMED', 'a tombstone has no value');
+  checkText(view, start + keyAt + KEY_LENGTH_BYTES, keyBytes);
+  return valueAt;
+}
+
+/** As a rule a key is ASCII, which costs no decoder. */
+function checkText(view: DataView, at: number, bytes: number): void {
+  for (let i = at; i < at + bytes; i++) {
+    if (view.getUint8(i) < 0x80) continue;
+    keyText(new Uint8Array(view.buffer, view.byteOffset + at, bytes));
+    return;
+  }
+}
+
+function cutKey(): MendlogError {
+  return new MendlogError('MALFORMED', 'a frame ends inside its key');
 }

@@ -46,6 +46,12 @@ export function versionAfter({ counter, origin }: Version): Version | undefined 
   return counter < Number.MAX_SAFE_INTEGER ? { counter: counter + 1, origin: ORIGIN_LOWEST } : undefined;
 }
 
+/** The greatest version below this one; undefined below the lowest. */
+export function versionBefore({ counter, origin }: Version): Version | undefined {
+  if (origin > ORIGIN_LOWEST) return { counter, origin: originFromBits(bitsOfOrigin(origin) - 1n) };
+  return counter > 0 ? { counter: counter - 1, origin: ORIGIN_HIGHEST } : undefined;
+}
+
 export function laterVersion(a: Version, b: Version): Version {
   return compareVersions(a, b) >= 0 ? a : b;
 }

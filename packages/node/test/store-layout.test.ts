@@ -2,17 +2,17 @@
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS, LISTING_ENTRY_BYTES, MendlogError, packItems } from '@mendlog/core';
+import { partitionKey } from '@mendlog/merkle';
 import { describe, expect, test, vi } from 'vitest';
 import { ArrivalLog } from '../src/storage/arrival-log.js';
-import { EntrySeal, encodeEntry, LogEntry, planEntries } from '../src/storage/log-entry.js';
-import { counters, frame, groupOf, version } from './records.js';
-import { seededBytes } from './seeded-bytes.js';
+import { EntryWriter, LogEntry, planEntries } from '../src/storage/log-entry.js';
+import { counters, frame, groupOf } from './records.js';
 import { spoilFrame } from './spoil-frame.js';
 import { EVERYTHING, expectDigestsOf, framesOf, hex, tagOfFrame } from './store-digests.js';
 import { temporaryFolder } from './temporary-folder.js';
-import { kernel, openStore, TestStore } from './test-store.js';
+import { kernel, openStore, secret, TestStore } from './test-store.js';
 
-const seal = new EntrySeal(kernel, 'a store');
+const writer = new EntryWriter(kernel, 'a store');
 
 /** Groups of records whose values have these lengths. */
 function groupsOf(...lengths: number[][]) {
@@ -21,8 +21,7 @@ function groupsOf(...lengths: number[][]) {
       `p${partitionId}`,
       ofGroup.map((length, i) => frame(i + 1, 'v'.repeat(length))),
     );
-    const versions = ofGroup.map((_, i) => version(i + 1));
-    return { partitionId, group, versions, tags: seededBytes(partitionId, 16 * ofGroup.length) };
+    return { state: { id: partitionId, tagKey: partitionKey(kernel, secret, group.partition) }, group };
   });
 }
 
@@ -31,15 +30,15 @@ describe('log entry', () => {
     const groups = groupsOf([0, 1, 300], [5000], [1, 2]);
     const [parts = [], ...more] = planEntries(groups);
     expect(more).toEqual([]);
-    const entry = new LogEntry(encodeEntry(parts, seal));
-    expect(entry.isWhole(seal)).toBe(true);
+    const entry = new LogEntry(writer.write(parts).bytes);
+    expect(entry.isWhole(writer)).toBe(true);
     expect([...entry.groups()]).toEqual([
       { partitionId: 0, from: 0, to: 3 },
       { partitionId: 1, from: 3, to: 4 },
       { partitionId: 2, from: 4, to: 6 },
     ]);
     expect(hex(entry.frame(3))).toBe(hex(frame(1, 'v'.repeat(5000))));
-    expect(hex(entry.tag(5))).toBe(hex(groups[2]?.tags.subarray(16) ?? new Uint8Array(0)));
+    expect(hex(entry.tag(5))).toBe(hex(tagOfFrame('p2', frame(2, 'vv'))));
     expect([0, 5, 6].map((ordinal) => entry.placeOf(ordinal))).toEqual([0, 5, undefined]);
   });
 
@@ -50,9 +49,9 @@ describe('log entry', () => {
     ['one above the target among small ones', [[10, 100_000, 10]]],
   ])('log entry: batches are cut into entries of four pages, each record once (%s)', (_, lengths) => {
     const groups = groupsOf(...lengths);
-    const entries = planEntries(groups).map((parts) => encodeEntry(parts, seal));
-    const frames = entries.flatMap((bytes) => {
-      const entry = new LogEntry(bytes);
+    const entries = planEntries(groups).map((parts) => writer.write(parts));
+    const frames = entries.flatMap((entry) => {
+      const { bytes } = entry;
       expect(bytes.length <= 4 * 4096 - 16 || entry.records === 1).toBe(true);
       return Array.from({ length: entry.records }, (_, place) => hex(entry.frame(place)));
     });
@@ -64,21 +63,32 @@ describe('log entry', () => {
   });
 
   test('log entry: one that is written anew keeps the ordinals of those left', () => {
-    const [parts = []] = planEntries(groupsOf([3, 4]));
-    const entry = new LogEntry(encodeEntry(parts, seal, [7, 511]));
-    expect(entry.isWhole(seal)).toBe(true);
-    expect([0, 1].map((place) => entry.ordinal(place))).toEqual([7, 511]);
-    expect([7, 8, 511, 512].map((ordinal) => entry.placeOf(ordinal))).toEqual([0, undefined, 1, undefined]);
+    const [parts = []] = planEntries(groupsOf([3, 4, 5, 6], [7]));
+    const first = writer.write(parts);
+    // The frame of the second is changed by the disk: it goes on with the tag of what it was.
+    first.frame(1).set([0], 27);
+    const entry = writer.rewrite(first, [
+      { partitionId: 0, places: [1, 3] },
+      { partitionId: 1, places: [4] },
+    ]);
+    expect(entry.isWhole(writer)).toBe(true);
+    expect([0, 1, 2].map((place) => entry.ordinal(place))).toEqual([1, 3, 4]);
+    expect([0, 1, 2, 3, 4].map((ordinal) => entry.placeOf(ordinal))).toEqual([undefined, 0, undefined, 1, 2]);
+    for (const [place, ordinal] of [1, 3, 4].entries()) {
+      expect(hex(entry.frame(place))).toBe(hex(first.frame(ordinal)));
+      expect(hex(entry.tag(place))).toBe(hex(first.tag(ordinal)));
+      expect(entry.version(place)).toEqual(first.version(ordinal));
+    }
   });
 
   test('log entry: every change of a byte before the frames, every cut and every tail shows', () => {
     const [parts = []] = planEntries(groupsOf([3, 4], [5]));
-    const bytes = encodeEntry(parts, seal);
-    const frameBytes = parts.reduce((sum, { group }) => sum + group.bytes.length, 0);
+    const { bytes } = writer.write(parts);
+    const frameBytes = parts.reduce((sum, { of }) => sum + of.group.bytes.length, 0);
     const isSound = (changed: Uint8Array) => {
       try {
         const entry = new LogEntry(changed);
-        return [...entry.groups()].length > 0 && entry.isWhole(seal);
+        return [...entry.groups()].length > 0 && entry.isWhole(writer);
       } catch (thrown) {
         expect(thrown).toMatchObject({ code: 'MALFORMED' });
         return false;
@@ -93,7 +103,7 @@ describe('log entry', () => {
     for (let length = 0; length < bytes.length; length++)
       expect(isSound(bytes.subarray(0, length))).toBe(false);
     expect(isSound(Buffer.concat([bytes, Buffer.from([0])]))).toBe(false);
-    expect(new LogEntry(bytes).isWhole(new EntrySeal(kernel, 'another store'))).toBe(false);
+    expect(new LogEntry(bytes).isWhole(new EntryWriter(kernel, 'another store'))).toBe(false);
   });
 });
 

@@ -60,8 +60,10 @@ export class TestStore implements AsyncDisposable {
     return this.#store;
   }
 
-  async reopen(): Promise<void> {
+  /** Closes the store and opens it again; `between` may do something to its folder. */
+  async reopen(between?: () => void): Promise<void> {
     await this.#store.close();
+    between?.();
     this.#store = this.#reopened();
   }
 

@@ -11,6 +11,7 @@ import type { IndexRange } from '../digest/layout.js';
 import type { HintState } from '../hints/hint-policy.js';
 import type { Listing, VersionRange } from '../protocol/listing.js';
 import type { PackedGroup } from '../protocol/packed.js';
+import type { RecordKey } from '../record-key.js';
 import type { RecordId, Version } from '../version.js';
 
 export interface PartitionSummary {
@@ -41,7 +42,7 @@ export interface StoredHintBatch extends HintBatch {
 }
 
 export interface ApplyResult {
-  /** Records that were not there before. */
+  /** Records that came in and were not there before, those included that another one of the same batch superseded. */
   readonly added: number;
   /** Partitions of which some records lay at or below the trim watermark, and were not stored. */
   readonly trimmed: readonly { readonly partition: string; readonly trimmedTo: number }[];
@@ -58,7 +59,9 @@ export interface Store {
 
   /**
    * Stores frames and hints in one transaction. A record that is already there is left as it is; of
-   * two different records of one version the one with the higher tag stays, on every replica alike.
+   * two different records of one version the one with the higher tag stays, on every replica alike. Of
+   * the records of one key the one with the highest claim stays: the others leave the log and the digests,
+   * or do not come in.
    * Rejects with MALFORMED, DISK_FULL or CLOSED, and has then stored nothing.
    */
   apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult>;
@@ -80,7 +83,12 @@ export interface Store {
   read(partition: string, id: RecordId): Uint8Array[];
   /** Frames of these versions, in their order, as far as they are there, until `bytesMax` is passed. */
   readVersions(partition: string, versions: readonly Version[], bytesMax: number): Uint8Array[];
-  /** Frames of a range, ascending, at least one where there is one, until `bytesMax` is passed. */
+  /**
+   * Frames of the records that hold these keys, in their order, as far as there are any, until `bytesMax` is
+   * passed. A deleted key has its tombstone.
+   */
+  readKeys(partition: string, keys: readonly RecordKey[], bytesMax: number): Uint8Array[];
+  /** Frames of a range, in its order, at least one where there is one, until `bytesMax` is passed. */
   readRange(partition: string, range: VersionRange, bytesMax: number): Page;
   list(partition: string, range: VersionRange): Listing;
   /** Indexed rows of the ranges, ascending. Throws TOO_LARGE above LIMITS.rowsMax rows. */

@@ -19,6 +19,8 @@ export interface VersionRange {
   readonly from: Version;
   readonly to: Version;
   readonly limit: number;
+  /** From `to` down to `from`. */
+  readonly descending?: boolean;
 }
 
 export interface Listing {

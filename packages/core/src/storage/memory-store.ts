@@ -21,8 +21,9 @@ import type {
   StoredHintBatch,
 } from '../ports/store.js';
 import { compareTags, type Listing, packListingEntries, type VersionRange } from '../protocol/listing.js';
-import { itemAt, type PackedGroup } from '../protocol/packed.js';
-import { frameVersions } from '../record.js';
+import { itemsOf, type PackedGroup } from '../protocol/packed.js';
+import { frameKey, frameVersion } from '../record.js';
+import { compareClaims, type RecordKey } from '../record-key.js';
 import { compareVersions, formatVersion, type RecordId, type Version } from '../version.js';
 
 export interface MemoryStoreOptions {
@@ -36,6 +37,9 @@ interface MemoryRecord {
   readonly version: Version;
   readonly tag: Uint8Array;
   readonly frame: Uint8Array;
+  /** The bytes of its key as a text. */
+  readonly key: string | undefined;
+  readonly attempt: number;
 }
 
 interface MemoryPartition {
@@ -83,12 +87,20 @@ export class MemoryStore implements Store {
           trimmed.set(partition, known.trimmedTo);
           continue;
         }
-        const key = formatVersion(record.version);
-        const present = known.records.get(key);
+        const holder = holderOf(record, known);
+        if (holder !== undefined && compareClaims(holder, record) > 0) continue;
+        const present = known.records.get(formatVersion(record.version));
+        if (present !== undefined && compareTags(present.tag, record.tag) >= 0) continue;
         if (present === undefined) added++;
-        if (present === undefined || compareTags(present.tag, record.tag) < 0) known.records.set(key, record);
-        known.head = Math.max(known.head, counter);
+        if (holder !== undefined) known.records.delete(formatVersion(holder.version));
+        known.records.set(formatVersion(record.version), record);
       }
+    }
+    // What another record of the batch superseded was never there.
+    for (const { partition, records } of checked) {
+      const known = this.#made(partition);
+      for (const { version } of records)
+        if (known.records.has(formatVersion(version))) known.head = Math.max(known.head, version.counter);
     }
     for (const hint of hints) this.#disk.hints.push({ ...hint, sequence: this.#disk.nextHint++ });
     return { added, trimmed: [...trimmed].map(([partition, trimmedTo]) => ({ partition, trimmedTo })) };
@@ -143,6 +155,15 @@ export class MemoryStore implements Store {
       bytes += record.frame.length;
     }
     return frames;
+  }
+
+  readKeys(partition: string, keys: readonly RecordKey[], bytesMax: number): Uint8Array[] {
+    const records = this.#sorted(partition);
+    const versions = keys.flatMap((key) => {
+      const holder = records.find((record) => record.key === keyOf(key));
+      return holder === undefined ? [] : [holder.version];
+    });
+    return this.readVersions(partition, versions, bytesMax);
   }
 
   readRange(partition: string, range: VersionRange, bytesMax: number): Page {
@@ -230,12 +251,14 @@ export class MemoryStore implements Store {
     const { kernel, tagKeyOf } = this.#options;
     const { partition } = group;
     const head = this.head(partition);
-    const records = frameVersions(group).map((version, i) => {
+    const records = [...itemsOf(group)].map((item) => {
+      const version = frameVersion(item);
       checkCounterJump(head, version.counter);
-      const frame = itemAt(group, i).slice();
+      const frame = item.slice();
       const tag = new Uint8Array(TAG_BYTES);
       kernel.tags(tagKeyOf(partition), frame, Uint32Array.of(frame.length), tag);
-      return { version, tag, frame };
+      const { key, attempt = 0 } = frameKey(frame) ?? {};
+      return { version, tag, frame, key: key && keyOf(key), attempt };
     });
     return { partition, records };
   }
@@ -251,10 +274,11 @@ export class MemoryStore implements Store {
     return [...records].sort((a, b) => compareVersions(a.version, b.version));
   }
 
-  #within(partition: string, { from, to }: VersionRange): MemoryRecord[] {
-    return this.#sorted(partition).filter(
+  #within(partition: string, { from, to, descending }: VersionRange): MemoryRecord[] {
+    const within = this.#sorted(partition).filter(
       ({ version }) => compareVersions(version, from) >= 0 && compareVersions(version, to) <= 0,
     );
+    return descending === true ? within.reverse() : within;
   }
 
   #sumOf(records: readonly MemoryRecord[]): Uint8Array {
@@ -270,4 +294,14 @@ export class MemoryStore implements Store {
       ({ target, sequence }) => !gone.some((hint) => hint.target === target && hint.sequence === sequence),
     );
   }
+}
+
+function keyOf(key: RecordKey): string {
+  return String.fromCharCode(...key);
+}
+
+/** The record that holds the key of another one. */
+function holderOf({ key }: MemoryRecord, { records }: MemoryPartition): MemoryRecord | undefined {
+  if (key === undefined) return undefined;
+  return [...records.values()].find((record) => record.key === key);
 }

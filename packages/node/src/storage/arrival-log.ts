@@ -17,7 +17,8 @@ import { MendlogError } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { arrivalKey, arrivalOfKey } from './keys.js';
 import { checkLmdbFile } from './lmdb-file.js';
-import { type EntrySeal, LogEntry } from './log-entry.js';
+import type { LocatedRecord } from './located-record.js';
+import { type EntryWriter, LogEntry } from './log-entry.js';
 import { SideTables } from './side-tables.js';
 import { checkRoom, storeError } from './store-error.js';
 
@@ -36,13 +37,13 @@ export class ArrivalLog {
   readonly #env: RootDatabase;
   readonly #entries: Database<Buffer, Buffer>;
   readonly #partitions: Database<LoggedPartition, string>;
-  readonly #seal: EntrySeal;
+  readonly #writer: EntryWriter;
   #closed = false;
 
-  constructor(path: string, seal: EntrySeal) {
+  constructor(path: string, writer: EntryWriter) {
     this.#path = path;
     checkLmdbFile(path);
-    this.#seal = seal;
+    this.#writer = writer;
     this.#env = open({ path, maxDbs: 8, overlappingSync: false, eventTurnBatching: false });
     this.#entries = this.#env.openDB({ name: 'entries', keyEncoding: 'binary', encoding: 'binary' });
     this.#partitions = this.#env.openDB({ name: 'partitions' });
@@ -98,17 +99,22 @@ export class ArrivalLog {
     return entryOf(this.#entries.getBinaryFast(arrivalKey(arrival)));
   }
 
+  /** The frame of a record to use at once; undefined where the disk has not kept it. */
+  frameOf({ arrival, ordinal }: LocatedRecord): Uint8Array | undefined {
+    return this.peek(arrival)?.frameOf(ordinal);
+  }
+
   /** An entry to keep; undefined where it is not there, or not as it was written. */
   readWhole(arrival: number): LogEntry | undefined {
     const entry = entryOf(this.#entries.getBinary(arrivalKey(arrival)));
-    return entry?.isWhole(this.#seal) === true ? entry : undefined;
+    return entry?.isWhole(this.#writer) === true ? entry : undefined;
   }
 
   /** The entries above an arrival number, in order. One that the disk has changed is MALFORMED. */
   *after(arrival: number): Generator<{ arrival: number; entry: LogEntry }> {
     for (const { key, value } of this.#entries.getRange({ start: arrivalKey(arrival + 1) })) {
       const entry = new LogEntry(value);
-      if (!entry.isWhole(this.#seal)) {
+      if (!entry.isWhole(this.#writer)) {
         throw new MendlogError('MALFORMED', `entry ${arrivalOfKey(key)} of the log has another checksum`);
       }
       yield { arrival: arrivalOfKey(key), entry };

@@ -1,98 +1,234 @@
 /**
  * One batch on its way into the log: which of its records are new, and the entries that hold them.
  *
- * A record that is there already is left out, as long as its tag is not lower and the disk keeps it. One
- * that waits for its flush counts as there: then this batch waits for that flush too.
+ * A record that is there already is left out, as long as its tag is not lower and the disk keeps it; so is
+ * one whose key is held with a higher claim. What waits for its flush counts as there: then this batch
+ * waits for that flush too.
  */
 import {
+  type ApplyResult,
+  checkCounterJump,
+  checkFrame,
   compareTags,
+  type DigestKernel,
+  FRAME_VERSION_AT,
   formatVersion,
+  frameHasKey,
+  frameKey,
   itemAt,
   itemStart,
+  type KeyClaim,
   type PackedGroup,
   packItems,
+  readVersion,
   TAG_BYTES,
   type Version,
 } from '@mendlog/core';
-import { type EntrySeal, encodeEntry, LogEntry, planEntries } from './log-entry.js';
-import type { LocatedRecord, OverlayRecord } from './overlay.js';
+import { isSuperseded, textOfKey } from './key-holders.js';
+import { ascendingRuns, type LocatedRecord, type Run } from './located-record.js';
+import { type EntryWriter, planEntries } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';
-import { packedTags } from './row-changes.js';
 
-/** A group whose frames are checked and hashed. */
-export interface PreparedGroup {
+/** A group whose frames are checked. */
+export interface CheckedGroup {
   readonly state: PartitionState;
   readonly group: PackedGroup;
-  readonly versions: readonly Version[];
-  /** 16 bytes each. */
-  readonly tags: Uint8Array;
+  /** Its counters ascend from this one on; undefined where they do not ascend. */
+  readonly ascendsFrom: number | undefined;
+  readonly hasKeys: boolean;
 }
 
-/** What a batch changes of one partition. */
-export interface PartitionArrivals {
+/** A group on its way into the log. */
+interface SortedGroup extends CheckedGroup {
+  /** Its counters ascend from above everything that was ever given to the log: nothing of it can be there. */
+  readonly isAboveAll: boolean;
+}
+
+export interface ArrivedRun extends Run {
   readonly state: PartitionState;
-  readonly records: OverlayRecord[];
-  /** Versions of which there may be a record that gives way. */
-  readonly replacing: Version[];
+  readonly isAboveAll: boolean;
 }
 
+interface ArrivedKey extends KeyClaim {
+  readonly state: PartitionState;
+  readonly key: string;
+}
+
+/** What a batch brings. */
 export interface Sorted {
-  readonly groups: PreparedGroup[];
-  readonly replacing: Map<PartitionState, Version[]>;
+  readonly groups: readonly SortedGroup[];
+  /** Claims of its records, each above those that there were. */
+  readonly keys: readonly ArrivedKey[];
+  /** Records that may take another's place, of their version. */
+  readonly replacing: readonly { readonly state: PartitionState; readonly version: Version }[];
   readonly added: number;
   /** Partitions of which some records lie at or below the trim watermark. */
-  readonly trimmed: Map<PartitionState, number>;
-  /** Some are there, but perhaps not flushed yet. */
+  readonly trimmed: ReadonlyMap<PartitionState, number>;
+  /** Some are there, or give way to what is, but perhaps not flushed yet. */
   readonly repeats: boolean;
 }
 
-/** Which records of a batch go into the log. `find` looks a version up, flushed or not. */
-export function sortArrivals(
-  prepared: readonly PreparedGroup[],
-  find: (state: PartitionState, version: Version) => LocatedRecord | undefined,
-): Sorted {
-  const trimmed = new Map<PartitionState, number>();
-  const replacing = new Map<PartitionState, Version[]>();
-  const batch = new BatchVersions();
-  let added = 0;
-  let repeats = false;
-  const keptOf: (number[] | undefined)[] = prepared.map(() => undefined);
-  const statesRepeat = new Set(prepared.map(({ state }) => state)).size < prepared.length;
-  for (const [g, group] of prepared.entries()) {
-    const { state, versions, tags } = group;
-    if (!statesRepeat && isAboveAll(group)) {
-      added += versions.length;
-      continue;
-    }
-    const kept: number[] = [];
-    keptOf[g] = kept;
-    for (const [i, version] of versions.entries()) {
+/** Looks records and keys up, flushed or not. */
+export interface Known {
+  find(state: PartitionState, version: Version): LocatedRecord | undefined;
+  holder(state: PartitionState, key: string): KeyClaim | undefined;
+}
+
+/** Everything that can fail for a reason of the input happens here. Throws MALFORMED and CLOCK_JUMP. */
+export function checkGroup(state: PartitionState, group: PackedGroup): CheckedGroup {
+  const { bytes, ends } = group;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let below = 0;
+  let ascendsFrom: number | undefined = Number.POSITIVE_INFINITY;
+  let hasKeys = false;
+  let highest = 0;
+  let start = 0;
+  for (let i = 0; i < ends.length; i++) {
+    const end = ends[i] as number;
+    const counter = checkFrame(view, start, end);
+    if (i === 0) ascendsFrom = counter;
+    else if (counter <= below) ascendsFrom = undefined;
+    below = counter;
+    if (counter > highest) highest = counter;
+    if (frameHasKey(bytes, start)) hasKeys = true;
+    start = end;
+  }
+  checkCounterJump(state.head, highest);
+  return { state, group, ascendsFrom, hasKeys };
+}
+
+/** Which records of a batch go into the log. */
+export function sortArrivals(checked: readonly CheckedGroup[], known: Known, kernel: DigestKernel): Sorted {
+  const sorter = new Sorter(known, kernel);
+  const statesRepeat = new Set(checked.map(({ state }) => state)).size < checked.length;
+  for (const group of checked) {
+    const { state, ascendsFrom = 0, hasKeys } = group;
+    const isAboveAll = !statesRepeat && ascendsFrom > Math.max(state.submittedHead, state.trimmingTo);
+    if (isAboveAll && !hasKeys) sorter.takeWhole({ ...group, isAboveAll });
+    else sorter.takeEach({ ...group, isAboveAll });
+  }
+  return sorter.sorted();
+}
+
+/** A record of the batch that another one of it may meet. */
+interface Noted {
+  readonly from: Kept;
+  readonly item: number;
+  readonly tag: Uint8Array | undefined;
+  readonly claim: ArrivedKey | undefined;
+}
+
+interface Kept {
+  readonly group: SortedGroup;
+  /** Of some the items that are kept; all are where this is undefined. */
+  readonly items: Set<number> | undefined;
+}
+
+class Sorter {
+  readonly #known: Known;
+  readonly #kernel: DigestKernel;
+  readonly #kept: Kept[] = [];
+  readonly #byVersion = new Map<PartitionState, Map<string, Noted>>();
+  readonly #byKey = new Map<PartitionState, Map<string, Noted>>();
+  readonly #claims = new Set<ArrivedKey>();
+  readonly #replacing: { state: PartitionState; version: Version }[] = [];
+  readonly #trimmed = new Map<PartitionState, number>();
+  #added = 0;
+  #repeats = false;
+
+  constructor(known: Known, kernel: DigestKernel) {
+    this.#known = known;
+    this.#kernel = kernel;
+  }
+
+  takeWhole(group: SortedGroup): void {
+    this.#kept.push({ group, items: undefined });
+    this.#added += group.group.ends.length;
+  }
+
+  /** Record by record, since they or their keys may be there. */
+  takeEach(sorted: SortedGroup): void {
+    const { state, group, isAboveAll } = sorted;
+    const { bytes, ends } = group;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const tags = isAboveAll ? undefined : new Uint8Array(ends.length * TAG_BYTES);
+    if (tags !== undefined) this.#kernel.tags(state.tagKey, bytes, ends, tags);
+    const from: Kept = { group: sorted, items: new Set() };
+    this.#kept.push(from);
+    for (let item = 0; item < ends.length; item++) {
+      const start = itemStart(group, item);
+      const version = readVersion(view, start + FRAME_VERSION_AT);
       if (version.counter <= state.trimmingTo) {
-        trimmed.set(state, state.trimmingTo);
+        this.#trimmed.set(state, state.trimmingTo);
         continue;
       }
-      const tag = tags.subarray(i * TAG_BYTES, (i + 1) * TAG_BYTES);
-      const twin = batch.find(state, version);
-      if (twin !== undefined) {
-        if (compareTags(twin.tag, tag) >= 0) continue;
-        // Twice in one batch: the higher tag stays.
-        const list = keptOf[twin.group] as number[];
-        list.splice(list.indexOf(twin.item), 1);
-      } else {
-        const present = version.counter > state.submittedHead ? undefined : find(state, version);
-        if (present !== undefined && isKept(present, tag, state)) {
-          repeats = true;
-          continue;
-        }
-        if (present === undefined) added++;
-        else replacing.set(state, [...(replacing.get(state) ?? []), version]);
-      }
-      batch.note(state, version, { group: g, item: i, tag });
-      kept.push(i);
+      const found = frameHasKey(bytes, start) ? frameKey(itemAt(group, item)) : undefined;
+      const claim = found && { state, key: textOfKey(found.key), attempt: found.attempt, version };
+      const tag = tags?.subarray(item * TAG_BYTES, (item + 1) * TAG_BYTES);
+      this.#take({ from, item, tag, claim }, version);
     }
   }
-  const groups = prepared.map((group, g) => onlyKept(group, keptOf[g])).filter(isNotEmpty);
-  return { groups, replacing, added, trimmed, repeats };
+
+  sorted(): Sorted {
+    return {
+      groups: this.#kept.map(onlyKept).filter(({ group }) => group.ends.length > 0),
+      keys: [...this.#claims],
+      replacing: this.#replacing,
+      added: this.#added,
+      trimmed: this.#trimmed,
+      repeats: this.#repeats,
+    };
+  }
+
+  #take(record: Noted, version: Version): void {
+    const { from, item, tag, claim } = record;
+    const { state } = from.group;
+    const rival = claim && noted(this.#byKey, state).get(claim.key);
+    if (claim !== undefined) {
+      const holder = rival?.claim ?? this.#known.holder(state, claim.key);
+      if (isSuperseded(claim, holder)) {
+        this.#repeats = true;
+        return;
+      }
+    }
+    const text = tag && formatVersion(version);
+    const twin = text === undefined ? undefined : noted(this.#byVersion, state).get(text);
+    if (twin?.tag !== undefined && tag !== undefined) {
+      if (compareTags(twin.tag, tag) >= 0) return;
+      this.#leaveOut(twin);
+    } else if (tag !== undefined) {
+      const present = version.counter > state.submittedHead ? undefined : this.#known.find(state, version);
+      if (present !== undefined && isKept(present, tag, state)) {
+        this.#repeats = true;
+        return;
+      }
+      if (present === undefined) this.#added++;
+      else this.#replacing.push({ state, version });
+    } else this.#added++;
+    // Twice in one batch: only the last goes into the log.
+    if (rival !== undefined && rival !== twin) this.#leaveOut(rival);
+    from.items?.add(item);
+    if (text !== undefined) noted(this.#byVersion, state).set(text, record);
+    if (claim === undefined) return;
+    noted(this.#byKey, state).set(claim.key, record);
+    this.#claims.add(claim);
+  }
+
+  #leaveOut({ from, item, claim }: Noted): void {
+    from.items?.delete(item);
+    if (claim === undefined) return;
+    this.#claims.delete(claim);
+    this.#byKey.get(from.group.state)?.delete(claim.key);
+  }
+}
+
+function noted(of: Map<PartitionState, Map<string, Noted>>, state: PartitionState): Map<string, Noted> {
+  let known = of.get(state);
+  if (known === undefined) {
+    known = new Map();
+    of.set(state, known);
+  }
+  return known;
 }
 
 /** Whether the record that is there stays: the higher tag does, and of equal ones the one that can be read. */
@@ -101,92 +237,43 @@ function isKept(present: LocatedRecord, tag: Uint8Array, state: PartitionState):
   return order > 0 || (order === 0 && !state.damaged.has(present.version));
 }
 
-interface Noted {
-  readonly group: number;
-  readonly item: number;
-  readonly tag: Uint8Array;
+function onlyKept({ group: sorted, items }: Kept): SortedGroup {
+  const { group } = sorted;
+  if (items === undefined || items.size === group.ends.length) return sorted;
+  const frames = [...items].sort((a, b) => a - b).map((i) => itemAt(group, i));
+  return { ...sorted, group: packItems(group.partition, frames) };
 }
 
-/**
- * Whether its versions ascend from above everything that was ever given to the log: then nothing of it
- * can be there. This is how records come that are not repairs.
- */
-function isAboveAll({ state, versions }: PreparedGroup): boolean {
-  let below = Math.max(state.submittedHead, state.trimmingTo);
-  for (const { counter } of versions) {
-    if (counter <= below) return false;
-    below = counter;
-  }
-  return true;
-}
-
-/** The records of one batch that may be met again in it. */
-class BatchVersions {
-  readonly #noted = new Map<PartitionState, Map<string, Noted>>();
-
-  find(state: PartitionState, version: Version): Noted | undefined {
-    return this.#noted.get(state)?.get(formatVersion(version));
-  }
-
-  note(state: PartitionState, version: Version, noted: Noted): void {
-    let known = this.#noted.get(state);
-    if (known === undefined) {
-      known = new Map();
-      this.#noted.set(state, known);
-    }
-    known.set(formatVersion(version), noted);
-  }
-}
-
-function onlyKept(prepared: PreparedGroup, kept: readonly number[] | undefined): PreparedGroup {
-  const { state, group, versions, tags } = prepared;
-  if (kept === undefined || kept.length === versions.length) return prepared;
-  return {
-    state,
-    group: packItems(
-      group.partition,
-      kept.map((i) => itemAt(group, i)),
-    ),
-    versions: kept.map((i) => versions[i] as Version),
-    tags: packedTags(kept.map((i) => tags.subarray(i * TAG_BYTES, (i + 1) * TAG_BYTES))),
-  };
-}
-
-function isNotEmpty({ versions }: PreparedGroup): boolean {
-  return versions.length > 0;
-}
-
-/** The entries of a batch, numbered from `first` on, and its records in them by partition. */
+/** The entries of a batch, numbered from `first` on, and its records in them. */
 export function entriesOf(
-  { groups, replacing }: Sorted,
-  seal: EntrySeal,
+  groups: readonly SortedGroup[],
+  writer: EntryWriter,
   first: number,
-): { entries: Uint8Array[]; arrivals: PartitionArrivals[] } {
+): { entries: Uint8Array[]; runs: ArrivedRun[] } {
   const entries: Uint8Array[] = [];
-  const arrivals = new Map<PartitionState, PartitionArrivals>();
-  const byGroup = new Map(groups.map((group) => [group.group, group]));
-  const plan = planEntries(
-    groups.map(({ state, group, versions, tags }) => ({ partitionId: state.id, group, versions, tags })),
-  );
+  const runs: ArrivedRun[] = [];
+  const plan = planEntries(groups);
   for (const parts of plan) {
-    const bytes = encodeEntry(parts, seal);
-    const entry = new LogEntry(bytes);
     const arrival = first + entries.length;
-    entries.push(bytes);
-    let ordinal = 0;
-    for (const part of parts) {
-      const { state, versions, group } = byGroup.get(part.group) as PreparedGroup;
-      let of = arrivals.get(state);
-      if (of === undefined) {
-        of = { state, records: [], replacing: replacing.get(state) ?? [] };
-        arrivals.set(state, of);
-      }
-      for (let i = part.from; i < part.to; i++, ordinal++) {
-        const length = (group.ends[i] as number) - itemStart(group, i);
-        const tag = entry.tag(ordinal);
-        of.records.push({ version: versions[i] as Version, arrival, ordinal, length, tag, entry });
-      }
+    const entry = writer.write(parts);
+    entries.push(entry.bytes);
+    let place = 0;
+    for (const { of, from, to } of parts) {
+      const { state, isAboveAll } = of;
+      const end = place + to - from;
+      const run = { arrival, entry, from: place, to: end, state, isAboveAll };
+      place = end;
+      if (isAboveAll) runs.push(run);
+      else for (const part of ascendingRuns(run)) runs.push({ ...part, state, isAboveAll });
     }
   }
-  return { entries, arrivals: [...arrivals.values()] };
+  return { entries, runs };
+}
+
+/** What the caller of a batch is told. */
+export function applyResult({ added, trimmed }: Sorted): ApplyResult {
+  return {
+    added,
+    trimmed: [...trimmed].map(([{ name }, trimmedTo]) => ({ partition: name, trimmedTo })),
+  };
 }

@@ -1,22 +1,24 @@
 /**
  * Blocks of the index: where the records of 25 consecutive counters lie.
  *
- *   per record 44 bytes: version 16 | tag 16 | arrival u48 | ordinal u16 | bytes of the frame u32
+ *   per record 44 bytes: version 16 | tag 16 | arrival u48 | key u1, ordinal u15 | bytes of the frame u32
  *
  * Numbers are big-endian; records ascend by version. A block is what one look-up reads and one change
  * writes: as a rule four fifths of a page, with which a partition's new records cost one write a step,
- * not one each. The version and the tag are an entry of a listing as they lie there.
+ * not one each. Version and tag lie as in an entry of the log, and of a listing.
  */
 import {
   compareVersions,
+  LISTING_ENTRY_BYTES,
+  readCounter,
   readVersion,
   TAG_BYTES,
   VERSION_BYTES,
   type Version,
-  writeVersion,
 } from '@mendlog/core';
+import { copyBytes } from './copy-bytes.js';
+import type { LocatedRecord, Run } from './located-record.js';
 import { lowerBound } from './lower-bound.js';
-import type { LocatedRecord } from './overlay.js';
 
 /** Counters of a block. Three such blocks of dense counters fill a page of LMDB, which holds no half ones. */
 const BLOCK_COUNTERS = 25;
@@ -24,6 +26,7 @@ const TAG_AT = VERSION_BYTES;
 const ARRIVAL_AT = TAG_AT + TAG_BYTES;
 const ARRIVAL_BYTES = 6;
 const ORDINAL_AT = ARRIVAL_AT + ARRIVAL_BYTES;
+const KEY_BIT = 0x8000;
 const LENGTH_AT = ORDINAL_AT + 2;
 const RECORD_BYTES = LENGTH_AT + 4;
 
@@ -31,32 +34,64 @@ export function blockOf(counter: number): number {
   return Math.floor(counter / BLOCK_COUNTERS);
 }
 
+/** Some of the places of a run: those whose records belong to one block. */
+export interface BlockNews {
+  readonly run: Run;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Writes blocks, of records of the log and of what is left of another block. */
+export class BlockWriter {
+  readonly #bytes: Buffer;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(records: number) {
+    this.#bytes = Buffer.allocUnsafe(records * RECORD_BYTES);
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length);
+  }
+
+  /** The next records in order: those of these places. */
+  addRun({ run: { arrival, entry }, from, to }: BlockNews): void {
+    for (let place = from; place < to; place++) {
+      const start = entry.identityAt(place);
+      copyBytes(this.#bytes, this.#at, { from: entry.bytes, start, length: LISTING_ENTRY_BYTES });
+      this.#view.setUint16(this.#at + ARRIVAL_AT, Math.floor(arrival / 2 ** 32));
+      this.#view.setUint32(this.#at + ARRIVAL_AT + 2, arrival % 2 ** 32);
+      const keyBit = entry.hasKey(place) ? KEY_BIT : 0;
+      this.#view.setUint16(this.#at + ORDINAL_AT, entry.ordinal(place) | keyBit);
+      this.#view.setUint32(this.#at + LENGTH_AT, entry.length(place));
+      this.#at += RECORD_BYTES;
+    }
+  }
+
+  /** The next records in order: the places of another block. */
+  addBlock(block: IndexBlock, from: number, to: number): void {
+    this.#bytes.set(block.bytes.subarray(from * RECORD_BYTES, to * RECORD_BYTES), this.#at);
+    this.#at += (to - from) * RECORD_BYTES;
+  }
+
+  finish(): Buffer {
+    if (this.#at !== this.#bytes.length) throw new RangeError('a block of the index has gaps');
+    return this.#bytes;
+  }
+}
+
 export class IndexBlock {
   readonly records: number;
-  readonly #bytes: Buffer;
+  readonly bytes: Buffer;
   readonly #view: DataView;
 
   /** `bytes` must stay as they are. */
   constructor(bytes: Buffer) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.records = bytes.length / RECORD_BYTES;
   }
 
-  static of(records: readonly LocatedRecord[]): Buffer {
-    const bytes = Buffer.allocUnsafe(records.length * RECORD_BYTES);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    for (let i = 0; i < records.length; i++) {
-      const { version, tag, arrival, ordinal, length } = records[i] as LocatedRecord;
-      const at = i * RECORD_BYTES;
-      writeVersion(view, at, version);
-      bytes.set(tag, at + TAG_AT);
-      view.setUint16(at + ARRIVAL_AT, Math.floor(arrival / 2 ** 32));
-      view.setUint32(at + ARRIVAL_AT + 2, arrival % 2 ** 32);
-      view.setUint16(at + ORDINAL_AT, ordinal);
-      view.setUint32(at + LENGTH_AT, length);
-    }
-    return bytes;
+  counter(place: number): number {
+    return readCounter(this.#view, place * RECORD_BYTES);
   }
 
   version(place: number): Version {
@@ -67,10 +102,11 @@ export class IndexBlock {
     const at = place * RECORD_BYTES;
     return {
       version: readVersion(this.#view, at),
-      tag: this.#bytes.subarray(at + TAG_AT, at + ARRIVAL_AT),
+      tag: this.bytes.subarray(at + TAG_AT, at + ARRIVAL_AT),
       arrival: this.#view.getUint16(at + ARRIVAL_AT) * 2 ** 32 + this.#view.getUint32(at + ARRIVAL_AT + 2),
-      ordinal: this.#view.getUint16(at + ORDINAL_AT),
+      ordinal: this.#view.getUint16(at + ORDINAL_AT) & ~KEY_BIT,
       length: this.#view.getUint32(at + LENGTH_AT),
+      hasKey: (this.#view.getUint16(at + ORDINAL_AT) & KEY_BIT) !== 0,
     };
   }
 
@@ -80,19 +116,28 @@ export class IndexBlock {
 
   find(version: Version): LocatedRecord | undefined {
     const place = this.placeOf(version);
-    if (place === this.records || compareVersions(this.version(place), version) !== 0) return undefined;
-    return this.record(place);
+    return this.#isAt(place, version) ? this.record(place) : undefined;
   }
 
   /** The place of the first record that is not below; their number where all are. */
   placeOf(version: Version): number {
-    return lowerBound(this.records, (place) => compareVersions(this.version(place), version) < 0);
+    return lowerBound(this.records, (place) => this.compareVersion(place, version) < 0);
   }
 
   /** The place of the first record above. */
   after(version: Version): number {
     const place = this.placeOf(version);
-    const isThere = place < this.records && compareVersions(this.version(place), version) === 0;
-    return isThere ? place + 1 : place;
+    return this.#isAt(place, version) ? place + 1 : place;
+  }
+
+  /** As compareVersions() of the record's version and this one. */
+  compareVersion(place: number, version: Version): number {
+    const counter = this.counter(place);
+    if (counter !== version.counter) return counter < version.counter ? -1 : 1;
+    return compareVersions(this.version(place), version);
+  }
+
+  #isAt(place: number, version: Version): boolean {
+    return place < this.records && this.compareVersion(place, version) === 0;
   }
 }

@@ -7,17 +7,17 @@
  *   trim watermark  --> records below it out of the index, so many a step
  *   outworn entries --> removed from the log, or written anew without what is dead
  */
-import { type DigestKernel, LIMITS } from '@mendlog/core';
+import { LIMITS } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
-import type { PartitionArrivals } from './arrivals.js';
-import type { EntrySeal, LogEntry } from './log-entry.js';
+import type { ArrivedRun } from './arrivals.js';
+import { ascendingRuns, type Run } from './located-record.js';
+import type { EntryWriter } from './log-entry.js';
 import { OutwornEntries } from './outworn-entries.js';
-import { type LocatedRecord, overlayBytes } from './overlay.js';
 import type { PartitionState } from './partition-state.js';
 import type { VersionIndex } from './version-index.js';
 
 /** Records that one step of the index takes: more make it cheaper a record, and others wait longer. */
-const STEP_RECORDS = 32_768;
+const STEP_RECORDS = 131_072;
 
 /** Records that are enough for a step, and how long fewer wait for more. */
 const GATHERED_RECORDS = 4096;
@@ -27,16 +27,20 @@ const GATHER_MS = 50;
 const CATCH_UP_RECORDS = 65_536;
 
 interface Followed {
-  readonly arrivals: readonly PartitionArrivals[];
+  readonly runs: readonly ArrivedRun[];
   readonly last: number;
   readonly records: number;
+  /** Bytes of its entries. */
+  readonly bytes: number;
 }
+
+/** What a run takes in memory beside its share of the entry, about. */
+const RUN_BYTES = 200;
 
 interface FollowerOptions {
   readonly log: ArrivalLog;
   readonly index: VersionIndex;
-  readonly seal: EntrySeal;
-  readonly kernel: DigestKernel;
+  readonly writer: EntryWriter;
   /** The bytes of the overlay at which writes wait. */
   readonly overlayBytesMax: number;
 }
@@ -45,7 +49,6 @@ export class IndexFollower {
   readonly #log: ArrivalLog;
   readonly #index: VersionIndex;
   readonly #outworn: OutwornEntries;
-  readonly #kernel: DigestKernel;
   readonly #overlayBytesMax: number;
   readonly #queue: Followed[] = [];
   /** Partitions that have trimmed records still. */
@@ -65,17 +68,16 @@ export class IndexFollower {
   #endGathering: (() => void) | undefined;
   #stopped = false;
 
-  constructor({ log, index, seal, kernel, overlayBytesMax }: FollowerOptions) {
+  constructor({ log, index, writer, overlayBytesMax }: FollowerOptions) {
     this.#overlayBytesMax = overlayBytesMax;
     this.#log = log;
     this.#index = index;
-    this.#outworn = new OutwornEntries(log, index, seal);
-    this.#kernel = kernel;
+    this.#outworn = new OutwornEntries(log, index, writer);
   }
 
   /** Applies what the log holds above the index's watermark; before anything else is done. */
   catchUp(): void {
-    let arrived = new Map<number, LocatedRecord[]>();
+    let arrived = new Map<number, Run[]>();
     let records = 0;
     let last = 0;
     const apply = () => {
@@ -85,9 +87,9 @@ export class IndexFollower {
     };
     for (const { arrival, entry } of this.#log.after(this.#index.applied)) {
       for (const { partitionId, from, to } of entry.groups()) {
-        const list = arrived.get(partitionId) ?? [];
-        arrived.set(partitionId, list);
-        for (let place = from; place < to; place++) list.push(recordAt(entry, arrival, place));
+        const runs = arrived.get(partitionId) ?? [];
+        arrived.set(partitionId, runs);
+        runs.push(...ascendingRuns({ arrival, entry, from, to }));
       }
       records += entry.records;
       last = arrival;
@@ -96,14 +98,14 @@ export class IndexFollower {
     apply();
   }
 
-  /** Records are in the overlay. */
-  enters(records: readonly LocatedRecord[]): void {
-    for (const record of records) this.#overlayBytes += overlayBytes(record);
+  /** Entries of so many bytes are in the overlay, in so many runs. */
+  enters(bytes: number, runs: number): void {
+    this.#overlayBytes += bytes + runs * RUN_BYTES;
   }
 
-  /** Records are no longer in the overlay. */
-  leaves(records: readonly LocatedRecord[]): void {
-    for (const record of records) this.#overlayBytes -= overlayBytes(record);
+  /** They are no longer in the overlay. */
+  leaves(bytes: number, runs: number): void {
+    this.#overlayBytes -= bytes + runs * RUN_BYTES;
     if (this.#overlayBytes <= this.#overlayBytesMax) this.#admit();
   }
 
@@ -116,9 +118,9 @@ export class IndexFollower {
   }
 
   /** Brings a commit into the index, whose last arrival number is `last`. */
-  follow(arrivals: readonly PartitionArrivals[], last: number): void {
-    const records = arrivals.reduce((sum, { records }) => sum + records.length, 0);
-    this.#queue.push({ arrivals, last, records });
+  follow(runs: readonly ArrivedRun[], { last, bytes }: { last: number; bytes: number }): void {
+    const records = runs.reduce((sum, { from, to }) => sum + to - from, 0);
+    this.#queue.push({ runs, last, records, bytes });
     this.#queued += records;
     this.#work();
     if (this.#queued >= GATHERED_RECORDS || this.#entrants.length > 0) this.#hurry();
@@ -211,28 +213,32 @@ export class IndexFollower {
   }
 
   async #indexStep(): Promise<void> {
-    const arrived = new Map<number, LocatedRecord[]>();
-    const states = new Set<PartitionState>();
+    const arrived = new Map<PartitionState, Run[]>();
     let taken = 0;
     let records = 0;
     let last = 0;
     for (const followed of this.#queue) {
       if (records > 0 && records + followed.records > STEP_RECORDS) break;
-      for (const { state, records: ofState } of followed.arrivals) {
-        states.add(state);
-        const list = arrived.get(state.id);
-        if (list === undefined) arrived.set(state.id, [...ofState]);
-        else for (const record of ofState) list.push(record);
+      for (const run of followed.runs) {
+        const runs = arrived.get(run.state);
+        if (runs === undefined) arrived.set(run.state, [run]);
+        else runs.push(run);
       }
       records += followed.records;
       last = followed.last;
       taken++;
     }
-    await this.#index.apply(arrived, last);
-    this.#queue.splice(0, taken);
+    const changed = await this.#index.apply(new Map([...arrived].map(([{ id }, runs]) => [id, runs])), last);
+    const isIndexed = (arrival: number) => arrival <= last;
+    for (const state of arrived.keys()) {
+      state.overlay.forgetUpTo(last);
+      if (!state.holders.isEmpty) state.holders.forget(isIndexed);
+      state.leaving.forget(last);
+      const indexed = changed.get(state.id);
+      if (indexed !== undefined) state.indexed(indexed);
+    }
+    for (const { runs, bytes } of this.#queue.splice(0, taken)) this.leaves(bytes, runs.length);
     this.#queued -= records;
-    for (const list of arrived.values()) this.leaves(list);
-    for (const state of states) state.overlay.forget(({ arrival }) => arrival <= last);
   }
 
   #cleanable(): PartitionState | undefined {
@@ -244,24 +250,13 @@ export class IndexFollower {
 
   async #cleanStep(state: PartitionState): Promise<void> {
     const { trimmedTo } = state;
-    const removed = await this.#index.clean(state.id, trimmedTo, LIMITS.trimStepRecords);
-    for (const record of removed) state.count(record, -1, this.#kernel);
-    if (removed.length < LIMITS.trimStepRecords) state.cleanedTo = trimmedTo;
+    const { removed, after } = await this.#index.clean(state.id, trimmedTo, LIMITS.trimStepRecords);
+    for (const record of removed) state.leaving.delete(record);
+    state.indexed(after);
     if (state.cleanedTo >= state.trimmedTo) this.#uncleaned.delete(state);
     for (const trimmer of this.#trimmers) if (trimmer.state === state) trimmer.resolve();
     this.#trimmers = this.#trimmers.filter((trimmer) => trimmer.state !== state);
   }
-}
-
-/** Its tag is a copy, which does not keep the entry. */
-function recordAt(entry: LogEntry, arrival: number, place: number): LocatedRecord {
-  return {
-    version: entry.version(place),
-    arrival,
-    ordinal: entry.ordinal(place),
-    length: entry.length(place),
-    tag: entry.tag(place).slice(),
-  };
 }
 
 function nextTurn(): Promise<void> {

@@ -5,10 +5,11 @@
  *   log      entries    arrival u64                          -> entry
  *   index    blocks     partition u32 | counter / 25 u64     -> block (index-block.ts)
  *            rows       partition u32 | level u8 | index u64 -> digest row 24
- *            partitions partition u32                        -> applied, head, cleaned to, bytes f64 | root 24
+ *            keys       partition u32 | key                  -> version 16 | attempt u8
+ *            partitions partition u32 -> applied, head, cleaned to, bytes f64 | root 24 | highest append key
  *            live       arrival u64                          -> live records u32 | live bytes u32 | all bytes u32
  */
-import { ROW_BYTES } from '@mendlog/core';
+import { type KeyClaim, ROW_BYTES, readVersion, VERSION_BYTES, writeVersion } from '@mendlog/core';
 
 const PARTITION_KEY_BYTES = 4;
 const ROW_KEY_BYTES = 4 + 1 + 8;
@@ -50,6 +51,25 @@ export function rowIndexOfKey(key: Buffer): number {
   return readNumber(key, 5);
 }
 
+export function keyKey(partitionId: number, key: string): Buffer {
+  const bytes = Buffer.allocUnsafe(PARTITION_KEY_BYTES + key.length);
+  bytes.writeUInt32BE(partitionId, 0);
+  bytes.write(key, PARTITION_KEY_BYTES, 'latin1');
+  return bytes;
+}
+
+export function claimValue({ version, attempt }: KeyClaim): Buffer {
+  const value = Buffer.allocUnsafe(VERSION_BYTES + 1);
+  writeVersion(new DataView(value.buffer, value.byteOffset, value.length), 0, version);
+  value[VERSION_BYTES] = attempt;
+  return value;
+}
+
+export function claimOf(value: Buffer): KeyClaim {
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  return { version: readVersion(view, 0), attempt: value[VERSION_BYTES] as number };
+}
+
 /** What the index knows of a partition. */
 export interface IndexedPartition {
   /** The arrival number up to which its records are in. */
@@ -61,15 +81,22 @@ export interface IndexedPartition {
   readonly bytes: number;
   /** The sum of all rows. */
   readonly root: Uint8Array;
+  /** The highest append key that was ever in, as a text of its bytes; empty before the first. */
+  readonly appendHead: string;
 }
 
-export function partitionValue({ applied, head, cleanedTo, bytes, root }: IndexedPartition): Buffer {
-  const value = Buffer.allocUnsafe(32 + ROW_BYTES);
+const ROOT_AT = 32;
+const APPEND_HEAD_AT = ROOT_AT + ROW_BYTES;
+
+export function partitionValue(partition: IndexedPartition): Buffer {
+  const { applied, head, cleanedTo, bytes, root, appendHead } = partition;
+  const value = Buffer.allocUnsafe(APPEND_HEAD_AT + appendHead.length);
   value.writeDoubleBE(applied, 0);
   value.writeDoubleBE(head, 8);
   value.writeDoubleBE(cleanedTo, 16);
   value.writeDoubleBE(bytes, 24);
-  value.set(root, 32);
+  value.set(root, ROOT_AT);
+  value.write(appendHead, APPEND_HEAD_AT, 'latin1');
   return value;
 }
 
@@ -79,7 +106,8 @@ export function indexedPartition(value: Buffer): IndexedPartition {
     head: value.readDoubleBE(8),
     cleanedTo: value.readDoubleBE(16),
     bytes: value.readDoubleBE(24),
-    root: Uint8Array.from(value.subarray(32, 32 + ROW_BYTES)),
+    root: Uint8Array.from(value.subarray(ROOT_AT, APPEND_HEAD_AT)),
+    appendHead: value.toString('latin1', APPEND_HEAD_AT),
   };
 }
 

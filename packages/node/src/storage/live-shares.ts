@@ -3,7 +3,7 @@
  * than half is live is outworn: it is written anew without the rest, or removed.
  */
 import type { LiveShare } from './keys.js';
-import type { LocatedRecord } from './overlay.js';
+import type { LocatedRecord, Run } from './located-record.js';
 
 type Share = { -readonly [Part in keyof LiveShare]: LiveShare[Part] };
 
@@ -16,12 +16,13 @@ export class LiveShares {
     this.#stored = stored;
   }
 
-  /** A record of an entry that this step applies. */
-  addLive(record: LocatedRecord): void {
-    const share = this.#share(record.arrival);
-    share.records++;
-    share.bytes += record.length;
-    share.bytesInLog += record.length;
+  /** Records of an entry that this step applies. */
+  addLive({ arrival, entry, from, to }: Run): void {
+    const share = this.#share(arrival);
+    const bytes = entry.frameBytes(from, to);
+    share.records += to - from;
+    share.bytes += bytes;
+    share.bytesInLog += bytes;
   }
 
   /** The same of one that gives way to another. */

@@ -15,8 +15,8 @@ import {
   type ApplyResult,
   type CatalogEntry,
   checkCounterJump,
+  compareVersions,
   type DigestKernel,
-  frameVersions,
   type HintBatch,
   type IndexRange,
   type Job,
@@ -29,26 +29,35 @@ import {
   type Page,
   type PartitionSummary,
   type RecordId,
+  type RecordKey,
   ROW_BYTES,
   type Store,
   type StoredHintBatch,
-  TAG_BYTES,
   type Version,
   type VersionRange,
 } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
 import { ArrivalLog } from './arrival-log.js';
-import { entriesOf, type PartitionArrivals, type PreparedGroup, sortArrivals } from './arrivals.js';
+import {
+  type ArrivedRun,
+  applyResult,
+  checkGroup,
+  entriesOf,
+  type Known,
+  type Sorted,
+  sortArrivals,
+} from './arrivals.js';
 import { type DataDirLock, lockDataDir } from './data-dir-lock.js';
 import { IndexFollower } from './index-follower.js';
 import { checkLmdbFile } from './lmdb-file.js';
-import { EntrySeal } from './log-entry.js';
+import type { LocatedRecord } from './located-record.js';
+import { EntryWriter } from './log-entry.js';
 import { dataDirError, makeDataDir } from './make-data-dir.js';
 import { ensureMeta } from './meta.js';
 import { PartitionState } from './partition-state.js';
 import { RecordReader } from './record-reader.js';
 import { EMPTY_ROW } from './row-changes.js';
-import { VersionIndex } from './version-index.js';
+import { VersionIndex, type VersionIndexOptions } from './version-index.js';
 
 export interface LmdbStoreOptions {
   readonly dataDir: string;
@@ -63,7 +72,8 @@ export interface LmdbStoreOptions {
 interface LogBatch {
   readonly first: number;
   readonly entries: readonly Uint8Array[];
-  readonly arrivals: readonly PartitionArrivals[];
+  readonly runs: readonly ArrivedRun[];
+  readonly sorted: Sorted;
   readonly hints: readonly HintBatch[];
 }
 
@@ -75,12 +85,18 @@ export class LmdbStore implements Store {
   readonly #lock: DataDirLock;
   readonly #kernel: DigestKernel;
   readonly #secret: Uint8Array;
-  readonly #seal: EntrySeal;
+  readonly #writer: EntryWriter;
   readonly #log: ArrivalLog;
   readonly #index: VersionIndex;
   readonly #follower: IndexFollower;
   readonly #reader: RecordReader;
+  /** What is there, flushed or not. */
+  readonly #known: Known = {
+    find: (state, version) => this.#reader.find(state, version, Number.POSITIVE_INFINITY),
+    holder: (state, key) => this.#reader.holder(state, key, Number.POSITIVE_INFINITY),
+  };
   readonly #partitions = new Map<string, PartitionState>();
+  readonly #statesById: PartitionState[] = [];
   #nextPartitionId = 1;
   /** The highest arrival number that was given out. */
   #arrival: number;
@@ -109,54 +125,49 @@ export class LmdbStore implements Store {
     this.#lock = lock;
     this.#kernel = kernel;
     this.#secret = secret;
-    this.#seal = new EntrySeal(kernel, this.storeId);
-    this.#log = new ArrivalLog(join(dataDir, 'log'), this.#seal);
-    this.#index = openIndex(join(dataDir, 'index'), { kernel, logId: this.#log.id });
+    this.#writer = new EntryWriter(kernel, this.storeId);
+    this.#log = new ArrivalLog(join(dataDir, 'log'), this.#writer);
+    const frameOf = (record: LocatedRecord) => this.#log.frameOf(record);
+    for (const { name, partition } of this.#log.partitions())
+      this.#newState(name, partition.id).load(partition);
+    const trimmedTo = (id: number) => this.#statesById[id]?.trimmedTo ?? 0;
+    this.#index = openIndex(join(dataDir, 'index'), this.#log.id, { kernel, frameOf, trimmedTo });
     this.#follower = new IndexFollower({
       log: this.#log,
       index: this.#index,
-      seal: this.#seal,
-      kernel,
+      writer: this.#writer,
       overlayBytesMax,
     });
     this.#follower.catchUp();
-    const logged = this.#log.partitions().map(({ name, partition }) => {
-      const indexed = this.#index.partition(partition.id);
-      return { name, partition, indexed };
-    });
-    // Also above what was removed from the log since: no number is given out twice.
-    const applied = logged.map(({ indexed }) => indexed.applied);
-    this.#arrival = [this.#index.applied, ...applied].reduce((a, b) => Math.max(a, b), this.#log.lastArrival);
-    this.#reader = new RecordReader({ log: this.#log, index: this.#index, kernel, flushed: this.#arrival });
-    for (const { name, partition, indexed } of logged) {
-      const state = this.#newState(name, partition.id);
-      state.load(partition, indexed);
-      void this.#follower.clean(state);
+    let arrival = Math.max(this.#index.applied, this.#log.lastArrival);
+    for (const state of this.#partitions.values()) {
+      const indexed = this.#index.partition(state.id);
+      state.indexed(indexed);
+      // Also above what was removed from the log since: no number is given out twice.
+      arrival = Math.max(arrival, indexed.applied);
     }
+    this.#arrival = arrival;
+    this.#reader = new RecordReader({ log: this.#log, index: this.#index, kernel, flushed: this.#arrival });
+    for (const state of this.#partitions.values()) void this.#follower.clean(state);
   }
 
   async apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult> {
-    const prepared = groups.map((group) => this.#prepare(group));
+    const checked = groups.map((group) => checkGroup(this.#stateOf(group.partition), group));
     await this.#follower.room();
     this.#checkOpen();
-    const sorted = sortArrivals(prepared, (state, version) =>
-      this.#reader.find(state, version, Number.POSITIVE_INFINITY),
-    );
+    const sorted = sortArrivals(checked, this.#known, this.#kernel);
     // What is there already may be on its way to the disk still, with any of these.
     const earlier = sorted.repeats ? [...this.#underWay] : [];
     const trims = [...sorted.trimmed.keys()].map(({ trimming }) => trimming);
     let own: Promise<void> | undefined;
     if (sorted.groups.length > 0 || hints.length > 0) {
       const first = this.#arrival + 1;
-      const { entries, arrivals } = entriesOf(sorted, this.#seal, first);
+      const { entries, runs } = entriesOf(sorted.groups, this.#writer, first);
       this.#arrival += entries.length;
-      own = this.#commit({ first, entries, arrivals, hints });
+      own = this.#commit({ first, entries, runs, sorted, hints });
     }
     await Promise.all([own, ...earlier, ...trims]);
-    return {
-      added: sorted.added,
-      trimmed: [...sorted.trimmed].map(([{ name }, trimmedTo]) => ({ partition: name, trimmedTo })),
-    };
+    return applyResult(sorted);
   }
 
   async trim(partition: string, counter: number): Promise<void> {
@@ -202,7 +213,7 @@ export class LmdbStore implements Store {
   }
 
   summary(partition: string): PartitionSummary | undefined {
-    const state = this.#known(partition);
+    const state = this.#loggedState(partition);
     return state === undefined ? undefined : this.#summaryOf(state);
   }
 
@@ -216,22 +227,27 @@ export class LmdbStore implements Store {
   }
 
   readVersions(partition: string, versions: readonly Version[], bytesMax: number): Uint8Array[] {
-    const state = this.#known(partition);
+    const state = this.#loggedState(partition);
     return state === undefined ? [] : this.#reader.versions(state, versions, bytesMax);
   }
 
+  readKeys(partition: string, keys: readonly RecordKey[], bytesMax: number): Uint8Array[] {
+    const state = this.#loggedState(partition);
+    return state === undefined ? [] : this.#reader.keys(state, keys, bytesMax);
+  }
+
   readRange(partition: string, range: VersionRange, bytesMax: number): Page {
-    const state = this.#known(partition);
+    const state = this.#loggedState(partition);
     return state === undefined ? EMPTY_PAGE : this.#reader.page(state, range, bytesMax);
   }
 
   list(partition: string, range: VersionRange): Listing {
-    const state = this.#known(partition);
+    const state = this.#loggedState(partition);
     return state === undefined ? EMPTY_LISTING : this.#reader.listing(state, range);
   }
 
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array {
-    const state = this.#known(partition);
+    const state = this.#loggedState(partition);
     return state === undefined ? new Uint8Array(0) : this.#reader.rows(state, level, ranges);
   }
 
@@ -281,39 +297,31 @@ export class LmdbStore implements Store {
     if (this.#closed) throw new MendlogError('CLOSED', 'the store is closed');
   }
 
-  /** Everything that can fail for a reason of the input happens here, before anything is written. */
-  #prepare(group: PackedGroup): PreparedGroup {
-    const { partition, bytes, ends } = group;
-    const known = this.#partitions.get(partition);
-    const versions = frameVersions(group);
-    for (const { counter } of versions) checkCounterJump(known?.head ?? 0, counter);
-    const state = known ?? this.#stateOf(partition);
-    const tags = new Uint8Array(ends.length * TAG_BYTES);
-    this.#kernel.tags(state.tagKey, bytes, ends, tags);
-    return { state, group, versions, tags };
-  }
-
   /** One commit to the log; what it holds is there when that is flushed, and gone where it fails. */
   #commit(batch: LogBatch): Promise<void> {
-    for (const { state, records } of batch.arrivals) {
-      for (const record of records) {
-        state.overlay.put(record);
-        state.submittedHead = Math.max(state.submittedHead, record.version.counter);
-      }
-      this.#follower.enters(records);
+    const { first, entries, runs, sorted } = batch;
+    for (const run of runs) {
+      const { state, isAboveAll, entry, to } = run;
+      if (isAboveAll) state.overlay.putAbove(run);
+      else state.overlay.put(run);
+      state.submittedHead = Math.max(state.submittedHead, entry.counter(to - 1));
     }
-    const bytes = batch.entries.reduce((sum, entry) => sum + entry.length, 0);
+    const arrival = first + entries.length - 1;
+    for (const { state, key, version, attempt } of sorted.keys)
+      state.holders.put(key, { version, attempt, arrival });
+    const bytes = entries.reduce((sum, entry) => sum + entry.length, 0);
+    this.#follower.enters(bytes, runs.length);
     const written = this.#log.commit(() => this.#write(batch), bytes);
     // One after another, so that all that is flushed is what came first: nothing that failed lies between.
     const turn = this.#turn;
     const ended = written.then(
       async () => {
         await turn;
-        this.#flushed(batch);
+        this.#flushed(batch, bytes);
       },
       async (cause: unknown) => {
         await turn;
-        this.#refused(batch);
+        this.#refused(batch, bytes);
         throw cause;
       },
     );
@@ -323,51 +331,57 @@ export class LmdbStore implements Store {
   }
 
   /** Inside the commit. */
-  #write({ first, entries, arrivals, hints }: LogBatch): void {
+  #write({ first, entries, runs, hints }: LogBatch): void {
     for (const [i, entry] of entries.entries()) this.#log.putEntry(first + i, entry);
-    for (const { state } of arrivals) {
+    for (const { state } of runs) {
       if (!state.logged) this.#log.putPartition(state.name, state.toLog());
     }
     this.#log.side.addHints(hints);
   }
 
-  #flushed({ first, entries, arrivals }: LogBatch): void {
+  #flushed({ first, entries, runs, sorted }: LogBatch, bytes: number): void {
     if (entries.length === 0) return;
-    const gone = arrivals.map(({ state, replacing }) =>
-      replacing.flatMap((version) => this.#reader.find(state, version) ?? []),
-    );
-    this.#reader.flushed = first + entries.length - 1;
-    this.#follower.follow(arrivals, this.#reader.flushed);
-    for (const [i, { state, records }] of arrivals.entries()) {
-      state.logged = true;
-      for (const record of records) {
-        state.count(record, 1, this.#kernel);
-        state.damaged.delete(record.version);
-        state.head = Math.max(state.head, record.version.counter);
-      }
-      for (const record of gone[i] ?? []) state.count(record, -1, this.#kernel);
+    const last = first + entries.length - 1;
+    for (const { state, version } of sorted.replacing) {
+      const gone = this.#reader.find(state, version);
+      if (gone !== undefined) state.leaving.add(gone, last);
     }
+    for (const { state, key, version } of sorted.keys) {
+      const holder = this.#reader.holder(state, key);
+      const gone = holder && this.#reader.find(state, holder.version);
+      // The same version again takes the place of its own record, as above.
+      if (gone !== undefined && compareVersions(gone.version, version) !== 0) state.leaving.add(gone, last);
+    }
+    this.#reader.flushed = last;
+    this.#follower.follow(runs, { last, bytes });
+    for (const { state, entry, to } of runs) {
+      state.logged = true;
+      state.head = Math.max(state.head, entry.counter(to - 1));
+    }
+    for (const { state, version } of sorted.replacing) state.damaged.delete(version);
   }
 
-  #refused({ first, entries, arrivals }: LogBatch): void {
+  #refused({ first, entries, runs }: LogBatch, bytes: number): void {
     const last = first + entries.length - 1;
-    for (const { state, records } of arrivals) {
-      state.overlay.forget(({ arrival }) => arrival >= first && arrival <= last);
-      this.#follower.leaves(records);
+    const isOfBatch = (arrival: number) => arrival >= first && arrival <= last;
+    for (const { state } of runs) {
+      state.overlay.forget(isOfBatch);
+      state.holders.forget(isOfBatch);
     }
+    this.#follower.leaves(bytes, runs.length);
   }
 
   #summaryOf(state: PartitionState): PartitionSummary {
-    const { name: partition, bytes, cleanedTo, head, trimmedTo } = state;
+    const { name: partition, cleanedTo, head, trimmedTo } = state;
     // All of it is trimmed, whether or not it is removed by now.
     if (trimmedTo >= head)
       return { partition, records: 0, bytes: 0, head, trimmedTo, cleanedTo, root: EMPTY_ROW };
-    const root = state.root(this.#kernel);
+    const { root, bytes } = state.sums(this.#reader.flushed, this.#kernel);
     const count = new DataView(root.buffer, root.byteOffset).getBigUint64(ROW_BYTES - 8, true);
     return { partition, records: Number(count), bytes, head, trimmedTo, cleanedTo, root };
   }
 
-  #known(partition: string): PartitionState | undefined {
+  #loggedState(partition: string): PartitionState | undefined {
     const state = this.#partitions.get(partition);
     return state?.logged === true ? state : undefined;
   }
@@ -380,6 +394,7 @@ export class LmdbStore implements Store {
     const state = new PartitionState(partition, id, partitionKey(this.#kernel, this.#secret, partition));
     this.#nextPartitionId = Math.max(this.#nextPartitionId, id + 1);
     this.#partitions.set(partition, state);
+    this.#statesById[id] = state;
     return state;
   }
 }
@@ -388,11 +403,11 @@ export class LmdbStore implements Store {
  * Opens the index of this log, which lies in a folder of the log's name. What lies beside it is of another
  * log, and goes; an index that is no database is made anew.
  */
-function openIndex(path: string, { kernel, logId }: { kernel: DigestKernel; logId: string }): VersionIndex {
+function openIndex(path: string, logId: string, options: VersionIndexOptions): VersionIndex {
   for (const name of existsSync(path) ? readdirSync(path) : []) {
     if (name !== logId || !isDatabase(join(path, name))) rmSync(join(path, name), { recursive: true });
   }
-  return new VersionIndex(join(path, logId), kernel);
+  return new VersionIndex(join(path, logId), options);
 }
 
 function isDatabase(folder: string): boolean {

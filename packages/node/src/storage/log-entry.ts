@@ -3,9 +3,9 @@
  *
  *   checksum 16 | format u8 | flags u8 | groups u16 | records u32
  *   per group:  partition id u32 | records u32
- *   per record: version 16 | end of its frame u32
+ *   per record: version 16 | tag 16 | end of its frame u32
  *   per record: ordinal u16, where flag 1 is set
- *   tags, 16 bytes each | frames
+ *   frames
  *
  * Numbers are big-endian, ends count from the first frame. A record's ordinal is its place in the entry
  * as it was first written. It is what the index points to, so that an entry which is written anew
@@ -14,28 +14,32 @@
  * record is known.
  */
 import {
+  compareVersions,
   type DigestKernel,
+  FRAME_VERSION_AT,
+  frameHasKey,
   itemStart,
+  KEY_BYTES,
   MendlogError,
   type PackedGroup,
+  readCounter,
   readVersion,
   TAG_BYTES,
   VERSION_BYTES,
   type Version,
-  writeVersion,
 } from '@mendlog/core';
+import { copyBytes } from './copy-bytes.js';
 import { lowerBound } from './lower-bound.js';
 
-const FORMAT = 1;
+const FORMAT = 2;
 const FLAG_ORDINALS = 1;
 const CHECKSUM_BYTES = 16;
 const HEADER_BYTES = CHECKSUM_BYTES + 8;
 const GROUP_BYTES = 8;
-const END_AT = VERSION_BYTES;
-const PLACE_BYTES = VERSION_BYTES + 4;
+const TAG_AT = VERSION_BYTES;
+const END_AT = TAG_AT + TAG_BYTES;
+const PLACE_BYTES = END_AT + 4;
 const ORDINAL_BYTES = 2;
-/** What a record takes beside its frame. */
-const RECORD_BYTES = PLACE_BYTES + TAG_BYTES;
 
 /**
  * An entry is closed before it grows beyond this. With LMDB's own header it fills four pages: small
@@ -45,112 +49,166 @@ const ENTRY_BYTES_TARGET = 4 * 4096 - 16;
 /** Of tiny records: reached before the ordinals, of 16 bits, run out. */
 const ENTRY_RECORDS_MAX = 512;
 
-/** Records of one partition: `from` up to `to` of a group, and the tags of all records of the group. */
-export interface EntryPart {
-  readonly partitionId: number;
+/** Records of one partition. */
+export interface EntryGroup {
+  readonly state: {
+    readonly id: number;
+    /** The key of their tags. */
+    readonly tagKey: Uint8Array;
+  };
   readonly group: PackedGroup;
-  readonly versions: readonly Version[];
-  readonly tags: Uint8Array;
+}
+
+/** Of a group the records `from` up to `to`. */
+export interface EntryPart<Group extends EntryGroup = EntryGroup> {
+  readonly of: Group;
   readonly from: number;
   readonly to: number;
 }
 
 /** The parts of the entries that hold these groups, in their order. */
-export function planEntries(groups: readonly Omit<EntryPart, 'from' | 'to'>[]): EntryPart[][] {
-  const entries: EntryPart[][] = [];
-  let parts: EntryPart[] = [];
+export function planEntries<Group extends EntryGroup>(groups: readonly Group[]): EntryPart<Group>[][] {
+  const entries: EntryPart<Group>[][] = [];
+  let parts: EntryPart<Group>[] = [];
   let bytes = HEADER_BYTES;
   let records = 0;
-  const close = () => {
-    if (parts.length > 0) entries.push(parts);
-    parts = [];
-    bytes = HEADER_BYTES;
-    records = 0;
-  };
-  for (const given of groups) {
-    const { ends } = given.group;
+  for (const of of groups) {
+    const { ends } = of.group;
     let from = 0;
+    let start = 0;
     bytes += GROUP_BYTES;
     for (let i = 0; i < ends.length; i++) {
-      const size = (ends[i] as number) - itemStart(given.group, i) + RECORD_BYTES;
+      const end = ends[i] as number;
+      const size = end - start + PLACE_BYTES;
+      start = end;
       if (records > 0 && (bytes + size > ENTRY_BYTES_TARGET || records >= ENTRY_RECORDS_MAX)) {
-        if (i > from) parts.push({ ...given, from, to: i });
-        close();
-        bytes += GROUP_BYTES;
+        if (i > from) parts.push({ of, from, to: i });
+        entries.push(parts);
+        parts = [];
+        records = 0;
+        bytes = HEADER_BYTES + GROUP_BYTES;
         from = i;
       }
       bytes += size;
       records++;
     }
-    if (ends.length > from) parts.push({ ...given, from, to: ends.length });
+    if (ends.length > from) parts.push({ of, from, to: ends.length });
   }
-  close();
+  if (parts.length > 0) entries.push(parts);
   return entries;
 }
 
-/** Writes an entry; with `ordinals`, one that is written anew and has those left. */
-export function encodeEntry(
-  parts: readonly EntryPart[],
-  seal: EntrySeal,
-  ordinals?: readonly number[],
-): Uint8Array {
-  let records = 0;
-  let frameBytes = 0;
-  for (const { group, from, to } of parts) {
-    records += to - from;
-    frameBytes += itemStart(group, to) - itemStart(group, from);
-  }
-  const recordBytes = RECORD_BYTES + (ordinals === undefined ? 0 : ORDINAL_BYTES);
-  const framesAt = HEADER_BYTES + parts.length * GROUP_BYTES + records * recordBytes;
-  const out = new Uint8Array(framesAt + frameBytes);
-  const view = new DataView(out.buffer);
-  out[CHECKSUM_BYTES] = FORMAT;
-  out[CHECKSUM_BYTES + 1] = ordinals === undefined ? 0 : FLAG_ORDINALS;
-  view.setUint16(CHECKSUM_BYTES + 2, parts.length);
-  view.setUint32(CHECKSUM_BYTES + 4, records);
-  let groupAt = HEADER_BYTES;
-  let placeAt = HEADER_BYTES + parts.length * GROUP_BYTES;
-  let ordinalAt = placeAt + records * PLACE_BYTES;
-  let tagAt = ordinalAt + (ordinals === undefined ? 0 : records * ORDINAL_BYTES);
-  let frameAt = framesAt;
-  for (const { partitionId, group, versions, tags, from, to } of parts) {
-    view.setUint32(groupAt, partitionId);
-    view.setUint32(groupAt + 4, to - from);
-    groupAt += GROUP_BYTES;
-    const start = itemStart(group, from);
-    const shift = frameAt - framesAt - start;
-    for (let i = from; i < to; i++, placeAt += PLACE_BYTES) {
-      writeVersion(view, placeAt, versions[i] as Version);
-      view.setUint32(placeAt + END_AT, (group.ends[i] as number) + shift);
-    }
-    out.set(tags.subarray(from * TAG_BYTES, to * TAG_BYTES), tagAt);
-    tagAt += (to - from) * TAG_BYTES;
-    out.set(group.bytes.subarray(start, itemStart(group, to)), frameAt);
-    frameAt += itemStart(group, to) - start;
-  }
-  for (const ordinal of ordinals ?? []) {
-    view.setUint16(ordinalAt, ordinal);
-    ordinalAt += ORDINAL_BYTES;
-  }
-  out.set(seal.checksum(out.subarray(CHECKSUM_BYTES, framesAt)));
-  return out;
-}
-
-/** The key of a store's checksums. */
-export class EntrySeal {
+/** Writes entries: makes the tags of records, and the checksums, whose key belongs to the store. */
+export class EntryWriter {
   readonly #kernel: DigestKernel;
-  readonly #key: Uint8Array;
+  readonly #sealKey: Uint8Array;
 
   constructor(kernel: DigestKernel, storeId: string) {
     this.#kernel = kernel;
-    this.#key = kernel.deriveKey('mendlog 2026-11 log entry v1', new TextEncoder().encode(storeId));
+    this.#sealKey = kernel.deriveKey('mendlog 2026-11 log entry v1', new TextEncoder().encode(storeId));
+  }
+
+  write(parts: readonly EntryPart[]): LogEntry {
+    let records = 0;
+    let frameBytes = 0;
+    for (const { of, from, to } of parts) {
+      records += to - from;
+      frameBytes += itemStart(of.group, to) - itemStart(of.group, from);
+    }
+    const { out, view, placesAt, framesAt } = newEntry({
+      groups: parts.length,
+      records,
+      frameBytes,
+      flags: 0,
+    });
+    const keys = new Uint8Array(parts.length * KEY_BYTES);
+    const groupEnds = new Uint32Array(parts.length);
+    const ends = new Uint32Array(records);
+    let place = 0;
+    let frameAt = framesAt;
+    for (let p = 0; p < parts.length; p++) {
+      const { of, from, to } = parts[p] as EntryPart;
+      const { bytes, ends: endsOf } = of.group;
+      keys.set(of.state.tagKey, p * KEY_BYTES);
+      view.setUint32(HEADER_BYTES + p * GROUP_BYTES, of.state.id);
+      view.setUint32(HEADER_BYTES + p * GROUP_BYTES + 4, to - from);
+      let start = itemStart(of.group, from);
+      const shift = frameAt - framesAt - start;
+      const partEnd = itemStart(of.group, to);
+      out.set(bytes.subarray(start, partEnd), frameAt);
+      frameAt += partEnd - start;
+      for (let i = from; i < to; i++, place++) {
+        const at = placesAt + place * PLACE_BYTES;
+        copyBytes(out, at, { from: bytes, start: start + FRAME_VERSION_AT, length: VERSION_BYTES });
+        start = endsOf[i] as number;
+        ends[place] = start + shift;
+        view.setUint32(at + END_AT, start + shift);
+      }
+      groupEnds[p] = place;
+    }
+    const tags = new Uint8Array(records * TAG_BYTES);
+    this.#kernel.groupTags(keys, groupEnds, out.subarray(framesAt), ends, tags);
+    for (let i = 0; i < records; i++) {
+      const at = placesAt + i * PLACE_BYTES + TAG_AT;
+      copyBytes(out, at, { from: tags, start: i * TAG_BYTES, length: TAG_BYTES });
+    }
+    out.set(this.checksum(out.subarray(CHECKSUM_BYTES, framesAt)));
+    return new LogEntry(out);
+  }
+
+  /** An entry written anew, of some places of another: with their tags, also where the disk has changed a frame. */
+  rewrite(entry: LogEntry, groups: readonly { partitionId: number; places: readonly number[] }[]): LogEntry {
+    const all = groups.flatMap(({ places }) => places);
+    const frameBytes = all.reduce((sum, place) => sum + entry.length(place), 0);
+    const { out, view, placesAt, ordinalsAt, framesAt } = newEntry({
+      groups: groups.length,
+      records: all.length,
+      frameBytes,
+      flags: FLAG_ORDINALS,
+    });
+    for (const [g, { partitionId, places }] of groups.entries()) {
+      view.setUint32(HEADER_BYTES + g * GROUP_BYTES, partitionId);
+      view.setUint32(HEADER_BYTES + g * GROUP_BYTES + 4, places.length);
+    }
+    let end = 0;
+    for (const [i, place] of all.entries()) {
+      const at = placesAt + i * PLACE_BYTES;
+      copyBytes(out, at, { from: entry.bytes, start: entry.identityAt(place), length: END_AT });
+      out.set(entry.frame(place), framesAt + end);
+      end += entry.length(place);
+      view.setUint32(at + END_AT, end);
+      view.setUint16(ordinalsAt + i * ORDINAL_BYTES, entry.ordinal(place));
+    }
+    out.set(this.checksum(out.subarray(CHECKSUM_BYTES, framesAt)));
+    return new LogEntry(out);
   }
 
   checksum(bytes: Uint8Array): Uint8Array {
     const checksum = new Uint8Array(CHECKSUM_BYTES);
-    this.#kernel.tags(this.#key, bytes, Uint32Array.of(bytes.length), checksum);
+    this.#kernel.tags(this.#sealKey, bytes, Uint32Array.of(bytes.length), checksum);
     return checksum;
   }
+}
+
+interface EntrySize {
+  readonly groups: number;
+  readonly records: number;
+  readonly frameBytes: number;
+  readonly flags: number;
+}
+
+/** An entry with its header, and where its parts begin. */
+function newEntry({ groups, records, frameBytes, flags }: EntrySize) {
+  const placesAt = HEADER_BYTES + groups * GROUP_BYTES;
+  const ordinalsAt = placesAt + records * PLACE_BYTES;
+  const framesAt = ordinalsAt + (flags === FLAG_ORDINALS ? records * ORDINAL_BYTES : 0);
+  const out = new Uint8Array(framesAt + frameBytes);
+  const view = new DataView(out.buffer);
+  out[CHECKSUM_BYTES] = FORMAT;
+  out[CHECKSUM_BYTES + 1] = flags;
+  view.setUint16(CHECKSUM_BYTES + 2, groups);
+  view.setUint32(CHECKSUM_BYTES + 4, records);
+  return { out, view, placesAt, ordinalsAt, framesAt };
 }
 
 /**
@@ -158,18 +216,17 @@ export class EntrySeal {
  * are MALFORMED; whether they are the ones written, `isWhole` tells.
  */
 export class LogEntry {
+  readonly bytes: Uint8Array;
   readonly records: number;
-  readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #groups: number;
   readonly #ordinalsAt: number | undefined;
   readonly #placesAt: number;
-  readonly #tagsAt: number;
   readonly #framesAt: number;
 
   constructor(bytes: Uint8Array) {
     // Not a Buffer, whose slices are views; and LMDB's own says its length in `length` alone.
-    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#view = view;
     if (bytes.length < HEADER_BYTES || bytes[CHECKSUM_BYTES] !== FORMAT) throw damaged();
@@ -179,14 +236,13 @@ export class LogEntry {
     this.#placesAt = HEADER_BYTES + this.#groups * GROUP_BYTES;
     const ordinalsAt = this.#placesAt + this.records * PLACE_BYTES;
     this.#ordinalsAt = hasOrdinals ? ordinalsAt : undefined;
-    this.#tagsAt = hasOrdinals ? ordinalsAt + this.records * ORDINAL_BYTES : ordinalsAt;
-    this.#framesAt = this.#tagsAt + this.records * TAG_BYTES;
+    this.#framesAt = hasOrdinals ? ordinalsAt + this.records * ORDINAL_BYTES : ordinalsAt;
     if (this.#framesAt + this.#end(this.records - 1) !== bytes.length) throw damaged();
   }
 
-  isWhole(seal: EntrySeal): boolean {
-    const checksum = seal.checksum(this.#bytes.subarray(CHECKSUM_BYTES, this.#framesAt));
-    return Buffer.compare(checksum, this.#bytes.subarray(0, CHECKSUM_BYTES)) === 0;
+  isWhole(writer: EntryWriter): boolean {
+    const checksum = writer.checksum(this.bytes.subarray(CHECKSUM_BYTES, this.#framesAt));
+    return Buffer.compare(checksum, this.bytes.subarray(0, CHECKSUM_BYTES)) === 0;
   }
 
   /** The groups: whose records they are, and which places they take. */
@@ -222,20 +278,50 @@ export class LogEntry {
   }
 
   version(place: number): Version {
-    return readVersion(this.#view, this.#placesAt + place * PLACE_BYTES);
+    return readVersion(this.#view, this.identityAt(place));
+  }
+
+  counter(place: number): number {
+    return readCounter(this.#view, this.identityAt(place));
+  }
+
+  /** As compareVersions() of the record's version and this one. */
+  compareVersion(place: number, version: Version): number {
+    const counter = this.counter(place);
+    if (counter !== version.counter) return counter < version.counter ? -1 : 1;
+    return compareVersions(this.version(place), version);
+  }
+
+  /** Where in `bytes` the version and the tag of a record lie, one after the other. */
+  identityAt(place: number): number {
+    return this.#placesAt + place * PLACE_BYTES;
   }
 
   length(place: number): number {
     return this.#end(place) - this.#start(place);
   }
 
+  /** Bytes of the frames of these places. */
+  frameBytes(from: number, to: number): number {
+    return this.#start(to) - this.#start(from);
+  }
+
+  /** Where in `bytes` its tag lies. */
+  tagAt(place: number): number {
+    return this.identityAt(place) + TAG_AT;
+  }
+
   tag(place: number): Uint8Array {
-    const at = this.#tagsAt + place * TAG_BYTES;
-    return this.#bytes.subarray(at, at + TAG_BYTES);
+    const at = this.tagAt(place);
+    return this.bytes.subarray(at, at + TAG_BYTES);
   }
 
   frame(place: number): Uint8Array {
-    return this.#bytes.subarray(this.#framesAt + this.#start(place), this.#framesAt + this.#end(place));
+    return this.bytes.subarray(this.#framesAt + this.#start(place), this.#framesAt + this.#end(place));
+  }
+
+  hasKey(place: number): boolean {
+    return frameHasKey(this.bytes, this.#framesAt + this.#start(place));
   }
 
   #start(place: number): number {
@@ -243,8 +329,8 @@ export class LogEntry {
   }
 
   #end(place: number): number {
-    const at = this.#placesAt + place * PLACE_BYTES + END_AT;
-    if (place < 0 || at + 4 > this.#bytes.length) throw damaged();
+    const at = this.identityAt(place) + END_AT;
+    if (place < 0 || at + 4 > this.bytes.length) throw damaged();
     return this.#view.getUint32(at);
   }
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { MendlogError } from '@mendlog/core';
 import { z } from 'zod';
 
-const STORE_FORMAT = 4;
+const STORE_FORMAT = 5;
 
 const Meta = z.object({
   format: z.int(),

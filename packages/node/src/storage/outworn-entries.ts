@@ -2,11 +2,9 @@
  * Gives the room of dead records back: entries of the log without a live record are removed, those of
  * which less than half is live are written anew under their own number.
  */
-import { packItems } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { LiveShare } from './keys.js';
-import { type EntryPart, type EntrySeal, encodeEntry } from './log-entry.js';
-import { packedTags } from './row-changes.js';
+import type { EntryWriter } from './log-entry.js';
 import type { VersionIndex } from './version-index.js';
 
 /** Entries that one step removes or writes anew. */
@@ -15,12 +13,12 @@ const STEP_ENTRIES = 64;
 export class OutwornEntries {
   readonly #log: ArrivalLog;
   readonly #index: VersionIndex;
-  readonly #seal: EntrySeal;
+  readonly #writer: EntryWriter;
 
-  constructor(log: ArrivalLog, index: VersionIndex, seal: EntrySeal) {
+  constructor(log: ArrivalLog, index: VersionIndex, writer: EntryWriter) {
     this.#log = log;
     this.#index = index;
-    this.#seal = seal;
+    this.#writer = writer;
   }
 
   /** Deals with the oldest. Whether there was anything to do. */
@@ -51,23 +49,17 @@ export class OutwornEntries {
   #withoutDead(arrival: number, share: LiveShare): Uint8Array | undefined {
     const entry = this.#log.readWhole(arrival);
     if (entry === undefined) return undefined;
-    const parts: EntryPart[] = [];
-    const ordinals: number[] = [];
+    const groups: { partitionId: number; places: number[] }[] = [];
+    let records = 0;
     for (const { partitionId, from, to } of entry.groups()) {
       const places: number[] = [];
       for (let place = from; place < to; place++) {
-        const ordinal = entry.ordinal(place);
         const indexed = this.#index.find(partitionId, entry.version(place));
-        if (indexed?.arrival !== arrival || indexed.ordinal !== ordinal) continue;
-        places.push(place);
-        ordinals.push(ordinal);
+        if (indexed?.arrival === arrival && indexed.ordinal === entry.ordinal(place)) places.push(place);
       }
-      if (places.length === 0) continue;
-      const frames = places.map((place) => entry.frame(place));
-      const tags = packedTags(places.map((place) => entry.tag(place)));
-      const versions = places.map((place) => entry.version(place));
-      parts.push({ partitionId, group: packItems('', frames), versions, tags, from: 0, to: places.length });
+      if (places.length > 0) groups.push({ partitionId, places });
+      records += places.length;
     }
-    return ordinals.length === share.records ? encodeEntry(parts, this.#seal, ordinals) : undefined;
+    return records === share.records ? this.#writer.rewrite(entry, groups).bytes : undefined;
   }
 }

@@ -5,98 +5,169 @@
  *
  * A record is put in before its flush, so that the same record is not written twice, and counts as there
  * only afterwards: readers pass the arrival number up to which everything is flushed. Per partition the
- * records are sorted by version; as a rule a new one is the highest.
+ * runs are sorted by version and do not overlap; as a rule a new one is above them all.
  */
-import { compareVersions, FRAME_HEADER_BYTES, type Version, type VersionRange } from '@mendlog/core';
-import type { LogEntry } from './log-entry.js';
+import type { Version, VersionRange } from '@mendlog/core';
+import { type LocatedRecord, type Run, recordAt } from './located-record.js';
 import { lowerBound } from './lower-bound.js';
 
-/** Where a record lies in the log, and what is known of it without reading it. */
-export interface LocatedRecord {
-  readonly version: Version;
-  readonly arrival: number;
-  readonly ordinal: number;
-  /** Bytes of its frame. */
-  readonly length: number;
-  readonly tag: Uint8Array;
+interface OverlayRun extends Run {
+  /** The record of the same version that this one, alone in its run, takes the place of. */
+  before?: OverlayRun | undefined;
 }
 
-export interface OverlayRecord extends LocatedRecord {
-  /** Its entry, whose places are its ordinals: it has not been written anew yet. */
-  readonly entry: LogEntry;
-  /** The record of the same version that it takes the place of, for as long as that is in the overlay. */
-  before?: OverlayRecord | undefined;
-}
-
-/** What a record takes in memory beside its share of the entry, about. */
-const RECORD_OVERHEAD_BYTES = 250 - FRAME_HEADER_BYTES;
-
-export function overlayBytes(record: LocatedRecord): number {
-  return record.length + RECORD_OVERHEAD_BYTES;
+/** Arrivals above `after` and up to `flushed`. */
+export interface Arrivals {
+  readonly after: number;
+  readonly flushed: number;
 }
 
 /** The records of one partition. */
 export class OverlayRecords {
-  #records: OverlayRecord[] = [];
+  #runs: OverlayRun[] = [];
+  #lastArrival = 0;
 
   get isEmpty(): boolean {
-    return this.#records.length === 0;
+    return this.#runs.length === 0;
   }
 
-  /** Puts a record in; one of the same version gives way to it with its flush. */
-  put(record: OverlayRecord): void {
-    const last = this.#records.at(-1);
-    if (last === undefined || compareVersions(last.version, record.version) < 0) {
-      this.#records.push(record);
+  /** Puts a run in that is above all that is there. */
+  putAbove(run: Run): void {
+    this.#lastArrival = run.arrival;
+    this.#runs.push(run);
+  }
+
+  /** Puts a run in; a record of a version that is there takes that one's place with its flush. */
+  put(run: Run): void {
+    this.#lastArrival = run.arrival;
+    const last = this.#runs.at(-1);
+    if (last === undefined || last.entry.compareVersion(last.to - 1, run.entry.version(run.from)) < 0) {
+      this.#runs.push(run);
       return;
     }
-    const place = this.#placeOf(record.version);
-    const found = this.#records[place];
-    const replaces = found !== undefined && compareVersions(found.version, record.version) === 0;
-    if (replaces) record.before = found;
-    this.#records.splice(place, replaces ? 1 : 0, record);
+    const { arrival, entry } = run;
+    for (let place = run.from; place < run.to; place++)
+      this.#putOne({ arrival, entry, from: place, to: place + 1 });
   }
 
   /** The latest record of this version that arrived up to there; whichever the last is unless told. */
-  find(version: Version, arrivedBy = Number.POSITIVE_INFINITY): OverlayRecord | undefined {
-    const found = this.#records[this.#placeOf(version)];
-    if (found === undefined || compareVersions(found.version, version) !== 0) return undefined;
-    return latestBy(found, arrivedBy);
+  find(version: Version, arrivedBy = Number.POSITIVE_INFINITY): LocatedRecord | undefined {
+    const last = this.#runs[this.#runOf(version)];
+    if (last === undefined) return undefined;
+    const place = placeIn(last, version);
+    if (place === last.to || last.entry.compareVersion(place, version) !== 0) return undefined;
+    const run = latestBy(last, arrivedBy);
+    return run === undefined ? undefined : recordAt(run, run === last ? place : run.from);
   }
 
-  /** Records of the range with an arrival above `after` and up to `flushed`, ascending. */
-  range(range: VersionRange, { after, flushed }: { after: number; flushed: number }): OverlayRecord[] {
-    const found: OverlayRecord[] = [];
-    for (let place = this.#placeOf(range.from); place < this.#records.length; place++) {
-      const last = this.#records[place] as OverlayRecord;
-      if (found.length >= range.limit || compareVersions(last.version, range.to) > 0) break;
-      const record = latestBy(last, flushed);
-      if (record !== undefined && record.arrival > after) found.push(record);
+  /** Records of the range, in its order. */
+  range(range: VersionRange, arrivals: Arrivals): LocatedRecord[] {
+    const found: LocatedRecord[] = [];
+    const { from, to, limit, descending = false } = range;
+    const step = descending ? -1 : 1;
+    const first = descending ? Math.min(this.#runOf(to), this.#runs.length - 1) : this.#runOf(from);
+    for (let r = first; r >= 0 && r < this.#runs.length; r += step) {
+      const last = this.#runs[r] as OverlayRun;
+      const run = latestBy(last, arrivals.flushed);
+      const isBeyond = descending
+        ? last.entry.compareVersion(last.to - 1, from) < 0
+        : last.entry.compareVersion(last.from, to) > 0;
+      if (isBeyond) break;
+      if (run === undefined || run.arrival <= arrivals.after) continue;
+      for (let i = 0; i < run.to - run.from; i++) {
+        const place = descending ? run.to - 1 - i : run.from + i;
+        if (run.entry.compareVersion(place, from) < 0 || run.entry.compareVersion(place, to) > 0) continue;
+        if (found.length === limit) return found;
+        found.push(recordAt(run, place));
+      }
     }
     return found;
   }
 
-  /** Forgets the records for which this is true. */
-  forget(isGone: (record: OverlayRecord) => boolean): void {
-    this.#records = this.#records.flatMap((record) => without(record, isGone) ?? []);
+  /** All records of a range that arrived then, also several of one version. */
+  *all({ from, to }: VersionRange, arrivals: Arrivals): Generator<LocatedRecord> {
+    for (const run of this.runs(arrivals)) {
+      for (let place = placeIn(run, from); place < run.to; place++) {
+        if (run.entry.compareVersion(place, to) > 0) break;
+        yield recordAt(run, place);
+      }
+    }
   }
 
-  /** The place of the first record that is not below. */
-  #placeOf(version: Version): number {
-    const isBelow = (place: number) =>
-      compareVersions((this.#records[place] as OverlayRecord).version, version) < 0;
-    return lowerBound(this.#records.length, isBelow);
+  /** The runs that arrived then, for whoever sums up their tags; of one version all records that are there. */
+  runs({ after, flushed }: Arrivals): Run[] {
+    const found: Run[] = [];
+    for (const last of this.#runs) {
+      for (let run: OverlayRun | undefined = last; run !== undefined; run = run.before)
+        if (run.arrival > after && run.arrival <= flushed) found.push(run);
+    }
+    return found;
+  }
+
+  /** The index has what arrived up to there. */
+  forgetUpTo(applied: number): void {
+    if (this.#lastArrival <= applied) this.#runs = [];
+    else this.forget((arrival) => arrival <= applied);
+  }
+
+  /** Forgets the runs for which this is true. */
+  forget(isGone: (arrival: number) => boolean): void {
+    let kept = 0;
+    for (const run of this.#runs) {
+      const left = without(run, isGone);
+      if (left !== undefined) this.#runs[kept++] = left;
+    }
+    this.#runs.length = kept;
+  }
+
+  #putOne(run: OverlayRun): void {
+    const version = run.entry.version(run.from);
+    const at = this.#runOf(version);
+    const found = this.#runs[at];
+    if (found === undefined) {
+      this.#runs.push(run);
+      return;
+    }
+    const place = placeIn(found, version);
+    const isThere = place < found.to && found.entry.compareVersion(place, version) === 0;
+    const { arrival, entry } = found;
+    const above = isThere ? place + 1 : place;
+    const parts: OverlayRun[] = [];
+    if (place > found.from) parts.push({ arrival, entry, from: found.from, to: place });
+    if (isThere) {
+      const isAlone = found.to - found.from === 1;
+      run.before = isAlone ? found : { arrival, entry, from: place, to: place + 1 };
+    }
+    parts.push(run);
+    if (found.to > above && !(isThere && found.to - found.from === 1))
+      parts.push({ arrival, entry, from: above, to: found.to });
+    // A run that lies whole above the new record keeps what came before its own.
+    if (!isThere && place === found.from) parts[parts.length - 1] = found;
+    this.#runs.splice(at, 1, ...parts);
+  }
+
+  /** The first run that does not lie whole below. */
+  #runOf(version: Version): number {
+    return lowerBound(this.#runs.length, (i) => {
+      const { entry, to } = this.#runs[i] as OverlayRun;
+      return entry.compareVersion(to - 1, version) < 0;
+    });
   }
 }
 
-function latestBy(last: OverlayRecord, arrivedBy: number): OverlayRecord | undefined {
-  let record: OverlayRecord | undefined = last;
-  while (record !== undefined && record.arrival > arrivedBy) record = record.before;
-  return record;
+/** The first place of a run that is not below; its end where all are. */
+function placeIn({ entry, from, to }: Run, version: Version): number {
+  return from + lowerBound(to - from, (i) => entry.compareVersion(from + i, version) < 0);
+}
+
+function latestBy(last: OverlayRun, arrivedBy: number): OverlayRun | undefined {
+  let run: OverlayRun | undefined = last;
+  while (run !== undefined && run.arrival > arrivedBy) run = run.before;
+  return run;
 }
 
 /** The last one of these that is left, with those left before it. */
-function without(last: OverlayRecord, isGone: (record: OverlayRecord) => boolean): OverlayRecord | undefined {
+function without(last: OverlayRun, isGone: (arrival: number) => boolean): OverlayRun | undefined {
   if (last.before !== undefined) last.before = without(last.before, isGone);
-  return isGone(last) ? last.before : last;
+  return isGone(last.arrival) ? last.before : last;
 }

@@ -2,15 +2,16 @@
 import { type DigestKernel, ROW_BYTES } from '@mendlog/core';
 import type { LoggedPartition } from './arrival-log.js';
 import { DamagedRecords } from './damaged-records.js';
+import { KeyHolders } from './key-holders.js';
 import type { IndexedPartition } from './keys.js';
-import { type LocatedRecord, OverlayRecords } from './overlay.js';
+import { LeavingRecords } from './leaving-records.js';
+import { OverlayRecords } from './overlay.js';
 import { RowChanges } from './row-changes.js';
-
-/** Records whose tags wait at most to be summed up. */
-const UNSUMMED_MAX = 1024;
 
 export class PartitionState {
   readonly overlay = new OverlayRecords();
+  readonly holders = new KeyHolders();
+  readonly leaving = new LeavingRecords();
   readonly damaged = new DamagedRecords();
   readonly name: string;
   readonly id: number;
@@ -29,11 +30,12 @@ export class PartitionState {
   cleanedTo = 0;
   /** Records that the last trim concerns are in the index when the log is applied up to here. */
   cleanAfter = 0;
-  bytes = 0;
+  /** The highest append key in the index: those above it need no look-up there. */
+  appendHead = '';
+  /** What the sums below have: everything that arrived up to there. */
+  #summedTo = 0;
   #root: Uint8Array = new Uint8Array(ROW_BYTES);
-  /** What is not in the root yet: it is summed up when somebody asks, or when there is much of it. */
-  #changes = new RowChanges();
-  #unsummed = 0;
+  #bytes = 0;
 
   constructor(name: string, id: number, tagKey: Uint8Array) {
     this.name = name;
@@ -41,33 +43,42 @@ export class PartitionState {
     this.tagKey = tagKey;
   }
 
-  /** As it was left on disk. */
-  load(logged: LoggedPartition, indexed: IndexedPartition): void {
+  /** As the log has it. */
+  load({ trimmedTo }: LoggedPartition): void {
     this.logged = true;
-    this.trimmedTo = logged.trimmedTo;
-    this.trimmingTo = logged.trimmedTo;
-    this.head = Math.max(indexed.head, logged.trimmedTo);
-    this.submittedHead = this.head;
-    this.cleanedTo = indexed.cleanedTo;
-    this.bytes = indexed.bytes;
-    this.#root = Uint8Array.from(indexed.root);
+    this.trimmedTo = trimmedTo;
+    this.trimmingTo = trimmedTo;
   }
 
-  /** Counts a record that came in or went out. */
-  count({ version, tag, length }: LocatedRecord, sign: 1 | -1, kernel: DigestKernel): void {
-    this.bytes += sign * length;
-    this.#changes.add(this.id, version.counter, tag, sign);
-    if (++this.#unsummed >= UNSUMMED_MAX) this.root(kernel);
+  /** The index holds this of it now: what is later is summed up from the overlay when somebody asks. */
+  indexed({ applied, head, cleanedTo, root, bytes, appendHead }: IndexedPartition): void {
+    this.head = Math.max(this.head, head, this.trimmedTo);
+    this.submittedHead = Math.max(this.submittedHead, this.head);
+    this.cleanedTo = Math.max(this.cleanedTo, cleanedTo);
+    this.appendHead = appendHead;
+    this.#summedTo = applied;
+    this.#root = Uint8Array.from(root);
+    this.#bytes = bytes;
   }
 
-  /** The sum of all rows. */
-  root(kernel: DigestKernel): Uint8Array {
-    if (this.#unsummed > 0) {
-      this.#root = this.#changes.roots(kernel, (_, out) => out.set(this.#root)).rows;
-      this.#changes = new RowChanges();
-      this.#unsummed = 0;
+  /** The sum of all rows, and the bytes of all frames, of what arrived up to there. */
+  sums(flushed: number, kernel: DigestKernel): { root: Uint8Array; bytes: number } {
+    const arrivals = { after: this.#summedTo, flushed };
+    if (flushed > this.#summedTo) {
+      const changes = new RowChanges();
+      for (const { entry, from, to } of this.overlay.runs(arrivals)) {
+        for (let place = from; place < to; place++)
+          changes.add(this.id, entry.counter(place), { bytes: entry.bytes, at: entry.tagAt(place), sign: 1 });
+        this.#bytes += entry.frameBytes(from, to);
+      }
+      for (const { version, tag, length } of this.leaving.by(arrivals)) {
+        changes.add(this.id, version.counter, { bytes: tag, at: 0, sign: -1 });
+        this.#bytes -= length;
+      }
+      if (!changes.isEmpty) this.#root = changes.roots(kernel, (_, out) => out.set(this.#root)).rows;
+      this.#summedTo = flushed;
     }
-    return this.#root;
+    return { root: this.#root, bytes: this.#bytes };
   }
 
   toLog(): LoggedPartition {

@@ -11,6 +11,7 @@ import {
   type DigestKernel,
   type IndexRange,
   itemStart,
+  type KeyClaim,
   type Listing,
   laterVersion,
   ORIGIN_HIGHEST,
@@ -18,15 +19,21 @@ import {
   type Page,
   packIndexedRows,
   packListingEntries,
+  type RecordKey,
   ROW_BYTES,
   rowSpan,
   TAG_BYTES,
   type Version,
   type VersionRange,
+  versionAfter,
+  versionBefore,
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
+import { textOfKey } from './key-holders.js';
+import type { LocatedRecord } from './located-record.js';
 import type { LogEntry } from './log-entry.js';
-import type { LocatedRecord, OverlayRecord } from './overlay.js';
+import type { Arrivals } from './overlay.js';
+import { isAppendKey } from './partition-change.js';
 import type { PartitionState } from './partition-state.js';
 import { EMPTY_ROW, RowChanges } from './row-changes.js';
 import type { VersionIndex } from './version-index.js';
@@ -54,7 +61,25 @@ export class RecordReader {
 
   /** The record of a version that had arrived by then; by what is flushed unless told. */
   find(state: PartitionState, version: Version, arrivedBy = this.flushed): LocatedRecord | undefined {
-    return state.overlay.find(version, arrivedBy) ?? this.#index.find(state.id, version);
+    const record = state.overlay.find(version, arrivedBy) ?? this.#index.find(state.id, version);
+    return record === undefined || state.leaving.has(record) ? undefined : record;
+  }
+
+  /** Who holds a key, by what had arrived by then; nobody where that is trimmed. */
+  holder(state: PartitionState, key: string, arrivedBy = this.flushed): KeyClaim | undefined {
+    const overlaid = state.holders.find(key, arrivedBy);
+    const isAbove = isAppendKey(key) && key > state.appendHead;
+    const holder = overlaid ?? (isAbove ? undefined : this.#index.holder(state.id, key));
+    return holder !== undefined && holder.version.counter > state.trimmedTo ? holder : undefined;
+  }
+
+  /** Frames of the records that hold these keys, in their order, as far as there are any. */
+  keys(state: PartitionState, keys: readonly RecordKey[], bytesMax: number): Uint8Array[] {
+    const versions = keys.flatMap((key) => {
+      const holder = this.holder(state, textOfKey(key));
+      return holder === undefined ? [] : [holder.version];
+    });
+    return this.versions(state, versions, bytesMax);
   }
 
   versions(state: PartitionState, versions: readonly Version[], bytesMax: number): Uint8Array[] {
@@ -92,18 +117,16 @@ export class RecordReader {
 
   rows(state: PartitionState, level: number, ranges: readonly IndexRange[]): Uint8Array {
     const rows = this.#index.rows(state.id, level, ranges);
-    const changes = new RowChanges();
-    for (const record of this.#notIndexed(state, level, ranges)) {
-      changes.add(state.id, record.version.counter, record.tag, 1);
-      const indexed = this.#index.find(state.id, record.version);
-      if (indexed !== undefined) changes.add(state.id, record.version.counter, indexed.tag, -1);
-    }
+    const changes = this.#notIndexed(state, level, ranges);
     if (!changes.isEmpty) {
       const changed = changes.level(this.#kernel, level, (_, index, out) =>
         out.set(rows.get(index) ?? EMPTY_ROW),
       );
       for (const [i, index] of changed.indexes.entries()) {
-        rows.set(index, changed.rows.subarray(i * ROW_BYTES, (i + 1) * ROW_BYTES));
+        const row = changed.rows.subarray(i * ROW_BYTES, (i + 1) * ROW_BYTES);
+        // An absent row is an empty one.
+        if (Buffer.compare(row, EMPTY_ROW) === 0) rows.delete(index);
+        else rows.set(index, row);
       }
     }
     return packIndexedRows(rows);
@@ -114,26 +137,50 @@ export class RecordReader {
     state: PartitionState,
     range: VersionRange,
   ): { records: readonly LocatedRecord[]; truncated: boolean } {
-    const from = laterVersion(range.from, { counter: state.trimmedTo + 1, origin: ORIGIN_LOWEST });
-    const wanted = { from, to: range.to, limit: range.limit + 1 };
-    const indexed = compareVersions(from, range.to) > 0 ? [] : this.#index.range(state.id, wanted);
-    const overlaid = state.overlay.range(wanted, { after: 0, flushed: this.flushed });
-    const records = merged(indexed, overlaid, range.limit + 1);
+    const { to, descending = false } = range;
+    const lowest = laterVersion(range.from, { counter: state.trimmedTo + 1, origin: ORIGIN_LOWEST });
+    const records: LocatedRecord[] = [];
+    const wanted = range.limit + 1;
+    let bounds: { from: Version; to: Version } | undefined = { from: lowest, to };
+    // More than once only where some of what was found is on its way out.
+    while (bounds !== undefined && compareVersions(bounds.from, bounds.to) <= 0) {
+      const part = { ...bounds, descending, limit: wanted - records.length };
+      const found = merged(
+        this.#index.range(state.id, part),
+        state.overlay.range(part, { after: 0, flushed: this.flushed }),
+        part,
+      );
+      for (const record of found) if (!state.leaving.has(record)) records.push(record);
+      const last = found.at(-1)?.version;
+      if (records.length >= wanted || found.length < part.limit || last === undefined) break;
+      bounds = beyond(last, bounds, descending);
+    }
     const truncated = records.length > range.limit;
     return { records: truncated ? records.slice(0, range.limit) : records, truncated };
   }
 
-  /** Records of these rows that are flushed and that the index, as it can be read now, does not hold. */
-  #notIndexed(state: PartitionState, level: number, ranges: readonly IndexRange[]): OverlayRecord[] {
-    if (state.overlay.isEmpty) return [];
-    const visible = { after: this.#index.partition(state.id).applied, flushed: this.flushed };
+  /** What of these rows is flushed and not in the index, as it can be read now. */
+  #notIndexed(state: PartitionState, level: number, ranges: readonly IndexRange[]): RowChanges {
+    const changes = new RowChanges();
+    if (state.overlay.isEmpty) return changes;
+    const arrivals: Arrivals = {
+      after: this.#index.partition(state.id).applied,
+      flushed: this.flushed,
+    };
     const span = rowSpan(level);
-    return ranges.flatMap((range) => {
-      const from = { counter: range.from * span, origin: ORIGIN_LOWEST };
-      const last = Math.min((range.to + 1) * span - 1, Number.MAX_SAFE_INTEGER);
-      const to = { counter: last, origin: ORIGIN_HIGHEST };
-      return state.overlay.range({ from, to, limit: Number.POSITIVE_INFINITY }, visible);
-    });
+    for (const row of ranges) {
+      const from = { counter: row.from * span, origin: ORIGIN_LOWEST };
+      const last = Math.min((row.to + 1) * span - 1, Number.MAX_SAFE_INTEGER);
+      const range = { from, to: { counter: last, origin: ORIGIN_HIGHEST }, limit: Number.POSITIVE_INFINITY };
+      const tags = [
+        ...tagged(state.overlay.all(range, arrivals), 1),
+        ...tagged(state.leaving.by(arrivals, range), -1),
+      ];
+      tags.sort((a, b) => a.version.counter - b.version.counter);
+      for (const { version, tag, sign } of tags)
+        changes.add(state.id, version.counter, { bytes: tag, at: 0, sign });
+    }
+    return changes;
   }
 
   /** Copies of the frames; one that the disk has changed is left out, and remembered. */
@@ -164,7 +211,7 @@ export class RecordReader {
     let peeked: { arrival: number; entry: LogEntry | undefined } | undefined;
     for (const [i, record] of records.entries()) {
       let frame: Uint8Array | undefined;
-      if (isOverlaid(record)) frame = record.entry.frame(record.ordinal);
+      if (record.entry !== undefined) frame = record.entry.frame(record.place ?? 0);
       else {
         if (peeked?.arrival !== record.arrival)
           peeked = { arrival: record.arrival, entry: this.#log.peek(record.arrival) };
@@ -176,10 +223,28 @@ export class RecordReader {
   }
 }
 
+function* tagged(
+  records: Iterable<LocatedRecord>,
+  sign: 1 | -1,
+): Generator<{ version: Version; tag: Uint8Array; sign: 1 | -1 }> {
+  for (const { version, tag } of records) yield { version, tag, sign };
+}
+
+/** What of a range follows a version in its order; undefined where nothing does. */
+function beyond(
+  version: Version,
+  { from, to }: { from: Version; to: Version },
+  descending: boolean,
+): { from: Version; to: Version } | undefined {
+  const next = descending ? versionBefore(version) : versionAfter(version);
+  if (next === undefined) return undefined;
+  return descending ? { from, to: next } : { from: next, to };
+}
+
 function merged(
   indexed: readonly LocatedRecord[],
-  overlaid: readonly OverlayRecord[],
-  limit: number,
+  overlaid: readonly LocatedRecord[],
+  { limit, descending }: { limit: number; descending: boolean },
 ): readonly LocatedRecord[] {
   if (overlaid.length === 0) return indexed;
   const records: LocatedRecord[] = [];
@@ -189,16 +254,13 @@ function merged(
     const left = indexed[i];
     const right = overlaid[o];
     if (left === undefined && right === undefined) break;
-    const order =
+    let order =
       left === undefined ? 1 : right === undefined ? -1 : compareVersions(left.version, right.version);
+    if (descending && left !== undefined && right !== undefined) order = -order;
     // Of one version, what came later is in the overlay.
     records.push((order < 0 ? left : right) as LocatedRecord);
     if (order <= 0) i++;
     if (order >= 0) o++;
   }
   return records;
-}
-
-function isOverlaid(record: LocatedRecord): record is OverlayRecord {
-  return 'entry' in record;
 }

@@ -1,20 +1,27 @@
 /** Tags on their way into and out of digest rows: one call of the kernel a level, whatever the partitions. */
 import { DIGEST_LAYOUT, type DigestKernel, ROW_BYTES, rowSpan, TAG_BYTES } from '@mendlog/core';
+import { copyBytes } from './copy-bytes.js';
+
+interface SignedTag {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  /** -1 takes the tag out. */
+  readonly sign: 1 | -1;
+}
 
 /** Tags back to back, and of each the place of its counter in `RowChanges`. */
 class TagList {
   readonly #places: number[] = [];
   #tags = new Uint8Array(0);
 
-  add(tag: Uint8Array, place: number): void {
+  add(bytes: Uint8Array, tagAt: number, place: number): void {
     const at = this.#places.length * TAG_BYTES;
     if (at === this.#tags.length) {
       const more = new Uint8Array(Math.max(2 * TAG_BYTES, 2 * this.#tags.length));
       more.set(this.#tags);
       this.#tags = more;
     }
-    // A call of set() costs more than so few bytes.
-    for (let i = 0; i < TAG_BYTES; i++) this.#tags[at + i] = tag[i] as number;
+    copyBytes(this.#tags, at, { from: bytes, start: tagAt, length: TAG_BYTES });
     this.#places.push(place);
   }
 
@@ -50,9 +57,9 @@ export class RowChanges {
     return this.#counters.length === 0;
   }
 
-  /** Calls come in ascending order of partition, then counter. */
-  add(partitionId: number, counter: number, tag: Uint8Array, sign: 1 | -1): void {
-    (sign === 1 ? this.#in : this.#out).add(tag, this.#counters.length);
+  /** Calls come in ascending order of partition, then counter. The tag lies in `bytes` from `at` on. */
+  add(partitionId: number, counter: number, { bytes, at, sign }: SignedTag): void {
+    (sign === 1 ? this.#in : this.#out).add(bytes, at, this.#counters.length);
     this.#partitionIds.push(partitionId);
     this.#counters.push(counter);
   }
@@ -100,9 +107,3 @@ export class RowChanges {
 export const EMPTY_ROW = new Uint8Array(ROW_BYTES);
 
 export const DIGEST_LEVELS = Array.from({ length: DIGEST_LAYOUT.levels }, (_, level) => level);
-
-export function packedTags(tags: readonly Uint8Array[]): Uint8Array {
-  const packed = new Uint8Array(tags.length * TAG_BYTES);
-  for (let i = 0; i < tags.length; i++) packed.set(tags[i] as Uint8Array, i * TAG_BYTES);
-  return packed;
-}

@@ -10,7 +10,9 @@
 import {
   compareVersions,
   type DigestKernel,
+  frameKey,
   type IndexRange,
+  type KeyClaim,
   LIMITS,
   ORIGIN_HIGHEST,
   ROW_BYTES,
@@ -20,14 +22,18 @@ import {
   type VersionRange,
 } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { byBlock, mergedBlock, winners } from './block-merge.js';
+import { changedBlocks } from './block-changes.js';
 import { blockOf, IndexBlock } from './index-block.js';
+import { textOfKey } from './key-holders.js';
 import {
   arrivalKey,
   arrivalOfKey,
   blockKey,
+  claimOf,
+  claimValue,
   type IndexedPartition,
   indexedPartition,
+  keyKey,
   type LiveShare,
   liveShare,
   liveValue,
@@ -37,43 +43,68 @@ import {
   rowKey,
 } from './keys.js';
 import { isOutworn, LiveShares } from './live-shares.js';
-import type { LocatedRecord } from './overlay.js';
+import type { LocatedRecord, Run } from './located-record.js';
+import { changeOf, isAppendKey, type PartitionChange } from './partition-change.js';
 import { DIGEST_LEVELS, EMPTY_ROW, RowChanges } from './row-changes.js';
 import { checkRoom, storeError } from './store-error.js';
 
-const EMPTY_PARTITION: IndexedPartition = { applied: 0, head: 0, cleanedTo: 0, bytes: 0, root: EMPTY_ROW };
+const EMPTY_PARTITION: IndexedPartition = {
+  applied: 0,
+  head: 0,
+  cleanedTo: 0,
+  bytes: 0,
+  root: EMPTY_ROW,
+  appendHead: '',
+};
 
 /** What a slice of a step costs at most; a partition costs as much as so many records. */
 const SLICE_COST = 8192;
 const PARTITION_COST = 16;
 const APPLIED_KEY = 'applied';
 
-/** Records of one partition in the order of arrival. */
-export type ArrivedRecords = ReadonlyMap<number, readonly LocatedRecord[]>;
+/** By partition, in the order of arrival. */
+export type ArrivedRuns = ReadonlyMap<number, readonly Run[]>;
+
+/** Partitions as they are in the index after a change. */
+export type ChangedPartitions = ReadonlyMap<number, IndexedPartition>;
 
 type Write = () => void;
 
 /** What a write takes on disk, about: a quarter of a page, since most hit a page with others. */
 const WRITE_BYTES = 1024;
 
+export interface VersionIndexOptions {
+  readonly kernel: DigestKernel;
+  /** The frame of a record, for its key; undefined where the disk has changed it. */
+  readonly frameOf: (record: LocatedRecord) => Uint8Array | undefined;
+  /** The trim watermark of a partition. */
+  readonly trimmedTo: (partitionId: number) => number;
+}
+
 export class VersionIndex {
   readonly #path: string;
   readonly #kernel: DigestKernel;
+  readonly #frameOf: VersionIndexOptions['frameOf'];
+  readonly #trimmedTo: VersionIndexOptions['trimmedTo'];
   readonly #env: RootDatabase;
   readonly #blocks: Database<Buffer, Buffer>;
   readonly #rows: Database<Buffer, Buffer>;
+  readonly #keys: Database<Buffer, Buffer>;
   readonly #partitions: Database<Buffer, Buffer>;
   readonly #live: Database<Buffer, Buffer>;
   readonly #outworn: Database<true, Buffer>;
   readonly #meta: Database<number, string>;
 
-  constructor(path: string, kernel: DigestKernel) {
+  constructor(path: string, { kernel, frameOf, trimmedTo }: VersionIndexOptions) {
     this.#path = path;
     this.#kernel = kernel;
+    this.#frameOf = frameOf;
+    this.#trimmedTo = trimmedTo;
     this.#env = open({ path, maxDbs: 8, eventTurnBatching: false });
     const binary = { keyEncoding: 'binary', encoding: 'binary' } as const;
     this.#blocks = this.#env.openDB({ name: 'blocks', ...binary });
     this.#rows = this.#env.openDB({ name: 'rows', ...binary });
+    this.#keys = this.#env.openDB({ name: 'keys', ...binary });
     this.#partitions = this.#env.openDB({ name: 'partitions', ...binary });
     this.#live = this.#env.openDB({ name: 'live', ...binary });
     this.#outworn = this.#env.openDB({ name: 'outworn', keyEncoding: 'binary' });
@@ -94,19 +125,31 @@ export class VersionIndex {
     return this.#block(partitionId, blockOf(version.counter))?.find(version);
   }
 
-  /** Ascending, at most `range.limit`. */
-  range(partitionId: number, range: VersionRange): LocatedRecord[] {
+  /** Who holds a key. */
+  holder(partitionId: number, key: string): KeyClaim | undefined {
+    const value = this.#keys.getBinaryFast(keyKey(partitionId, key));
+    return value === undefined ? undefined : claimOf(value);
+  }
+
+  /** In the order of the range, at most `range.limit`. */
+  range(partitionId: number, { from, to, limit, descending = false }: VersionRange): LocatedRecord[] {
     const found: LocatedRecord[] = [];
-    for (const { value } of this.#blocks.getRange({
-      start: blockKey(partitionId, blockOf(range.from.counter)),
-      end: blockKey(partitionId, blockOf(range.to.counter) + 1),
-    })) {
+    const [first, last] = [blockOf(from.counter), blockOf(to.counter)];
+    const blocks = descending
+      ? {
+          start: blockKey(partitionId, last),
+          end: blockKey(partitionId, first),
+          reverse: true,
+          inclusiveEnd: true,
+        }
+      : { start: blockKey(partitionId, first), end: blockKey(partitionId, last + 1) };
+    for (const { value } of this.#blocks.getRange(blocks)) {
       const block = new IndexBlock(value);
-      const isLast = compareVersions(block.version(block.records - 1), range.to) > 0;
-      const end = isLast ? block.after(range.to) : block.records;
-      for (let place = block.placeOf(range.from); place < end; place++) {
-        if (found.length === range.limit) return found;
-        found.push(block.record(place));
+      const start = block.placeOf(from);
+      const end = block.compareVersion(block.records - 1, to) > 0 ? block.after(to) : block.records;
+      for (let i = 0; i < end - start; i++) {
+        if (found.length === limit) return found;
+        found.push(block.record(descending ? end - 1 - i : start + i));
       }
     }
     return found;
@@ -137,24 +180,25 @@ export class VersionIndex {
   }
 
   /**
-   * Applies what arrived after the watermark, up to `applied`, which becomes the watermark. Of two
-   * records of one version the one with the higher tag stays.
+   * Applies what arrived after the watermark, up to `applied`, which becomes the watermark.
    *
    * A large step is made in slices, so that others have their turn between them: each partition has a
    * watermark of its own, and the common one follows with the last slice.
    */
-  async apply(arrived: ArrivedRecords, applied: number): Promise<void> {
+  async apply(arrived: ArrivedRuns, applied: number): Promise<ChangedPartitions> {
     const shares = new LiveShares((arrival) => this.live(arrival));
+    const after = new Map<number, IndexedPartition>();
     for (const slice of slicesOf(arrived)) {
-      await this.#commit(this.#writesOf(slice, { shares, applied }));
+      await this.#commit(this.#writesOf(slice, { shares, applied, after }));
     }
     await this.#commit([() => void this.#meta.put(APPLIED_KEY, applied)]);
+    return after;
   }
 
   /** The same, done on return. */
-  applySync(arrived: ArrivedRecords, applied: number): void {
+  applySync(arrived: ArrivedRuns, applied: number): void {
     const shares = new LiveShares((arrival) => this.live(arrival));
-    const writes = this.#writesOf([...arrived], { shares, applied });
+    const writes = this.#writesOf([...arrived], { shares, applied, after: new Map() });
     writes.push(() => void this.#meta.put(APPLIED_KEY, applied));
     checkRoom(this.#path, writes.length * WRITE_BYTES);
     this.#env.transactionSync(() => {
@@ -163,35 +207,32 @@ export class VersionIndex {
   }
 
   /**
-   * Removes the oldest records at or below `trimmedTo`, so many at most, and returns those; none are left
-   * where it were fewer than the limit, and `cleanedTo` says so.
+   * Removes the oldest records at or below `trimmedTo`, so many at most. None are left where it were fewer
+   * than the limit, and `cleanedTo` says so.
    */
-  async clean(partitionId: number, trimmedTo: number, limit: number): Promise<readonly LocatedRecord[]> {
+  async clean(
+    partitionId: number,
+    trimmedTo: number,
+    limit: number,
+  ): Promise<{ removed: readonly LocatedRecord[]; after: IndexedPartition }> {
     const removed = this.range(partitionId, {
       from: VERSION_LOWEST,
       to: { counter: trimmedTo, origin: ORIGIN_HIGHEST },
       limit,
     });
     const before = this.partition(partitionId);
+    const keys = new Map(removed.flatMap((record) => this.#keyHeldBy(partitionId, record)));
     const shares = new LiveShares((arrival) => this.live(arrival));
     const changes = new RowChanges();
-    const writes: Write[] = [];
-    let { bytes } = before;
-    for (const [block, records] of byBlock(removed)) {
-      const key = blockKey(partitionId, block);
-      const left = (this.#block(partitionId, block)?.all() ?? []).slice(records.length);
-      const value = IndexBlock.of(left);
-      writes.push(() => void (left.length > 0 ? this.#blocks.put(key, value) : this.#blocks.remove(key)));
-    }
-    for (const record of removed) {
-      changes.add(partitionId, record.version.counter, record.tag, -1);
-      bytes -= record.length;
-      shares.takeAway(record);
-    }
+    const after = new Map([[partitionId, before]]);
+    const change = { added: [], removed, dead: [], keys };
+    const writes = this.#changeWrites(partitionId, change, { shares, changes, after });
+    const changed = after.get(partitionId) ?? before;
     const cleanedTo = removed.length < limit ? trimmedTo : before.cleanedTo;
-    writes.push(...this.#rowWrites(changes, new Map([[partitionId, { ...before, bytes, cleanedTo }]])));
-    await this.#commit([...writes, ...this.#shareWrites(shares)]);
-    return removed;
+    after.set(partitionId, { ...changed, cleanedTo });
+    writes.push(...this.#rowWrites(changes, after), ...this.#shareWrites(shares));
+    await this.#commit(writes);
+    return { removed, after: after.get(partitionId) ?? before };
   }
 
   /** Notes that these entries are removed from the log, or hold only what is live. */
@@ -227,46 +268,99 @@ export class VersionIndex {
     return value === undefined ? undefined : new IndexBlock(value);
   }
 
+  /** The key that a record holds, for nobody to hold it. */
+  #keyHeldBy(partitionId: number, record: LocatedRecord): [key: string, holder: undefined][] {
+    if (!record.hasKey) return [];
+    const frame = this.#frameOf(record);
+    const found = frame && frameKey(frame);
+    if (found === undefined) return [];
+    const key = textOfKey(found.key);
+    const holder = this.holder(partitionId, key);
+    const isHeld = holder !== undefined && compareVersions(holder.version, record.version) === 0;
+    return isHeld ? [[key, undefined]] : [];
+  }
+
   #writesOf(
-    arrived: readonly (readonly [partitionId: number, records: readonly LocatedRecord[]])[],
-    { shares, applied }: { shares: LiveShares; applied: number },
+    arrived: readonly (readonly [partitionId: number, runs: readonly Run[]])[],
+    { shares, applied, after }: { shares: LiveShares; applied: number; after: Map<number, IndexedPartition> },
   ): Write[] {
     const writes: Write[] = [];
     const changes = new RowChanges();
-    const after = new Map<number, IndexedPartition>();
-    for (const [partitionId, records] of arrived) {
+    const changed = new Map<number, IndexedPartition>();
+    for (const [partitionId, runs] of arrived) {
       const before = this.partition(partitionId);
-      let { bytes, head } = before;
       // As a rule all: a step that a crash has cut short applied some partitions whole.
-      const fresh = records.filter(({ arrival }) => arrival > before.applied);
-      for (const [block, news] of byBlock(winners(fresh, shares))) {
-        // Above the head nothing can be there yet: the common case costs no look-up.
-        const old = block > blockOf(before.head) ? undefined : this.#block(partitionId, block);
-        const { records, added, replaced, refused } = mergedBlock(old, news);
-        for (const record of replaced) {
-          changes.add(partitionId, record.version.counter, record.tag, -1);
-          bytes -= record.length;
-          shares.takeAway(record);
-        }
-        for (const record of added) {
-          changes.add(partitionId, record.version.counter, record.tag, 1);
-          bytes += record.length;
-          shares.addLive(record);
-        }
-        for (const record of refused) shares.addDead(record);
-        if (added.length === 0) continue;
-        const value = IndexBlock.of(records);
-        writes.push(() => void this.#blocks.put(blockKey(partitionId, block), value));
-        head = Math.max(head, (records.at(-1) as LocatedRecord).version.counter);
-      }
-      after.set(partitionId, { ...before, applied: Math.max(before.applied, applied), bytes, head });
+      const fresh = runs.filter(({ arrival }) => arrival > before.applied);
+      const change = changeOf(fresh, {
+        head: before.head,
+        appendHead: before.appendHead,
+        trimmedTo: this.#trimmedTo(partitionId),
+        find: (version) => this.find(partitionId, version),
+        holder: (key) => this.holder(partitionId, key),
+        frameOf: this.#frameOf,
+      });
+      changed.set(partitionId, { ...before, applied: Math.max(before.applied, applied) });
+      for (const write of this.#changeWrites(partitionId, change, { shares, changes, after: changed }))
+        writes.push(write);
     }
-    writes.push(...this.#rowWrites(changes, after), ...this.#shareWrites(shares));
+    for (const write of this.#rowWrites(changes, changed)) writes.push(write);
+    for (const write of this.#shareWrites(shares)) writes.push(write);
+    for (const [id, partition] of changed) after.set(id, partition);
     return writes;
   }
 
-  /** The rows that changed, and the partitions with their new roots. */
-  #rowWrites(changes: RowChanges, after: ReadonlyMap<number, IndexedPartition>): Write[] {
+  /** Blocks and keys of a partition; what it changes of rows and shares is noted. */
+  #changeWrites(
+    partitionId: number,
+    change: PartitionChange,
+    {
+      shares,
+      changes,
+      after,
+    }: { shares: LiveShares; changes: RowChanges; after: Map<number, IndexedPartition> },
+  ): Write[] {
+    const { added, removed, dead, keys } = change;
+    const writes: Write[] = [];
+    const before = after.get(partitionId) ?? EMPTY_PARTITION;
+    let { bytes, head, appendHead } = before;
+    const headBlock = blockOf(before.head);
+    // Above the head nothing can be there yet: the common case costs no look-up.
+    const read = (block: number) => (block > headBlock ? undefined : this.#block(partitionId, block));
+    for (const [block, value] of changedBlocks(change, read)) {
+      const key = blockKey(partitionId, block);
+      writes.push(
+        value === undefined ? () => void this.#blocks.remove(key) : () => void this.#blocks.put(key, value),
+      );
+    }
+    noteTags(partitionId, change, changes);
+    for (const run of added) {
+      shares.addLive(run);
+      bytes += run.entry.frameBytes(run.from, run.to);
+      head = Math.max(head, run.entry.counter(run.to - 1));
+    }
+    for (const record of removed) {
+      shares.takeAway(record);
+      bytes -= record.length;
+    }
+    for (const record of dead) {
+      shares.addDead(record);
+      head = Math.max(head, record.version.counter);
+    }
+    for (const [key, claim] of keys) {
+      const at = keyKey(partitionId, key);
+      if (claim === undefined) writes.push(() => void this.#keys.remove(at));
+      else {
+        const value = claimValue(claim);
+        writes.push(() => void this.#keys.put(at, value));
+        if (isAppendKey(key) && key > appendHead) appendHead = key;
+      }
+    }
+    after.set(partitionId, { ...before, bytes, head, appendHead });
+    return writes;
+  }
+
+  /** The rows that changed, and the partitions with their new roots, which come into `after`. */
+  #rowWrites(changes: RowChanges, after: Map<number, IndexedPartition>): Write[] {
     const writes: Write[] = [];
     const roots = new Map<number, Uint8Array>();
     if (!changes.isEmpty) {
@@ -290,8 +384,10 @@ export class VersionIndex {
         roots.set(id, rows.subarray(i * ROW_BYTES, (i + 1) * ROW_BYTES));
       }
     }
-    for (const [id, partition] of after) {
-      const value = partitionValue({ ...partition, root: roots.get(id) ?? partition.root });
+    for (const [id, before] of after) {
+      const partition = { ...before, root: roots.get(id) ?? before.root };
+      after.set(id, partition);
+      const value = partitionValue(partition);
       writes.push(() => void this.#partitions.put(partitionIdKey(id), value));
     }
     return writes;
@@ -309,17 +405,37 @@ export class VersionIndex {
   }
 }
 
+/** Notes the tags that come in and go out, by ascending counter. */
+function noteTags(partitionId: number, { added, removed }: PartitionChange, changes: RowChanges): void {
+  let r = 0;
+  /** Those that go out below this counter. */
+  const outUpTo = (counter: number) => {
+    for (let record = removed[r]; record !== undefined; record = removed[++r]) {
+      if (record.version.counter >= counter) return;
+      changes.add(partitionId, record.version.counter, { bytes: record.tag, at: 0, sign: -1 });
+    }
+  };
+  for (const { entry, from, to } of added) {
+    for (let place = from; place < to; place++) {
+      const counter = entry.counter(place);
+      if (r < removed.length) outUpTo(counter);
+      changes.add(partitionId, counter, { bytes: entry.bytes, at: entry.tagAt(place), sign: 1 });
+    }
+  }
+  outUpTo(Number.POSITIVE_INFINITY);
+}
+
 /** The partitions by id, in slices of bounded cost. */
-function slicesOf(arrived: ArrivedRecords): [number, readonly LocatedRecord[]][][] {
-  const slices: [number, readonly LocatedRecord[]][][] = [];
+function slicesOf(arrived: ArrivedRuns): [number, readonly Run[]][][] {
+  const slices: [number, readonly Run[]][][] = [];
   let cost = SLICE_COST;
-  for (const [partitionId, records] of [...arrived].sort(([a], [b]) => a - b)) {
+  for (const [partitionId, runs] of [...arrived].sort(([a], [b]) => a - b)) {
     if (cost >= SLICE_COST) {
       slices.push([]);
       cost = 0;
     }
-    slices.at(-1)?.push([partitionId, records]);
-    cost += PARTITION_COST + records.length;
+    slices.at(-1)?.push([partitionId, runs]);
+    cost += PARTITION_COST + runs.reduce((sum, { from, to }) => sum + to - from, 0);
   }
   return slices;
 }

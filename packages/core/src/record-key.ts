@@ -1,0 +1,74 @@
+/**
+ * Record keys: of the records of a partition that carry one key, one stays.
+ *
+ *   put key     text of 1 to 1,024 bytes; the highest version stays
+ *   append key  16 bytes, made by whoever appends; the highest attempt stays, then the highest version
+ *
+ * The two have namespaces of their own: a put never meets an append. As bytes a key is its namespace,
+ * then what it is, so that keys sort as their bytes do.
+ */
+import { MendlogError } from './errors.js';
+import { LIMITS } from './limits.js';
+import { compareVersions, type Version } from './version.js';
+
+export type RecordKey = Uint8Array;
+
+export const PUT_NAMESPACE = 1;
+export const APPEND_NAMESPACE = 2;
+export const APPEND_KEY_BYTES = 16;
+
+// Of Node.js and of browsers alike, and of no library of TypeScript that has nothing else.
+declare const TextEncoder: new () => { encode(text: string): Uint8Array };
+declare const TextDecoder: new (
+  encoding: 'utf-8',
+  options: { fatal: boolean; ignoreBOM: boolean },
+) => { decode(bytes: Uint8Array): string };
+
+const encoder = new TextEncoder();
+// With its default a byte order mark would be dropped, and two keys be one.
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Throws BAD_REQUEST for a text that is no key. */
+export function putKey(text: string): RecordKey {
+  const bytes = encoder.encode(text);
+  // A half of a surrogate pair is encoded as a replacement character: two keys would be one.
+  if (bytes.length === 0 || bytes.length > LIMITS.keyBytesMax || /\p{Surrogate}/u.test(text)) {
+    throw new MendlogError('BAD_REQUEST', `a key is text of 1 to ${LIMITS.keyBytesMax} bytes in UTF-8`);
+  }
+  return inNamespace(PUT_NAMESPACE, bytes);
+}
+
+/** Throws BAD_REQUEST where it is not of 16 bytes. */
+export function appendKey(id: Uint8Array): RecordKey {
+  if (id.length !== APPEND_KEY_BYTES)
+    throw new MendlogError('BAD_REQUEST', `an append key has ${APPEND_KEY_BYTES} bytes, not ${id.length}`);
+  return inNamespace(APPEND_NAMESPACE, id);
+}
+
+/** The text of a put key's bytes, the namespace left out. Throws MALFORMED. */
+export function keyText(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new MendlogError('MALFORMED', 'a key is not UTF-8', { cause });
+  }
+}
+
+export function inNamespace(namespace: number, bytes: Uint8Array): RecordKey {
+  const key = new Uint8Array(1 + bytes.length);
+  key[0] = namespace;
+  key.set(bytes, 1);
+  return key;
+}
+
+/** What decides which of the records of one key stays. */
+export interface KeyClaim {
+  /** Of the attempt that made the record; 0 for a put. */
+  readonly attempt: number;
+  readonly version: Version;
+}
+
+/** Above 0 where `a` stays. */
+export function compareClaims(a: KeyClaim, b: KeyClaim): number {
+  return a.attempt === b.attempt ? compareVersions(a.version, b.version) : a.attempt - b.attempt;
+}

@@ -1,0 +1,58 @@
+/**
+ * Who holds a key: of the records in the overlay that carry it the one with the highest claim, and what
+ * held it before, for as long as the former is not flushed or may still fail.
+ */
+import { compareClaims, type KeyClaim, type RecordKey } from '@mendlog/core';
+
+export interface KeyHolder extends KeyClaim {
+  readonly arrival: number;
+}
+
+interface ChainedHolder extends KeyHolder {
+  before: ChainedHolder | undefined;
+}
+
+/** The bytes of a key as a text that sorts as they do. */
+export function textOfKey(key: RecordKey): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
+}
+
+/** The keys of one partition. */
+export class KeyHolders {
+  readonly #holders = new Map<string, ChainedHolder>();
+
+  get isEmpty(): boolean {
+    return this.#holders.size === 0;
+  }
+
+  /** A record whose claim is above what is there. */
+  put(key: string, { attempt, version, arrival }: KeyHolder): void {
+    this.#holders.set(key, { attempt, version, arrival, before: this.#holders.get(key) });
+  }
+
+  /** The holder that arrived up to there; whichever the last is unless told. */
+  find(key: string, arrivedBy = Number.POSITIVE_INFINITY): KeyHolder | undefined {
+    let holder = this.#holders.get(key);
+    while (holder !== undefined && holder.arrival > arrivedBy) holder = holder.before;
+    return holder;
+  }
+
+  /** Forgets the holders for which this is true. */
+  forget(isGone: (arrival: number) => boolean): void {
+    for (const [key, last] of this.#holders) {
+      const left = without(last, isGone);
+      if (left === undefined) this.#holders.delete(key);
+      else if (left !== last) this.#holders.set(key, left);
+    }
+  }
+}
+
+/** Whether a claim is not above what is there: the record that makes it does not come in. */
+export function isSuperseded(claim: KeyClaim, holder: KeyClaim | undefined): boolean {
+  return holder !== undefined && compareClaims(holder, claim) > 0;
+}
+
+function without(last: ChainedHolder, isGone: (arrival: number) => boolean): ChainedHolder | undefined {
+  if (last.before !== undefined) last.before = without(last.before, isGone);
+  return isGone(last.arrival) ? last.before : last;
+}

@@ -1,0 +1,151 @@
+// The engine on LMDB against its oracle in memory: whatever is done to both, they answer alike, with what is in the
+// overlay, in the index and on its way between them, after restarts and over an index made anew.
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  allRows,
+  appendKey,
+  DIGEST_LAYOUT,
+  encodeFrame,
+  LIMITS,
+  MemoryStore,
+  putKey,
+  type RecordKey,
+  type Store,
+  VERSION_HIGHEST,
+  VERSION_LOWEST,
+} from '@mendlog/core';
+import { partitionKey } from '@mendlog/merkle';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { groupOf, version } from './records.js';
+import { hex, UNBOUNDED } from './store-digests.js';
+import { kernel, secret, TestStore } from './test-store.js';
+
+const PARTITIONS = ['p', 'q'];
+const APPEND_IDS = [1, 2, 3].map((last) => Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? last : 0)));
+const KEYS: RecordKey[] = [putKey('a'), putKey('b'), ...APPEND_IDS.map((id) => appendKey(id))];
+
+type Keyed = Pick<Parameters<typeof encodeFrame>[0], 'key' | 'tombstone' | 'append'>;
+
+const anyKey: fc.Arbitrary<Keyed> = fc.oneof(
+  fc.constant({}),
+  fc.record({ key: fc.constantFrom('a', 'b') }),
+  fc.record({ key: fc.constantFrom('a', 'b'), tombstone: fc.constant(true as const) }),
+  fc.record({ append: fc.record({ id: fc.constantFrom(...APPEND_IDS), attempt: fc.nat(2) }) }),
+);
+
+// Around the borders of blocks and segments too.
+const COUNTERS = [1, 2, 3, 4, 5, 24, 25, 26, 249, 250, 251];
+
+const anyRecord = fc.record({
+  counter: fc.integer({ min: 0, max: COUNTERS.length - 1 }),
+  origin: fc.constantFrom(1, 2),
+  value: fc.constantFrom('', 'a', 'b'),
+  partition: fc.constantFrom(...PARTITIONS),
+});
+type AnyRecord = typeof anyRecord extends fc.Arbitrary<infer T> ? T : never;
+
+const anyBatch = fc.array(anyRecord, { minLength: 1, maxLength: 8 });
+const anyStep = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ batches: fc.array(anyBatch, { minLength: 1, maxLength: 3 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ trim: fc.constantFrom(...COUNTERS), partition: fc.constantFrom(...PARTITIONS) }),
+  },
+  { weight: 2, arbitrary: fc.constant('index' as const) },
+  { weight: 1, arbitrary: fc.constant('reopen' as const) },
+  { weight: 1, arbitrary: fc.constant('lose the index' as const) },
+);
+
+/** Two records of one version differ in their value, not in their key: no coordinator gives a version out twice. */
+function frameOf({ counter, origin, value }: AnyRecord, keys: readonly Keyed[]): Uint8Array {
+  const keyed = keys[(counter * 2 + origin - 1) % keys.length] ?? {};
+  const bytes = keyed.tombstone === true ? new Uint8Array(0) : Buffer.from(value);
+  const timeMs = keyed.tombstone === true ? value.length : 1000;
+  return encodeFrame({ version: version(COUNTERS[counter] ?? 1, origin), timeMs, value: bytes, ...keyed });
+}
+
+function groupsOf(batch: readonly AnyRecord[], keys: readonly Keyed[], apart: boolean) {
+  if (apart) return batch.map((record) => groupOf(record.partition, [frameOf(record, keys)]));
+  return PARTITIONS.map((name) =>
+    groupOf(
+      name,
+      batch.filter(({ partition }) => partition === name).map((record) => frameOf(record, keys)),
+    ),
+  ).filter(({ ends }) => ends.length > 0);
+}
+
+/** Everything that the port tells, but how far a trim has come. */
+function told(store: Store) {
+  return PARTITIONS.map((partition) => {
+    const { records, bytes, head, trimmedTo, root } = store.summary(partition) ?? {};
+    const everything = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: 5 };
+    const part = { from: version(3, 2), to: version(250, 1), limit: LIMITS.batchRecordsMax };
+    const pages = [everything, part].flatMap((range) =>
+      [false, true].map((descending) => {
+        const { frames, truncated } = store.readRange(partition, { ...range, descending }, 120);
+        return [...frames.map(hex), truncated];
+      }),
+    );
+    const { entries, ...listing } = store.list(partition, part);
+    return {
+      partition,
+      summary: root === undefined ? undefined : { records, bytes, head, trimmedTo, root: hex(root) },
+      head: store.head(partition),
+      pages,
+      listing: { ...listing, entries: hex(entries) },
+      keys: KEYS.map((key) => store.readKeys(partition, [key], UNBOUNDED).map(hex)),
+      allKeys: store.readKeys(partition, KEYS, 100).map(hex),
+      counters: COUNTERS.map((counter) => store.read(partition, { counter }).map(hex)),
+      rows: Array.from({ length: DIGEST_LAYOUT.levels }, (_, level) =>
+        hex(store.rows(partition, level, [allRows(level)])),
+      ),
+    };
+  });
+}
+
+const numRuns = Number(process.env.MENDLOG_MODEL_RUNS ?? 60);
+
+test(`store: the engine on LMDB and the one in memory answer alike (SPEC I5, I7; runs=${numRuns})`, async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyStep, { minLength: 1, maxLength: 10 }),
+      fc.array(anyKey, { minLength: 1, maxLength: 2 * COUNTERS.length }),
+      fc.boolean(),
+      async (steps, keys, apart) => {
+        await using opened = new TestStore();
+        const oracle = new MemoryStore({
+          storeId: 'oracle',
+          kernel,
+          tagKeyOf: (partition) => partitionKey(kernel, secret, partition),
+        });
+        for (const step of steps) {
+          if (step === 'index') await opened.store.cleaned();
+          else if (step === 'reopen') await opened.reopen();
+          else if (step === 'lose the index') {
+            await opened.reopen(() => {
+              const index = join(opened.dataDir, 'index');
+              for (const name of readdirSync(index)) rmSync(join(index, name), { recursive: true });
+            });
+            // What was trimmed may be in the log still, and comes into the index to be removed again.
+            await opened.store.cleaned();
+          } else if ('trim' in step) {
+            await oracle.trim(step.partition, step.trim);
+            await opened.store.trim(step.partition, step.trim);
+            await opened.store.cleaned();
+          } else {
+            const batches = step.batches.map((batch) => groupsOf(batch, keys, apart));
+            const expected = [];
+            for (const groups of batches) expected.push(await oracle.apply(groups, []));
+            expect(await Promise.all(batches.map((groups) => opened.store.apply(groups, [])))).toEqual(
+              expected,
+            );
+          }
+          expect(told(opened.store)).toEqual(told(oracle));
+        }
+      },
+    ),
+    { numRuns },
+  );
+});

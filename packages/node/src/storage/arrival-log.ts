@@ -13,12 +13,12 @@
  * the transaction whole.
  */
 import { randomUUID } from 'node:crypto';
-import { MendlogError } from '@mendlog/core';
+import { type DigestKernel, MendlogError } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { arrivalKey, arrivalOfKey } from './keys.js';
 import { checkLmdbFile } from './lmdb-file.js';
 import type { LocatedRecord } from './located-record.js';
-import { type EntryWriter, LogEntry } from './log-entry.js';
+import { EntryWriter, LogEntry } from './log-entry.js';
 import { SideTables } from './side-tables.js';
 import { checkRoom, storeError } from './store-error.js';
 
@@ -37,13 +37,13 @@ export class ArrivalLog {
   readonly #env: RootDatabase;
   readonly #entries: Database<Buffer, Buffer>;
   readonly #partitions: Database<LoggedPartition, string>;
-  readonly #writer: EntryWriter;
+  /** Its checksums belong to this log, wherever its file is copied to. */
+  readonly writer: EntryWriter;
   #closed = false;
 
-  constructor(path: string, writer: EntryWriter) {
+  constructor(path: string, kernel: DigestKernel) {
     this.#path = path;
     checkLmdbFile(path);
-    this.#writer = writer;
     this.#env = open({ path, maxDbs: 8, overlappingSync: false, eventTurnBatching: false });
     this.#entries = this.#env.openDB({ name: 'entries', keyEncoding: 'binary', encoding: 'binary' });
     this.#partitions = this.#env.openDB({ name: 'partitions' });
@@ -51,6 +51,7 @@ export class ArrivalLog {
     const id = meta.get(ID_KEY);
     this.id = id ?? randomUUID();
     if (id === undefined) meta.putSync(ID_KEY, this.id);
+    this.writer = new EntryWriter(kernel, this.id);
     this.side = new SideTables(this.#env, (write) => this.commit(write));
   }
 
@@ -107,14 +108,14 @@ export class ArrivalLog {
   /** An entry to keep; undefined where it is not there, or not as it was written. */
   readWhole(arrival: number): LogEntry | undefined {
     const entry = entryOf(this.#entries.getBinary(arrivalKey(arrival)));
-    return entry?.isWhole(this.#writer) === true ? entry : undefined;
+    return entry?.isWhole(this.writer) === true ? entry : undefined;
   }
 
   /** The entries above an arrival number, in order. One that the disk has changed is MALFORMED. */
   *after(arrival: number): Generator<{ arrival: number; entry: LogEntry }> {
     for (const { key, value } of this.#entries.getRange({ start: arrivalKey(arrival + 1) })) {
       const entry = new LogEntry(value);
-      if (!entry.isWhole(this.#writer)) {
+      if (!entry.isWhole(this.writer)) {
         throw new MendlogError('MALFORMED', `entry ${arrivalOfKey(key)} of the log has another checksum`);
       }
       yield { arrival: arrivalOfKey(key), entry };

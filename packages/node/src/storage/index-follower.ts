@@ -11,7 +11,6 @@ import { LIMITS } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { ArrivedRun } from './arrivals.js';
 import { ascendingRuns, type Run } from './located-record.js';
-import type { EntryWriter } from './log-entry.js';
 import { OutwornEntries } from './outworn-entries.js';
 import type { PartitionState } from './partition-state.js';
 import type { VersionIndex } from './version-index.js';
@@ -40,7 +39,6 @@ const RUN_BYTES = 200;
 interface FollowerOptions {
   readonly log: ArrivalLog;
   readonly index: VersionIndex;
-  readonly writer: EntryWriter;
   /** The bytes of the overlay at which writes wait. */
   readonly overlayBytesMax: number;
 }
@@ -68,11 +66,11 @@ export class IndexFollower {
   #endGathering: (() => void) | undefined;
   #stopped = false;
 
-  constructor({ log, index, writer, overlayBytesMax }: FollowerOptions) {
+  constructor({ log, index, overlayBytesMax }: FollowerOptions) {
     this.#overlayBytesMax = overlayBytesMax;
     this.#log = log;
     this.#index = index;
-    this.#outworn = new OutwornEntries(log, index, writer);
+    this.#outworn = new OutwornEntries(log, index);
   }
 
   /** Applies what the log holds above the index's watermark; before anything else is done. */

@@ -51,7 +51,6 @@ import { type DataDirLock, lockDataDir } from './data-dir-lock.js';
 import { IndexFollower } from './index-follower.js';
 import { checkLmdbFile } from './lmdb-file.js';
 import type { LocatedRecord } from './located-record.js';
-import { EntryWriter } from './log-entry.js';
 import { dataDirError, makeDataDir } from './make-data-dir.js';
 import { ensureMeta } from './meta.js';
 import { PartitionState } from './partition-state.js';
@@ -85,7 +84,6 @@ export class LmdbStore implements Store {
   readonly #lock: DataDirLock;
   readonly #kernel: DigestKernel;
   readonly #secret: Uint8Array;
-  readonly #writer: EntryWriter;
   readonly #log: ArrivalLog;
   readonly #index: VersionIndex;
   readonly #follower: IndexFollower;
@@ -125,8 +123,7 @@ export class LmdbStore implements Store {
     this.#lock = lock;
     this.#kernel = kernel;
     this.#secret = secret;
-    this.#writer = new EntryWriter(kernel, this.storeId);
-    this.#log = new ArrivalLog(join(dataDir, 'log'), this.#writer);
+    this.#log = new ArrivalLog(join(dataDir, 'log'), kernel);
     const frameOf = (record: LocatedRecord) => this.#log.frameOf(record);
     for (const { name, partition } of this.#log.partitions())
       this.#newState(name, partition.id).load(partition);
@@ -135,7 +132,6 @@ export class LmdbStore implements Store {
     this.#follower = new IndexFollower({
       log: this.#log,
       index: this.#index,
-      writer: this.#writer,
       overlayBytesMax,
     });
     this.#follower.catchUp();
@@ -162,7 +158,7 @@ export class LmdbStore implements Store {
     let own: Promise<void> | undefined;
     if (sorted.groups.length > 0 || hints.length > 0) {
       const first = this.#arrival + 1;
-      const { entries, runs } = entriesOf(sorted.groups, this.#writer, first);
+      const { entries, runs } = entriesOf(sorted.groups, this.#log.writer, first);
       this.#arrival += entries.length;
       own = this.#commit({ first, entries, runs, sorted, hints });
     }

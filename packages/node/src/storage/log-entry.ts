@@ -98,14 +98,14 @@ export function planEntries<Group extends EntryGroup>(groups: readonly Group[]):
   return entries;
 }
 
-/** Writes entries: makes the tags of records, and the checksums, whose key belongs to the store. */
+/** Writes entries: makes the tags of records, and the checksums, whose key belongs to the log. */
 export class EntryWriter {
   readonly #kernel: DigestKernel;
   readonly #sealKey: Uint8Array;
 
-  constructor(kernel: DigestKernel, storeId: string) {
+  constructor(kernel: DigestKernel, logId: string) {
     this.#kernel = kernel;
-    this.#sealKey = kernel.deriveKey('mendlog 2026-11 log entry v1', new TextEncoder().encode(storeId));
+    this.#sealKey = kernel.deriveKey('mendlog 2026-11 log entry v1', new TextEncoder().encode(logId));
   }
 
   write(parts: readonly EntryPart[]): LogEntry {

@@ -4,7 +4,6 @@
  */
 import type { ArrivalLog } from './arrival-log.js';
 import type { LiveShare } from './keys.js';
-import type { EntryWriter } from './log-entry.js';
 import type { VersionIndex } from './version-index.js';
 
 /** Entries that one step removes or writes anew. */
@@ -13,12 +12,10 @@ const STEP_ENTRIES = 64;
 export class OutwornEntries {
   readonly #log: ArrivalLog;
   readonly #index: VersionIndex;
-  readonly #writer: EntryWriter;
 
-  constructor(log: ArrivalLog, index: VersionIndex, writer: EntryWriter) {
+  constructor(log: ArrivalLog, index: VersionIndex) {
     this.#log = log;
     this.#index = index;
-    this.#writer = writer;
   }
 
   /** Deals with the oldest. Whether there was anything to do. */
@@ -60,6 +57,6 @@ export class OutwornEntries {
       if (places.length > 0) groups.push({ partitionId, places });
       records += places.length;
     }
-    return records === share.records ? this.#writer.rewrite(entry, groups).bytes : undefined;
+    return records === share.records ? this.#log.writer.rewrite(entry, groups).bytes : undefined;
   }
 }

@@ -51,6 +51,8 @@ export const ERROR_CODES = {
   DATA_DIR_LOCKED: { httpStatus: 500, retryable: false },
   /** The data folder was written by a format that this version does not know. */
   FORMAT_UNKNOWN: { httpStatus: 500, retryable: false },
+  /** The disk has changed the log of a data folder so that what it acknowledged is unknown. */
+  LOG_DAMAGED: { httpStatus: 500, retryable: false },
   /** Configuration that cannot work. */
   BAD_CONFIG: { httpStatus: 500, retryable: false },
   /** The requested digest kernel is not built for this platform. */

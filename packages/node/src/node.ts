@@ -40,7 +40,7 @@ import { MerkleTrees } from './merkle/merkle-trees.js';
 import { Metrics } from './metrics/metrics.js';
 import { createNodeService, storeTotals } from './node-service.js';
 import { createReplica } from './replica/replica.js';
-import { LmdbStore } from './storage/lmdb-store.js';
+import { openStore } from './storage/open-store.js';
 
 export interface NodeOptions {
   readonly id: string;
@@ -97,7 +97,13 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const defaultConsistency = options.consistency ?? NODE_DEFAULTS.consistency;
   answersNeeded(defaultConsistency, Math.min(replicationFactor, nodes.size));
 
-  const store = LmdbStore.open({ dataDir: options.dataDir, nodeId: options.id, kernel, secret });
+  const store = openStore({
+    dataDir: options.dataDir,
+    nodeId: options.id,
+    kernel,
+    secret,
+    onDamage: (what) => log.warn('the disk has damaged the store', { what }),
+  });
   const token = peerToken(kernel, secret);
   const catalog = new Catalog({ store, kernel, secret });
   const placement = new Placement(

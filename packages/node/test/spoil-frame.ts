@@ -13,3 +13,20 @@ export function spoilFrame(dataDir: string, bytes: Uint8Array, offset: number): 
   for (const at of places) file[at + offset] = (file[at + offset] as number) ^ 0x40;
   writeFileSync(path, file);
 }
+
+/** Changes a bit of what an entry's table says of the record with this frame; the version is told by the frame. */
+export function spoilTable(dataDir: string, bytes: Uint8Array, part: 'version' | 'tag' | 'end'): void {
+  const path = join(dataDir, 'log/data.mdb');
+  const file = readFileSync(path);
+  const frameVersion = Buffer.from(bytes.subarray(2, 18));
+  // LMDB leaves older copies of a page in the file.
+  let copies = 0;
+  for (let frameAt = file.indexOf(bytes); frameAt >= 0; frameAt = file.indexOf(bytes, frameAt + 1)) {
+    // The same 16 bytes lie in the table before the frames, and once more in the frame.
+    const place = file.lastIndexOf(frameVersion, frameAt) + { version: 14, tag: 20, end: 35 }[part];
+    file[place] = (file[place] as number) ^ 1;
+    copies++;
+  }
+  expect(copies).toBeGreaterThan(0);
+  writeFileSync(path, file);
+}

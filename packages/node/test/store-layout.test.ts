@@ -1,5 +1,5 @@
 // What lies behind the store: entries of the log, an index that can be made anew, room that is given back.
-import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS, LISTING_ENTRY_BYTES, MendlogError, packItems } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
@@ -9,8 +9,7 @@ import { EntryWriter, LogEntry, planEntries } from '../src/storage/log-entry.js'
 import { counters, frame, groupOf } from './records.js';
 import { spoilFrame } from './spoil-frame.js';
 import { EVERYTHING, expectDigestsOf, framesOf, hex, tagOfFrame } from './store-digests.js';
-import { temporaryFolder } from './temporary-folder.js';
-import { kernel, openStore, secret, TestStore } from './test-store.js';
+import { kernel, secret, TestStore } from './test-store.js';
 
 const writer = new EntryWriter(kernel, 'a store');
 
@@ -146,25 +145,6 @@ describe('index', () => {
     expect(framesOf(opened.store, 'orders').map(hex)).toEqual(frames.slice(100).map(hex));
     expectDigestsOf(opened.store, 'orders', frames.slice(100));
   });
-});
-
-test.each([
-  ['other bytes', 'x'.repeat(9000)],
-  ['half a page', '\0'.repeat(2048)],
-])('log: a data file that is no database is refused, and left as it is (%s)', async (_, content) => {
-  using folder = temporaryFolder();
-  await openStore(folder.path).close();
-  const path = join(folder.path, 'log/data.mdb');
-  writeFileSync(path, content);
-  expect(() => openStore(folder.path)).toThrow(
-    expect.objectContaining({
-      code: 'MALFORMED',
-      message: expect.stringMatching(/data\.mdb is not a database of LMDB$/),
-    }),
-  );
-  expect(readFileSync(path, 'utf8')).toBe(content);
-  // The lock is free: the same refusal again, not another one.
-  expect(() => openStore(folder.path)).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
 });
 
 describe('store: a record that the disk has changed', () => {

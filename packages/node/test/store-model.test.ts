@@ -18,6 +18,7 @@ import {
 import { partitionKey } from '@mendlog/merkle';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { LmdbStore } from '../src/storage/lmdb-store.js';
 import { groupOf, version } from './records.js';
 import { hex, UNBOUNDED } from './store-digests.js';
 import { kernel, secret, TestStore } from './test-store.js';
@@ -144,6 +145,8 @@ test(`store: the engine on LMDB and the one in memory answer alike (SPEC I5, I7;
           }
           expect(told(opened.store)).toEqual(told(oracle));
         }
+        const { findings } = await (opened.store as LmdbStore).verify();
+        expect(findings).toEqual([]);
       },
     ),
     { numRuns },

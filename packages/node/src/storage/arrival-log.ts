@@ -13,14 +13,17 @@
  * the transaction whole.
  */
 import { randomUUID } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type DigestKernel, MendlogError } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { checkCounts } from './check-counts.js';
 import { arrivalKey, arrivalOfKey } from './keys.js';
-import { checkLmdbFile } from './lmdb-file.js';
+import { makeLmdbFileSafe } from './lmdb-file.js';
 import type { LocatedRecord } from './located-record.js';
 import { EntryWriter, LogEntry } from './log-entry.js';
 import { SideTables } from './side-tables.js';
-import { checkRoom, storeError } from './store-error.js';
+import { checkRoom, isOfFolder, storeError } from './store-error.js';
 
 const ID_KEY = 'id';
 
@@ -43,22 +46,36 @@ export class ArrivalLog {
 
   constructor(path: string, kernel: DigestKernel) {
     this.#path = path;
-    checkLmdbFile(path);
-    this.#env = open({ path, maxDbs: 8, overlappingSync: false, eventTurnBatching: false });
-    this.#entries = this.#env.openDB({ name: 'entries', keyEncoding: 'binary', encoding: 'binary' });
-    this.#partitions = this.#env.openDB({ name: 'partitions' });
-    const meta = this.#env.openDB<string, string>({ name: 'meta' });
-    const id = meta.get(ID_KEY);
-    this.id = id ?? randomUUID();
-    if (id === undefined) meta.putSync(ID_KEY, this.id);
-    this.writer = new EntryWriter(kernel, this.id);
-    this.side = new SideTables(this.#env, (write) => this.commit(write));
+    let env: RootDatabase | undefined;
+    try {
+      makeLmdbFileSafe(path);
+      env = open({ path, maxDbs: 8, overlappingSync: false, eventTurnBatching: false });
+      this.#env = env;
+      this.#entries = env.openDB({ name: 'entries', keyEncoding: 'binary', encoding: 'binary' });
+      this.#partitions = env.openDB({ name: 'partitions' });
+      const meta = env.openDB<string, string>({ name: 'meta' });
+      const id = meta.get(ID_KEY);
+      this.id = id ?? randomUUID();
+      if (id === undefined) meta.putSync(ID_KEY, this.id);
+      this.side = new SideTables(env, (write) => this.commit(write));
+      checkCounts([this.#entries, this.#partitions, meta, ...this.side.tables]);
+      this.writer = new EntryWriter(kernel, this.id);
+    } catch (cause) {
+      void env?.close();
+      throw untrusted(path, cause);
+    }
   }
 
   /** The number of the last entry; 0 before the first. */
   get lastArrival(): number {
     const [key] = this.#entries.getKeys({ reverse: true, limit: 1 });
     return key === undefined ? 0 : arrivalOfKey(key);
+  }
+
+  /** The number of the first entry above this one; undefined where there is none. */
+  nextArrival(after: number): number | undefined {
+    const [key] = this.#entries.getKeys({ start: arrivalKey(after + 1), limit: 1 });
+    return key === undefined ? undefined : arrivalOfKey(key);
   }
 
   partitions(): { name: string; partition: LoggedPartition }[] {
@@ -111,21 +128,34 @@ export class ArrivalLog {
     return entry?.isWhole(this.writer) === true ? entry : undefined;
   }
 
-  /** The entries above an arrival number, in order. One that the disk has changed is MALFORMED. */
-  *after(arrival: number): Generator<{ arrival: number; entry: LogEntry }> {
+  /** The entries above an arrival number, in order; undefined of one that is not as it was written. */
+  *after(arrival: number): Generator<{ arrival: number; entry: LogEntry | undefined }> {
     for (const { key, value } of this.#entries.getRange({ start: arrivalKey(arrival + 1) })) {
-      const entry = new LogEntry(value);
-      if (!entry.isWhole(this.writer)) {
-        throw new MendlogError('MALFORMED', `entry ${arrivalOfKey(key)} of the log has another checksum`);
-      }
-      yield { arrival: arrivalOfKey(key), entry };
+      const entry = entryOf(value);
+      const isWhole = entry?.isWhole(this.writer) === true;
+      yield { arrival: arrivalOfKey(key), entry: isWhole ? entry : undefined };
     }
+  }
+
+  /** Moves an entry that nothing can be read of into a file of the folder, for whoever wants to look. */
+  setAside(arrival: number, folder: string): void {
+    const bytes = this.#entries.getBinary(arrivalKey(arrival));
+    if (bytes === undefined) return;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, `entry-${arrival}`), bytes);
+    this.#entries.removeSync(arrivalKey(arrival));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await this.#env.close();
   }
+}
+
+function untrusted(path: string, cause: unknown): unknown {
+  if (isOfFolder(cause)) return cause;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new MendlogError('LOG_DAMAGED', `the log in ${path} is damaged: ${text}`, { cause });
 }
 
 /** Undefined for bytes that cannot be an entry. */

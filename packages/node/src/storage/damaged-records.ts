@@ -9,12 +9,20 @@ import { formatVersion, type Version } from '@mendlog/core';
 const DAMAGED_MAX = 4096;
 
 export class DamagedRecords {
-  readonly #versions = new Set<string>();
+  readonly #versions = new Map<string, Version>();
+
+  get size(): number {
+    return this.#versions.size;
+  }
+
+  versions(): Version[] {
+    return [...this.#versions.values()];
+  }
 
   add(version: Version): void {
-    this.#versions.add(formatVersion(version));
+    this.#versions.set(formatVersion(version), version);
     if (this.#versions.size <= DAMAGED_MAX) return;
-    const [oldest] = this.#versions;
+    const [oldest] = this.#versions.keys();
     if (oldest !== undefined) this.#versions.delete(oldest);
   }
 

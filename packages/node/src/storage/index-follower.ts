@@ -73,8 +73,12 @@ export class IndexFollower {
     this.#outworn = new OutwornEntries(log, index);
   }
 
-  /** Applies what the log holds above the index's watermark; before anything else is done. */
-  catchUp(): void {
+  /**
+   * Applies what the log holds above the index's watermark; before anything else is done. Returns the
+   * arrivals of entries that the disk has changed so that their records are unknown.
+   */
+  catchUp(): number[] {
+    const lost: number[] = [];
     let arrived = new Map<number, Run[]>();
     let records = 0;
     let last = 0;
@@ -84,6 +88,10 @@ export class IndexFollower {
       records = 0;
     };
     for (const { arrival, entry } of this.#log.after(this.#index.applied)) {
+      if (entry === undefined) {
+        lost.push(arrival);
+        continue;
+      }
       for (const { partitionId, from, to } of entry.groups()) {
         const runs = arrived.get(partitionId) ?? [];
         arrived.set(partitionId, runs);
@@ -94,6 +102,7 @@ export class IndexFollower {
       if (records >= CATCH_UP_RECORDS) apply();
     }
     apply();
+    return lost;
   }
 
   /** Entries of so many bytes are in the overlay, in so many runs. */

@@ -58,6 +58,10 @@ export function keyKey(partitionId: number, key: string): Buffer {
   return bytes;
 }
 
+export function textOfKeyKey(bytes: Buffer): string {
+  return bytes.toString('latin1', PARTITION_KEY_BYTES);
+}
+
 export function claimValue({ version, attempt }: KeyClaim): Buffer {
   const value = Buffer.allocUnsafe(VERSION_BYTES + 1);
   writeVersion(new DataView(value.buffer, value.byteOffset, value.length), 0, version);

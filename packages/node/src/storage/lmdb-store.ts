@@ -9,7 +9,7 @@
  * partitions; what scatters is the index, small and made in larger steps. The index follows the log and
  * can be made anew from it; docs/storage.md has the layout and what each part guarantees.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ApplyResult,
@@ -49,13 +49,16 @@ import {
 } from './arrivals.js';
 import { type DataDirLock, lockDataDir } from './data-dir-lock.js';
 import { IndexFollower } from './index-follower.js';
-import { checkLmdbFile } from './lmdb-file.js';
+import { IntegrityCheck, type IntegrityFinding, type IntegrityStep } from './integrity-check.js';
+import { type IntegrityReport, reportOf } from './integrity-report.js';
+import { makeLmdbFileSafe } from './lmdb-file.js';
 import type { LocatedRecord } from './located-record.js';
 import { dataDirError, makeDataDir } from './make-data-dir.js';
-import { ensureMeta } from './meta.js';
+import { ensureMeta, metaOfLog } from './meta.js';
 import { PartitionState } from './partition-state.js';
 import { RecordReader } from './record-reader.js';
 import { EMPTY_ROW } from './row-changes.js';
+import { isOfFolder } from './store-error.js';
 import { VersionIndex, type VersionIndexOptions } from './version-index.js';
 
 export interface LmdbStoreOptions {
@@ -65,6 +68,8 @@ export interface LmdbStoreOptions {
   readonly secret: Uint8Array;
   /** Bytes of records that are flushed and not indexed yet, at which writes wait; LIMITS.overlayBytesMax unless told. */
   readonly overlayBytesMax?: number;
+  /** Told what is found of damage when the store opens, in a sentence. */
+  readonly onDamage?: (what: string) => void;
 }
 
 /** What one commit writes to the log: entries from the arrival number `first` on. */
@@ -75,6 +80,9 @@ interface LogBatch {
   readonly sorted: Sorted;
   readonly hints: readonly HintBatch[];
 }
+
+/** A file in an index's folder, which says that the index is to be made anew. */
+const REBUILD_MARK = 'rebuild';
 
 const EMPTY_PAGE: Page = { frames: [], truncated: false };
 const EMPTY_LISTING: Listing = { entries: new Uint8Array(0), truncated: false, trimmedTo: 0, head: 0 };
@@ -119,7 +127,7 @@ export class LmdbStore implements Store {
 
   private constructor(options: LmdbStoreOptions, lock: DataDirLock) {
     const { dataDir, nodeId, kernel, secret, overlayBytesMax = LIMITS.overlayBytesMax } = options;
-    this.storeId = ensureMeta(dataDir, nodeId).storeId;
+    const meta = ensureMeta(dataDir, nodeId);
     this.#lock = lock;
     this.#kernel = kernel;
     this.#secret = secret;
@@ -134,7 +142,10 @@ export class LmdbStore implements Store {
       index: this.#index,
       overlayBytesMax,
     });
-    this.#follower.catchUp();
+    const lost = this.#follower.catchUp();
+    for (const arrival of lost) this.#log.setAside(arrival, join(dataDir, 'set-aside'));
+    if (lost.length > 0) options.onDamage?.(`${lost.length} entries of the log are lost, of unknown records`);
+    this.storeId = metaOfLog(dataDir, meta, { logId: this.#log.id, isPartLost: lost.length > 0 }).storeId;
     let arrival = Math.max(this.#index.applied, this.#log.lastArrival);
     for (const state of this.#partitions.values()) {
       const indexed = this.#index.partition(state.id);
@@ -279,6 +290,35 @@ export class LmdbStore implements Store {
     return this.#log.side.putCatalogEntries(entries);
   }
 
+  /**
+   * Checks everything that lies on disk, in small steps: run them as fast as there is time for it. What is
+   * found to be damaged is marked: records are given out no more until they come again, and an index that
+   * is wrong is made anew when the store opens next.
+   */
+  *checkSteps(): Generator<IntegrityStep> {
+    const states = () => [...this.#partitions.values()].filter(({ logged }) => logged);
+    const check = new IntegrityCheck({ log: this.#log, index: this.#index, kernel: this.#kernel, states });
+    for (const step of check.steps()) {
+      for (const finding of step.findings) this.#mark(finding);
+      yield step;
+    }
+  }
+
+  /** Runs all of these steps, others having their turn between them. */
+  async verify(
+    options: { signal?: AbortSignal; onProgress?: (records: number) => void } = {},
+  ): Promise<IntegrityReport> {
+    await this.cleaned();
+    return await reportOf(this.checkSteps(), options);
+  }
+
+  /** Records of which the disk is known to have changed the bytes, and that have not come again. */
+  damaged(): { readonly partition: string; readonly versions: readonly Version[] }[] {
+    return [...this.#partitions.values()]
+      .filter(({ damaged }) => damaged.size > 0)
+      .map(({ name, damaged }) => ({ partition: name, versions: damaged.versions() }));
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -287,6 +327,11 @@ export class LmdbStore implements Store {
     await this.#log.close();
     await this.#index.close();
     this.#lock.release();
+  }
+
+  #mark(finding: IntegrityFinding): void {
+    if (finding.kind === 'record') this.#partitions.get(finding.partition)?.damaged.add(finding.version);
+    if (finding.kind === 'index') writeFileSync(join(this.#index.path, REBUILD_MARK), '');
   }
 
   #checkOpen(): void {
@@ -397,20 +442,20 @@ export class LmdbStore implements Store {
 
 /**
  * Opens the index of this log, which lies in a folder of the log's name. What lies beside it is of another
- * log, and goes; an index that is no database is made anew.
+ * log, and goes. One that is no database, or has lost pages, or is known to be wrong, is made anew.
  */
 function openIndex(path: string, logId: string, options: VersionIndexOptions): VersionIndex {
+  const folder = join(path, logId);
   for (const name of existsSync(path) ? readdirSync(path) : []) {
-    if (name !== logId || !isDatabase(join(path, name))) rmSync(join(path, name), { recursive: true });
+    if (name !== logId || existsSync(join(folder, REBUILD_MARK)))
+      rmSync(join(path, name), { recursive: true });
   }
-  return new VersionIndex(join(path, logId), options);
-}
-
-function isDatabase(folder: string): boolean {
   try {
-    checkLmdbFile(folder);
-    return true;
-  } catch {
-    return false;
+    makeLmdbFileSafe(folder);
+    return new VersionIndex(folder, options);
+  } catch (cause) {
+    if (!existsSync(folder) || isOfFolder(cause)) throw cause;
+    rmSync(folder, { recursive: true });
+    return new VersionIndex(folder, options);
   }
 }

@@ -3,7 +3,7 @@
  *
  *   checksum 16 | format u8 | flags u8 | groups u16 | records u32
  *   per group:  partition id u32 | records u32
- *   per record: version 16 | tag 16 | end of its frame u32
+ *   per record: version 16 | tag 16 | it has a key u1, end of its frame u31
  *   per record: ordinal u16, where flag 1 is set
  *   frames
  *
@@ -38,6 +38,7 @@ const HEADER_BYTES = CHECKSUM_BYTES + 8;
 const GROUP_BYTES = 8;
 const TAG_AT = VERSION_BYTES;
 const END_AT = TAG_AT + TAG_BYTES;
+const KEY_BIT = 0x8000_0000;
 const PLACE_BYTES = END_AT + 4;
 const ORDINAL_BYTES = 2;
 
@@ -140,9 +141,10 @@ export class EntryWriter {
       for (let i = from; i < to; i++, place++) {
         const at = placesAt + place * PLACE_BYTES;
         copyBytes(out, at, { from: bytes, start: start + FRAME_VERSION_AT, length: VERSION_BYTES });
+        const keyBit = frameHasKey(bytes, start) ? KEY_BIT : 0;
         start = endsOf[i] as number;
         ends[place] = start + shift;
-        view.setUint32(at + END_AT, start + shift);
+        view.setUint32(at + END_AT, start + shift + keyBit);
       }
       groupEnds[p] = place;
     }
@@ -176,7 +178,7 @@ export class EntryWriter {
       copyBytes(out, at, { from: entry.bytes, start: entry.identityAt(place), length: END_AT });
       out.set(entry.frame(place), framesAt + end);
       end += entry.length(place);
-      view.setUint32(at + END_AT, end);
+      view.setUint32(at + END_AT, end + (entry.hasKey(place) ? KEY_BIT : 0));
       view.setUint16(ordinalsAt + i * ORDINAL_BYTES, entry.ordinal(place));
     }
     out.set(this.checksum(out.subarray(CHECKSUM_BYTES, framesAt)));
@@ -321,7 +323,7 @@ export class LogEntry {
   }
 
   hasKey(place: number): boolean {
-    return frameHasKey(this.bytes, this.#framesAt + this.#start(place));
+    return this.#view.getUint32(this.identityAt(place) + END_AT) >= KEY_BIT;
   }
 
   #start(place: number): number {
@@ -331,7 +333,7 @@ export class LogEntry {
   #end(place: number): number {
     const at = this.identityAt(place) + END_AT;
     if (place < 0 || at + 4 > this.bytes.length) throw damaged();
-    return this.#view.getUint32(at);
+    return this.#view.getUint32(at) % KEY_BIT;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { MendlogError } from '@mendlog/core';
 import { z } from 'zod';
 
@@ -14,6 +14,8 @@ const Meta = z.object({
   format: z.int(),
   nodeId: z.string(),
   storeId: z.string(),
+  /** The arrival log that the store id stands for; not there until the log is. */
+  logId: z.string().optional(),
 });
 
 export type StoreMeta = z.infer<typeof Meta>;
@@ -23,7 +25,7 @@ export function ensureMeta(dataDir: string, nodeId: string): StoreMeta {
   const path = join(dataDir, 'meta.json');
   if (!existsSync(path)) {
     const meta: StoreMeta = { format: STORE_FORMAT, nodeId, storeId: randomUUID() };
-    writeDurably(path, `${JSON.stringify(meta, null, 2)}\n`);
+    writeMeta(dataDir, meta);
     return meta;
   }
   const meta = parse(path);
@@ -37,6 +39,26 @@ export function ensureMeta(dataDir: string, nodeId: string): StoreMeta {
     throw new MendlogError('BAD_CONFIG', `${dataDir} belongs to node ${meta.nodeId}, not to ${nodeId}`);
   }
   return meta;
+}
+
+/**
+ * The meta of a folder with this log. The store id stands for what a store has acknowledged: one that has
+ * another log than before, or has lost a part of it, goes on under a new one.
+ */
+export function metaOfLog(
+  dataDir: string,
+  meta: StoreMeta,
+  { logId, isPartLost }: { logId: string; isPartLost: boolean },
+): StoreMeta {
+  const isSame = meta.logId === undefined || meta.logId === logId;
+  if (meta.logId === logId && !isPartLost) return meta;
+  const bound = { ...meta, logId, storeId: isSame && !isPartLost ? meta.storeId : randomUUID() };
+  writeMeta(dataDir, bound);
+  return bound;
+}
+
+function writeMeta(dataDir: string, meta: StoreMeta): void {
+  writeDurably(join(dataDir, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`);
 }
 
 function parse(path: string): StoreMeta {
@@ -60,4 +82,15 @@ function writeDurably(path: string, text: string): void {
     closeSync(file);
   }
   renameSync(temporary, path);
+  syncFolder(dirname(path));
+}
+
+/** What was renamed or made in the folder is there after a power cut. */
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }

@@ -10,6 +10,7 @@ export class SideTables {
   readonly #hints: Database<HintValue, HintKey>;
   readonly #jobs: Database<Job, string>;
   readonly #catalog: Database<CatalogEntry, string>;
+  readonly tables: readonly Database[];
   #nextHint = 1;
 
   constructor(env: RootDatabase, commit: (write: () => void) => Promise<void>) {
@@ -17,6 +18,7 @@ export class SideTables {
     this.#hints = env.openDB({ name: 'hints' });
     this.#jobs = env.openDB({ name: 'jobs' });
     this.#catalog = env.openDB({ name: 'catalog' });
+    this.tables = [this.#hints, this.#jobs, this.#catalog];
     for (const { key } of this.#hints.getRange()) this.#nextHint = Math.max(this.#nextHint, key[1] + 1);
   }
 

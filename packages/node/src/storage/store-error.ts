@@ -25,6 +25,13 @@ export function checkRoom(folder: string, bytes: number): void {
     throw new MendlogError('DISK_FULL', 'the disk is full: nothing was written');
 }
 
+/** Whether opening failed because the folder cannot be used, and not for what lies in it. */
+export function isOfFolder(thrown: unknown): boolean {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  return /^E[A-Z]+$/.test(code) || /no space left|permission denied|read-only file system/i.test(text);
+}
+
 /** DISK_FULL where that is what happened in this folder, else the cause as it is. */
 export async function storeError(thrown: unknown, dataDir: string): Promise<unknown> {
   const isCommit = thrown instanceof Error && 'commitError' in thrown;

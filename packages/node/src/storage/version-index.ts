@@ -23,6 +23,7 @@ import {
 } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { changedBlocks } from './block-changes.js';
+import { checkCounts } from './check-counts.js';
 import { blockOf, IndexBlock } from './index-block.js';
 import { textOfKey } from './key-holders.js';
 import {
@@ -41,6 +42,7 @@ import {
   partitionValue,
   rowIndexOfKey,
   rowKey,
+  textOfKeyKey,
 } from './keys.js';
 import { isOutworn, LiveShares } from './live-shares.js';
 import type { LocatedRecord, Run } from './located-record.js';
@@ -82,7 +84,7 @@ export interface VersionIndexOptions {
 }
 
 export class VersionIndex {
-  readonly #path: string;
+  readonly path: string;
   readonly #kernel: DigestKernel;
   readonly #frameOf: VersionIndexOptions['frameOf'];
   readonly #trimmedTo: VersionIndexOptions['trimmedTo'];
@@ -96,19 +98,27 @@ export class VersionIndex {
   readonly #meta: Database<number, string>;
 
   constructor(path: string, { kernel, frameOf, trimmedTo }: VersionIndexOptions) {
-    this.#path = path;
+    this.path = path;
     this.#kernel = kernel;
     this.#frameOf = frameOf;
     this.#trimmedTo = trimmedTo;
-    this.#env = open({ path, maxDbs: 8, eventTurnBatching: false });
-    const binary = { keyEncoding: 'binary', encoding: 'binary' } as const;
-    this.#blocks = this.#env.openDB({ name: 'blocks', ...binary });
-    this.#rows = this.#env.openDB({ name: 'rows', ...binary });
-    this.#keys = this.#env.openDB({ name: 'keys', ...binary });
-    this.#partitions = this.#env.openDB({ name: 'partitions', ...binary });
-    this.#live = this.#env.openDB({ name: 'live', ...binary });
-    this.#outworn = this.#env.openDB({ name: 'outworn', keyEncoding: 'binary' });
-    this.#meta = this.#env.openDB({ name: 'meta' });
+    const env = open({ path, maxDbs: 8, eventTurnBatching: false });
+    this.#env = env;
+    try {
+      const binary = { keyEncoding: 'binary', encoding: 'binary' } as const;
+      this.#blocks = env.openDB({ name: 'blocks', ...binary });
+      this.#rows = env.openDB({ name: 'rows', ...binary });
+      this.#keys = env.openDB({ name: 'keys', ...binary });
+      this.#partitions = env.openDB({ name: 'partitions', ...binary });
+      this.#live = env.openDB({ name: 'live', ...binary });
+      this.#outworn = env.openDB({ name: 'outworn', keyEncoding: 'binary' });
+      this.#meta = env.openDB({ name: 'meta' });
+      const binaryTables = [this.#blocks, this.#rows, this.#keys, this.#partitions, this.#live];
+      checkCounts([...binaryTables, this.#outworn, this.#meta]);
+    } catch (cause) {
+      void env.close();
+      throw cause;
+    }
   }
 
   /** The arrival number up to which the log is applied. */
@@ -129,6 +139,27 @@ export class VersionIndex {
   holder(partitionId: number, key: string): KeyClaim | undefined {
     const value = this.#keys.getBinaryFast(keyKey(partitionId, key));
     return value === undefined ? undefined : claimOf(value);
+  }
+
+  /** Keys above this one with who holds them, ascending, so many at most. */
+  holders(partitionId: number, after: string, limit: number): { key: string; claim: KeyClaim }[] {
+    const start = keyKey(partitionId, after);
+    const end = partitionIdKey(partitionId + 1);
+    const found: { key: string; claim: KeyClaim }[] = [];
+    for (const { key, value } of this.#keys.getRange({ start, end, exclusiveStart: true, limit }))
+      found.push({ key: textOfKeyKey(key), claim: claimOf(value) });
+    return found;
+  }
+
+  /** The index of the first row of a level that is not below; undefined where there is none. */
+  firstRow(partitionId: number, level: number, least: number): number | undefined {
+    const range = {
+      start: rowKey(partitionId, level, least),
+      end: rowKey(partitionId, level + 1, 0),
+      limit: 1,
+    };
+    const [key] = this.#rows.getKeys(range);
+    return key === undefined ? undefined : rowIndexOfKey(key);
   }
 
   /** In the order of the range, at most `range.limit`. */
@@ -200,7 +231,7 @@ export class VersionIndex {
     const shares = new LiveShares((arrival) => this.live(arrival));
     const writes = this.#writesOf([...arrived], { shares, applied, after: new Map() });
     writes.push(() => void this.#meta.put(APPLIED_KEY, applied));
-    checkRoom(this.#path, writes.length * WRITE_BYTES);
+    checkRoom(this.path, writes.length * WRITE_BYTES);
     this.#env.transactionSync(() => {
       for (const write of writes) write();
     });
@@ -253,13 +284,13 @@ export class VersionIndex {
   }
 
   async #commit(writes: readonly Write[]): Promise<void> {
-    checkRoom(this.#path, writes.length * WRITE_BYTES);
+    checkRoom(this.path, writes.length * WRITE_BYTES);
     try {
       await this.#env.batch(() => {
         for (const write of writes) write();
       });
     } catch (cause) {
-      throw await storeError(cause, this.#path);
+      throw await storeError(cause, this.path);
     }
   }
 

@@ -1,0 +1,291 @@
+/**
+ * Checks what lies on disk against itself, in small steps that each see one moment: frames against their
+ * tags, tables of entries against their checksums, the index against the log, digest rows and keys against
+ * the records, and records that nothing points to against what made them so.
+ *
+ * One after another the steps go through everything; whoever runs them decides how fast. What is written
+ * meanwhile may be seen or not.
+ */
+import {
+  compareTags,
+  compareVersions,
+  DIGEST_LAYOUT,
+  type DigestKernel,
+  formatVersion,
+  frameKey,
+  LIMITS,
+  ORIGIN_HIGHEST,
+  ORIGIN_LOWEST,
+  ROW_BYTES,
+  rowIndexOf,
+  segmentCounters,
+  TAG_BYTES,
+  type Version,
+} from '@mendlog/core';
+import type { ArrivalLog } from './arrival-log.js';
+import { isSuperseded, textOfKey } from './key-holders.js';
+import type { LocatedRecord } from './located-record.js';
+import type { LogEntry } from './log-entry.js';
+import type { PartitionState } from './partition-state.js';
+import { EMPTY_ROW } from './row-changes.js';
+import type { VersionIndex } from './version-index.js';
+
+export type IntegrityFinding =
+  /** The disk has changed a record: its bytes are not given out, and another replica's take their place. */
+  | { readonly kind: 'record'; readonly partition: string; readonly version: Version }
+  /** The disk has changed the table of an entry of the log. */
+  | { readonly kind: 'entry'; readonly arrival: number }
+  /** The index says something else than the log: it is made anew when the store opens next. */
+  | { readonly kind: 'index'; readonly what: string };
+
+export interface IntegrityStep {
+  readonly records: number;
+  readonly bytes: number;
+  readonly findings: readonly IntegrityFinding[];
+}
+
+interface CheckOptions {
+  readonly log: ArrivalLog;
+  readonly index: VersionIndex;
+  readonly kernel: DigestKernel;
+  readonly states: () => Iterable<PartitionState>;
+}
+
+/** Keys that one step looks at. */
+const STEP_KEYS = 512;
+
+export class IntegrityCheck {
+  readonly #log: ArrivalLog;
+  readonly #index: VersionIndex;
+  readonly #kernel: DigestKernel;
+  readonly #states: () => Iterable<PartitionState>;
+
+  constructor({ log, index, kernel, states }: CheckOptions) {
+    this.#log = log;
+    this.#index = index;
+    this.#kernel = kernel;
+    this.#states = states;
+  }
+
+  /** Once through everything. */
+  *steps(): Generator<IntegrityStep> {
+    for (const state of [...this.#states()]) {
+      yield* this.#segments(state);
+      yield this.#rowSums(state);
+      yield* this.#keys(state);
+    }
+    yield* this.#entries();
+  }
+
+  /** Segment by segment: those that have records or a row. */
+  *#segments(state: PartitionState): Generator<IntegrityStep> {
+    for (let next = 0; ; ) {
+      const segment = this.#segmentFrom(state, next);
+      if (segment === undefined) return;
+      yield this.#segment(state, segment);
+      next = segment + 1;
+    }
+  }
+
+  #segmentFrom({ id }: PartitionState, least: number): number | undefined {
+    const { from } = segmentCounters(least);
+    const [record] = this.#index.range(id, {
+      from: { counter: from, origin: ORIGIN_LOWEST },
+      to: { counter: Number.MAX_SAFE_INTEGER, origin: ORIGIN_HIGHEST },
+      limit: 1,
+    });
+    const row = this.#index.firstRow(id, 0, least);
+    const ofRecord = record === undefined ? Number.POSITIVE_INFINITY : rowIndexOf(record.version.counter, 0);
+    const segment = Math.min(ofRecord, row ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(segment) ? segment : undefined;
+  }
+
+  #segment(state: PartitionState, segment: number): IntegrityStep {
+    const { from, to } = segmentCounters(segment);
+    const records = this.#index.range(state.id, {
+      from: { counter: from, origin: ORIGIN_LOWEST },
+      to: { counter: to, origin: ORIGIN_HIGHEST },
+      limit: LIMITS.batchRecordsMax,
+    });
+    const findings = this.#records(state, records);
+    // A segment that holds more, as of very many writers, is left to the sums above it.
+    if (records.length < LIMITS.batchRecordsMax) {
+      const row = new Uint8Array(ROW_BYTES);
+      this.#kernel.addTags(row, new Uint32Array(records.length), packedTags(records), 1);
+      const stored =
+        this.#index.rows(state.id, 0, [{ from: segment, to: segment }]).get(segment) ?? EMPTY_ROW;
+      if (Buffer.compare(row, stored) !== 0)
+        findings.push(
+          indexFinding(`the row of segment ${segment} of ${state.name} is not that of its records`),
+        );
+    }
+    const bytes = records.reduce((sum, { length }) => sum + length, 0);
+    return { records: records.length, bytes, findings };
+  }
+
+  /** Records that the index has, against the log. */
+  #records(state: PartitionState, records: readonly LocatedRecord[]): IntegrityFinding[] {
+    const findings: IntegrityFinding[] = [];
+    const ends = new Uint32Array(records.length);
+    const bytes = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));
+    const isRead = records.map(() => false);
+    let end = 0;
+    let peeked: { arrival: number; entry: LogEntry | undefined } | undefined;
+    for (const [i, record] of records.entries()) {
+      if (peeked?.arrival !== record.arrival)
+        peeked = { arrival: record.arrival, entry: this.#log.readWhole(record.arrival) };
+      const { entry } = peeked;
+      const place = entry?.placeOf(record.ordinal);
+      if (entry !== undefined && (place === undefined || !isSame(entry, place, record))) {
+        const { version, arrival } = record;
+        findings.push(
+          indexFinding(`${state.name} ${formatVersion(version)} is not in entry ${arrival} of the log`),
+        );
+      } else if (entry !== undefined && place !== undefined) {
+        bytes.set(entry.frame(place), end);
+        isRead[i] = true;
+      }
+      end += record.length;
+      ends[i] = end;
+    }
+    const tags = new Uint8Array(records.length * TAG_BYTES);
+    this.#kernel.tags(state.tagKey, bytes, ends, tags);
+    for (const [i, record] of records.entries()) {
+      const { version } = record;
+      const isSound = isRead[i] === true && compareTags(tags.subarray(i * TAG_BYTES), record.tag) === 0;
+      if (!isSound) {
+        findings.push({ kind: 'record', partition: state.name, version });
+        continue;
+      }
+      const start = (ends[i] as number) - record.length;
+      const found = frameKey(bytes.subarray(start, ends[i]));
+      if (found === undefined) continue;
+      const holder = this.#index.holder(state.id, textOfKey(found.key));
+      if (holder === undefined || compareVersions(holder.version, version) !== 0)
+        findings.push(indexFinding(`the key of ${state.name} ${formatVersion(version)} is not held by it`));
+    }
+    return findings;
+  }
+
+  /** Each level sums up to the root, and each row to those below it. */
+  #rowSums(state: PartitionState): IntegrityStep {
+    const findings: IntegrityFinding[] = [];
+    const { root } = this.#index.partition(state.id);
+    for (let level = DIGEST_LAYOUT.levels - 1; level > 0; level--) {
+      for (let next = this.#index.firstRow(state.id, level, 0); next !== undefined; ) {
+        const { fanout } = DIGEST_LAYOUT;
+        const below = { from: next * fanout, to: (next + 1) * fanout - 1 };
+        const sum = this.#sum(this.#index.rows(state.id, level - 1, [below]).values());
+        const row = this.#index.rows(state.id, level, [{ from: next, to: next }]).get(next) ?? EMPTY_ROW;
+        if (Buffer.compare(sum, row) !== 0)
+          findings.push(
+            indexFinding(`row ${next} of level ${level} of ${state.name} is not the sum of its rows`),
+          );
+        next = this.#index.firstRow(state.id, level, next + 1);
+      }
+    }
+    if (Buffer.compare(this.#sum(this.#topRows(state)), root) !== 0)
+      findings.push(indexFinding(`the root of ${state.name} is not the sum of its rows`));
+    return { records: 0, bytes: 0, findings };
+  }
+
+  *#topRows({ id }: PartitionState): Generator<Uint8Array> {
+    const level = DIGEST_LAYOUT.levels - 1;
+    for (let next = this.#index.firstRow(id, level, 0); next !== undefined; ) {
+      yield this.#index.rows(id, level, [{ from: next, to: next }]).get(next) ?? EMPTY_ROW;
+      next = this.#index.firstRow(id, level, next + 1);
+    }
+  }
+
+  #sum(rows: Iterable<Uint8Array>): Uint8Array {
+    const sum = new Uint8Array(ROW_BYTES);
+    this.#kernel.sumRows(Buffer.concat([...rows]), sum);
+    return sum;
+  }
+
+  /** Every key is held by a record that is there. */
+  *#keys(state: PartitionState): Generator<IntegrityStep> {
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const page = this.#index.holders(state.id, after, STEP_KEYS);
+      const findings: IntegrityFinding[] = [];
+      for (const { key, claim } of page) {
+        if (this.#index.find(state.id, claim.version)?.hasKey === true) continue;
+        const holder = `${state.name} ${formatVersion(claim.version)}`;
+        findings.push(
+          indexFinding(`the key ${JSON.stringify(key)} is held by ${holder}, which is not there`),
+        );
+      }
+      yield { records: 0, bytes: 0, findings };
+      after = page.length < STEP_KEYS ? undefined : page.at(-1)?.key;
+    }
+  }
+
+  *#entries(): Generator<IntegrityStep> {
+    const states = new Map([...this.#states()].map((state) => [state.id, state]));
+    for (let arrival = this.#log.nextArrival(0); arrival !== undefined; ) {
+      yield { records: 0, bytes: 0, findings: this.#entry(arrival, states) };
+      arrival = this.#log.nextArrival(arrival);
+    }
+  }
+
+  /** An entry's table, and why the index does not point to some of its records. */
+  #entry(arrival: number, states: ReadonlyMap<number, PartitionState>): IntegrityFinding[] {
+    const entry = this.#log.readWhole(arrival);
+    if (entry === undefined) return [{ kind: 'entry', arrival }];
+    const findings: IntegrityFinding[] = [];
+    for (const { partitionId, from, to } of entry.groups()) {
+      const state = states.get(partitionId);
+      // What is not applied yet is not there to be compared.
+      if (state === undefined || this.#index.partition(partitionId).applied < arrival) continue;
+      for (let place = from; place < to; place++) {
+        if (this.#isAccountedFor(state, { arrival, entry, place })) continue;
+        const text = formatVersion(entry.version(place));
+        findings.push(indexFinding(`${state.name} ${text} is in the log, and the index has lost it`));
+      }
+    }
+    return findings;
+  }
+
+  #isAccountedFor(
+    state: PartitionState,
+    { arrival, entry, place }: { arrival: number; entry: LogEntry; place: number },
+  ): boolean {
+    const version = entry.version(place);
+    if (version.counter <= state.trimmedTo) return true;
+    const indexed = this.#index.find(state.id, version);
+    if (indexed?.arrival === arrival && indexed.ordinal === entry.ordinal(place)) return true;
+    // Of one version the higher tag stays, and of equal ones the later.
+    if (indexed !== undefined && compareTags(indexed.tag, entry.tag(place)) >= 0) return true;
+    if (!this.#isSound(entry, place, state)) return true;
+    const found = frameKey(entry.frame(place));
+    const holder = found && this.#index.holder(state.id, textOfKey(found.key));
+    return found !== undefined && isSuperseded({ attempt: found.attempt, version }, holder);
+  }
+
+  /** Of a record that the index does not know, and whose frame the disk has changed, nothing can be said. */
+  #isSound(entry: LogEntry, place: number, { tagKey }: PartitionState): boolean {
+    const frame = entry.frame(place);
+    const tag = new Uint8Array(TAG_BYTES);
+    this.#kernel.tags(tagKey, frame, Uint32Array.of(frame.length), tag);
+    return compareTags(tag, entry.tag(place)) === 0;
+  }
+}
+
+function isSame(entry: LogEntry, place: number, { version, tag, length, hasKey }: LocatedRecord): boolean {
+  return (
+    entry.compareVersion(place, version) === 0 &&
+    compareTags(entry.tag(place), tag) === 0 &&
+    entry.length(place) === length &&
+    entry.hasKey(place) === hasKey
+  );
+}
+
+function packedTags(records: readonly LocatedRecord[]): Uint8Array {
+  const tags = new Uint8Array(records.length * TAG_BYTES);
+  for (const [i, { tag }] of records.entries()) tags.set(tag, i * TAG_BYTES);
+  return tags;
+}
+
+function indexFinding(what: string): IntegrityFinding {
+  return { kind: 'index', what };
+}

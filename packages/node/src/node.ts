@@ -40,6 +40,7 @@ import { MerkleTrees } from './merkle/merkle-trees.js';
 import { Metrics } from './metrics/metrics.js';
 import { createNodeService, storeTotals } from './node-service.js';
 import { createReplica } from './replica/replica.js';
+import { Scrubber, type ScrubOptions } from './scrub/scrubber.js';
 import { openStore } from './storage/open-store.js';
 
 export interface NodeOptions {
@@ -59,6 +60,8 @@ export interface NodeOptions {
   readonly hints?: Partial<HintPolicy>;
   readonly reconciliation?: { readonly intervalMs?: number };
   readonly retention?: { readonly intervalMs?: number };
+  /** Checks what lies on disk, slowly: 0 bytes a second, not at all. */
+  readonly scrub?: Partial<ScrubOptions>;
   readonly readRepair?: ReadRepairMode;
   readonly readRepairChance?: number;
   /** For calls that name no level. */
@@ -127,6 +130,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     jobs: () => antiEntropy.countByStatus(),
     oldestPendingJobMs: () => antiEntropy.oldestPendingMs(),
     cachedTrees: () => trees.cachedTrees,
+    scrub: () => scrubber.counts,
     peers: () =>
       peers.nodeIds.filter((id) => id !== options.id).map((id) => ({ id, alive: peers.isAlive(id) })),
   });
@@ -174,6 +178,13 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     readTimeoutMs: options.readTimeoutMs ?? NODE_DEFAULTS.readTimeoutMs,
     readRepair: options.readRepair ?? NODE_DEFAULTS.readRepair,
     readRepairChance: options.readRepairChance ?? NODE_DEFAULTS.readRepairChance,
+  });
+  const scrubber = new Scrubber({
+    store,
+    read: (partition, ranges, level) => reads.read(partition, ranges, level),
+    log,
+    bytesPerSecondMax: options.scrub?.bytesPerSecondMax ?? NODE_DEFAULTS.scrubBytesPerSecondMax,
+    pauseMs: options.scrub?.pauseMs ?? NODE_DEFAULTS.scrubPauseMs,
   });
   const changes = new PartitionChanges({
     store,
@@ -239,7 +250,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const closeAll = async () => {
     await writes.close();
     await server.close();
-    await Promise.all([hints.close(), antiEntropy.close(), retention.close()]);
+    await Promise.all([hints.close(), antiEntropy.close(), retention.close(), scrubber.close()]);
     await Promise.all([catalogSync.settled(), watermarkSync.settled()]);
     peers.close();
     await store.close();

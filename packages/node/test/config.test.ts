@@ -75,6 +75,8 @@ describe('config', () => {
         MENDLOG_HINTS_BACKOFF_MAX_MS: '16',
         MENDLOG_RECONCILIATION_INTERVAL_MS: '17',
         MENDLOG_RETENTION_INTERVAL_MS: '18',
+        MENDLOG_SCRUB_BYTES_PER_SECOND_MAX: '19',
+        MENDLOG_SCRUB_PAUSE_MS: '20',
       }),
     ]);
     expect(nodeOptionsOf(config)).toEqual({
@@ -92,6 +94,7 @@ describe('config', () => {
       hints: { expiryMs: 13, attemptsMax: 14, backoffMs: 15, backoffMaxMs: 16 },
       reconciliation: { intervalMs: 17 },
       retention: { intervalMs: 18 },
+      scrub: { bytesPerSecondMax: 19, pauseMs: 20 },
     });
     expect(gatewayOptionsOf(config)).toEqual({
       listen: ['127.0.0.1:8081'],

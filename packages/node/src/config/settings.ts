@@ -150,6 +150,16 @@ export const Settings = z.strictObject({
     NODE_DEFAULTS.retentionIntervalMs,
     'time between looks for records that retention no longer keeps',
   ),
+  'scrub.bytesPerSecondMax': integer(
+    [0, 1_000_000_000],
+    NODE_DEFAULTS.scrubBytesPerSecondMax,
+    'bytes of records that a node checks on its disk in a second; 0: none',
+  ),
+  'scrub.pauseMs': integer(
+    [0, TIMER_MS_MAX],
+    NODE_DEFAULTS.scrubPauseMs,
+    'time between two checks of everything on disk',
+  ),
   'ports.base': integer(
     [1, BASE_PORT_MAX],
     8080,

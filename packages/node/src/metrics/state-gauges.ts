@@ -5,6 +5,7 @@
  */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { HintStats } from '../api/service.js';
+import type { ScrubCounts } from '../scrub/scrubber.js';
 
 /** What a scrape asks the parts of a node. */
 export interface MetricSources {
@@ -18,6 +19,7 @@ export interface MetricSources {
   /** How long the longest waiting job has waited; 0 where none waits. */
   oldestPendingJobMs(): number;
   cachedTrees(): number;
+  scrub(): ScrubCounts;
   peers(): readonly { id: string; alive: boolean }[];
 }
 
@@ -80,6 +82,37 @@ export function registerStateGauges(registry: Registry, sources: MetricSources):
     'How long the longest waiting anti-entropy job has waited',
     () => sources.oldestPendingJobMs() / 1000,
   );
+  gauge(
+    'mendlog_damaged_records',
+    'Records that the disk has changed, and that no other replica has given back yet',
+    () => sources.scrub().damaged,
+  );
+  const counter = (name: string, help: string, value: () => number): Counter =>
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect: function () {
+        this.reset();
+        this.inc(value());
+      },
+    });
+  counter(
+    'mendlog_scrub_walks_total',
+    'Checks of everything on disk that ended',
+    () => sources.scrub().walks,
+  );
+  counter('mendlog_scrub_records_total', 'Records that the scrub has checked', () => sources.scrub().records);
+  new Counter({
+    name: 'mendlog_scrub_findings_total',
+    help: 'What the scrub found to be changed by the disk, by kind',
+    labelNames: ['kind'],
+    registers: [registry],
+    collect: function () {
+      this.reset();
+      for (const [kind, number] of Object.entries(sources.scrub().found)) this.inc({ kind }, number);
+    },
+  });
   gaugeBy('peer', 'mendlog_peer_up', '1 while a peer is alive', () =>
     sources.peers().map(({ id, alive }) => [id, alive ? 1 : 0]),
   );

@@ -91,11 +91,14 @@ export { checkPartitionName, PARTITION_NAME_PATTERN } from './partition-name.js'
 export { type PreferenceList, preferenceList } from './placement.js';
 export type {
   ApplyResult,
+  ArrivalCursor,
   HintBatch,
   Page,
   PartitionSummary,
   Store,
   StoredHintBatch,
+  TailPage,
+  TailRange,
 } from './ports/store.js';
 export {
   compareTags,

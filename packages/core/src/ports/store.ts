@@ -53,6 +53,32 @@ export interface Page {
   readonly truncated: boolean;
 }
 
+/** Where a reader of arrivals stands: this record of this store was the last one. */
+export interface ArrivalCursor {
+  readonly storeId: string;
+  readonly arrival: number;
+  readonly ordinal: number;
+}
+
+export interface TailRange {
+  /** From the first arrival on where it is left out. */
+  readonly after?: ArrivalCursor;
+  /** Of these partitions alone. */
+  readonly partitions?: ReadonlySet<string>;
+  readonly recordsMax: number;
+  /** One record may go beyond. */
+  readonly bytesMax: number;
+}
+
+export interface TailPage {
+  /** In the order of arrival; frames are copies. */
+  readonly records: readonly { readonly partition: string; readonly frame: Uint8Array }[];
+  /** To go on with. It moves on over what is not asked for. */
+  readonly cursor: ArrivalCursor;
+  /** Nothing that is flushed follows. */
+  readonly atEnd: boolean;
+}
+
 export interface Store {
   /** Random, made with the data folder, kept for its life. */
   readonly storeId: string;
@@ -91,6 +117,12 @@ export interface Store {
   /** Frames of a range, in its order, at least one where there is one, until `bytesMax` is passed. */
   readRange(partition: string, range: VersionRange, bytesMax: number): Page;
   list(partition: string, range: VersionRange): Listing;
+  /**
+   * Records of all partitions in the order in which they arrived here, each that is held at least once: one
+   * that the disk had changed arrives again. What was superseded since may be among them, what was trimmed
+   * is not. Throws BAD_REQUEST for a cursor of another store.
+   */
+  tail(range: TailRange): TailPage;
   /** Indexed rows of the ranges, ascending. Throws TOO_LARGE above LIMITS.rowsMax rows. */
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array;
 

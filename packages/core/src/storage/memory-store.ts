@@ -19,6 +19,8 @@ import type {
   PartitionSummary,
   Store,
   StoredHintBatch,
+  TailPage,
+  TailRange,
 } from '../ports/store.js';
 import { compareTags, type Listing, packListingEntries, type VersionRange } from '../protocol/listing.js';
 import { itemsOf, type PackedGroup } from '../protocol/packed.js';
@@ -55,6 +57,8 @@ class MemoryDisk {
   readonly catalog = new Map<string, CatalogEntry>();
   hints: StoredHintBatch[] = [];
   nextHint = 1;
+  /** What came in, in this order; what is gone since stays here. */
+  readonly arrivals: { readonly partition: string; readonly record: MemoryRecord }[] = [];
 }
 
 export class MemoryStore implements Store {
@@ -94,6 +98,7 @@ export class MemoryStore implements Store {
         if (present === undefined) added++;
         if (holder !== undefined) known.records.delete(formatVersion(holder.version));
         known.records.set(formatVersion(record.version), record);
+        this.#disk.arrivals.push({ partition, record });
       }
     }
     // What another record of the batch superseded was never there.
@@ -195,6 +200,29 @@ export class MemoryStore implements Store {
       else row.push(record);
     }
     return packIndexedRows(new Map([...byIndex].map(([index, records]) => [index, this.#sumOf(records)])));
+  }
+
+  tail({ after, partitions, recordsMax, bytesMax }: TailRange): TailPage {
+    const { storeId } = this;
+    if (after !== undefined && after.storeId !== storeId)
+      throw new MendlogError(
+        'BAD_REQUEST',
+        `the cursor is of store ${after.storeId}, and this is ${storeId}`,
+      );
+    const records: { partition: string; frame: Uint8Array }[] = [];
+    let arrival = after?.arrival ?? 0;
+    let bytes = 0;
+    for (const { partition, record } of this.#disk.arrivals.slice(arrival)) {
+      if (records.length >= recordsMax || (records.length > 0 && bytes >= bytesMax))
+        return { records, cursor: { storeId, arrival, ordinal: 0 }, atEnd: false };
+      arrival++;
+      const isThere =
+        this.#disk.partitions.get(partition)?.records.get(formatVersion(record.version)) === record;
+      if (!isThere || partitions?.has(partition) === false) continue;
+      records.push({ partition, frame: record.frame.slice() });
+      bytes += record.frame.length;
+    }
+    return { records, cursor: { storeId, arrival, ordinal: 0 }, atEnd: true };
   }
 
   hints({ target, after = 0, limit }: { target?: string; after?: number; limit: number }): StoredHintBatch[] {

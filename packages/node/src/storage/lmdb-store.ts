@@ -33,6 +33,8 @@ import {
   ROW_BYTES,
   type Store,
   type StoredHintBatch,
+  type TailPage,
+  type TailRange,
   type Version,
   type VersionRange,
 } from '@mendlog/core';
@@ -59,6 +61,7 @@ import { PartitionState } from './partition-state.js';
 import { RecordReader } from './record-reader.js';
 import { EMPTY_ROW } from './row-changes.js';
 import { isOfFolder } from './store-error.js';
+import { TailReader } from './tail-reader.js';
 import { VersionIndex, type VersionIndexOptions } from './version-index.js';
 
 export interface LmdbStoreOptions {
@@ -96,6 +99,7 @@ export class LmdbStore implements Store {
   readonly #index: VersionIndex;
   readonly #follower: IndexFollower;
   readonly #reader: RecordReader;
+  readonly #tail: TailReader;
   /** What is there, flushed or not. */
   readonly #known: Known = {
     find: (state, version) => this.#reader.find(state, version, Number.POSITIVE_INFINITY),
@@ -155,6 +159,8 @@ export class LmdbStore implements Store {
     }
     this.#arrival = arrival;
     this.#reader = new RecordReader({ log: this.#log, index: this.#index, kernel, flushed: this.#arrival });
+    const stateOf = (id: number) => this.#statesById[id];
+    this.#tail = new TailReader({ storeId: this.storeId, log: this.#log, kernel, stateOf });
     for (const state of this.#partitions.values()) void this.#follower.clean(state);
   }
 
@@ -251,6 +257,10 @@ export class LmdbStore implements Store {
   list(partition: string, range: VersionRange): Listing {
     const state = this.#loggedState(partition);
     return state === undefined ? EMPTY_LISTING : this.#reader.listing(state, range);
+  }
+
+  tail(range: TailRange): TailPage {
+    return this.#tail.page(range, this.#reader.flushed);
   }
 
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array {

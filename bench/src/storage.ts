@@ -1,7 +1,9 @@
 /**
  * The speed of one store: acknowledged records a second over so many partitions, the index kept up with,
  * beside a plain LMDB loop that puts each record under its partition and number.
- * `npm run build && node bench/dist/storage.js [SECONDS] [PARTITIONS ...]`
+ * `npm run build && node bench/dist/storage.js [--keys] [SECONDS] [PARTITIONS ...]`
+ *
+ * With --keys each record has an append key, a time-ordered random one (UUIDv7), as idempotent appends do.
  *
  * Records of 256 bytes; a commit brings 1,024 of them, spread over the partitions; four commits are under
  * way. A store's figure counts the time until its index has caught up as well.
@@ -9,25 +11,40 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { encodeFrame, originFromBits, type PackedGroup, writeFrame } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { LmdbStore } from '@mendlog/node/storage';
 import { open } from 'lmdb';
 
+const { values: flags, positionals } = parseArgs({
+  options: { keys: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
 const VALUE_BYTES = 256;
 const COMMIT_RECORDS = 1024;
 const COMMITS_UNDER_WAY = 4;
-const FRAME_BYTES = encodeFrame({
-  version: { counter: 1, origin: originFromBits(7n) },
-  timeMs: 0,
-  value: new Uint8Array(VALUE_BYTES),
-}).length;
-
-const seconds = Number(process.argv[2] ?? 10);
-const partitionCounts = process.argv.length > 3 ? process.argv.slice(3).map(Number) : [1, 16, 256, 4096];
+const seconds = Number(positionals[0] ?? 10);
+const partitionCounts = positionals.length > 1 ? positionals.slice(1).map(Number) : [1, 16, 256, 4096];
 const kernel = loadKernel();
 const origin = originFromBits(7n);
 const value = Uint8Array.from({ length: VALUE_BYTES }, (_, i) => i);
+const FRAME_BYTES = frameOf(1).length;
+
+function frameOf(counter: number): Uint8Array {
+  const append = flags.keys ? { append: { id: uuidv7(), attempt: 0 } } : {};
+  return encodeFrame({ version: { counter, origin }, timeMs: 1e12, value, ...append });
+}
+
+/** 48 bits of milliseconds, then random ones (RFC 9562). */
+function uuidv7(): Uint8Array {
+  const id = Buffer.allocUnsafe(16);
+  id.writeUIntBE(Date.now(), 0, 6);
+  for (let at = 6; at < 16; at += 2) id.writeUInt16BE(Math.floor(Math.random() * 65_536), at);
+  id[6] = 0x70 | ((id[6] as number) & 0x0f);
+  id[8] = 0x80 | ((id[8] as number) & 0x3f);
+  return id;
+}
 
 /** Commits without end: each partition's counters ascend. */
 function* commits(partitions: number): Generator<PackedGroup[]> {
@@ -46,7 +63,8 @@ function* commits(partitions: number): Generator<PackedGroup[]> {
         const counter = (counters[partition] ?? 0) + 1;
         counters[partition] = counter;
         const at = (g * perGroup + i) * FRAME_BYTES;
-        writeFrame(message, at, { version: { counter, origin }, timeMs: 1e12, value });
+        if (flags.keys) message.set(frameOf(counter), at);
+        else writeFrame(message, at, { version: { counter, origin }, timeMs: 1e12, value });
         ends[i] = (i + 1) * FRAME_BYTES;
       }
       groups.push({ partition: `p${partition}`, bytes, ends });

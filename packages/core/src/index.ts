@@ -129,6 +129,7 @@ export {
   FRAME_VERSION_AT,
   frameHasKey,
   frameKey,
+  frameKeyAt,
   frameVersion,
   type LogRecord,
   writeFrame,

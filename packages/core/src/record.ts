@@ -107,23 +107,35 @@ export function checkFrame(view: DataView, start: number, end: number): number {
   return counter;
 }
 
-/** What a frame says of its key; undefined where it has none. The frame is sound. */
+/** Where in `bytes` the key of the sound frame at `start` lies; it has one. */
+export function frameKeyAt(
+  bytes: Uint8Array,
+  start: number,
+): {
+  readonly namespace: number;
+  readonly from: number;
+  readonly to: number;
+  readonly attempt: number;
+  readonly isTombstone: boolean;
+} {
+  const flags = bytes[start + 1] as number;
+  const at = start + FRAME_HEADER_BYTES;
+  if (flags === FLAG_APPEND_KEY) {
+    const [from, to] = [at + 1, at + FRAME_APPEND_KEY_BYTES];
+    return { namespace: APPEND_NAMESPACE, from, to, attempt: bytes[at] as number, isTombstone: false };
+  }
+  const from = at + KEY_LENGTH_BYTES;
+  const to = from + (bytes[at] as number) * 256 + (bytes[at + 1] as number);
+  return { namespace: PUT_NAMESPACE, from, to, attempt: 0, isTombstone: (flags & FLAG_TOMBSTONE) !== 0 };
+}
+
+/** What a sound frame says of its key; undefined where it has none. */
 export function frameKey(
   frame: Uint8Array,
 ): { readonly key: RecordKey; readonly attempt: number; readonly isTombstone: boolean } | undefined {
-  const flags = frame[1] as number;
-  if (flags === 0) return undefined;
-  const at = FRAME_HEADER_BYTES;
-  if (flags === FLAG_APPEND_KEY) {
-    const id = frame.subarray(at + 1, at + FRAME_APPEND_KEY_BYTES);
-    return { key: inNamespace(APPEND_NAMESPACE, id), attempt: frame[at] as number, isTombstone: false };
-  }
-  const text = frame.subarray(at + KEY_LENGTH_BYTES, valueOffset(frame));
-  return {
-    key: inNamespace(PUT_NAMESPACE, text),
-    attempt: 0,
-    isTombstone: (flags & FLAG_TOMBSTONE) !== 0,
-  };
+  if (!frameHasKey(frame)) return undefined;
+  const { namespace, from, to, attempt, isTombstone } = frameKeyAt(frame, 0);
+  return { key: inNamespace(namespace, frame.subarray(from, to)), attempt, isTombstone };
 }
 
 /** Whether the sound frame at `start` has a key of either kind. */
@@ -180,11 +192,7 @@ function writeHeader(
 
 /** Where the value begins in a sound frame. */
 function valueOffset(frame: Uint8Array): number {
-  const flags = frame[1] as number;
-  if (flags === 0) return FRAME_HEADER_BYTES;
-  if (flags === FLAG_APPEND_KEY) return FRAME_HEADER_BYTES + FRAME_APPEND_KEY_BYTES;
-  const at = FRAME_HEADER_BYTES;
-  return at + KEY_LENGTH_BYTES + (frame[at] as number) * 256 + (frame[at + 1] as number);
+  return frameHasKey(frame) ? frameKeyAt(frame, 0).to : FRAME_HEADER_BYTES;
 }
 
 /** Checks the key part of a frame of so many bytes; returns where in the frame the value begins. */

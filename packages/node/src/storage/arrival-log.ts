@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { type DigestKernel, MendlogError } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { checkCounts } from './check-counts.js';
-import { arrivalKey, arrivalOfKey } from './keys.js';
+import { arrivalKey, arrivalLookup, arrivalOfKey } from './keys.js';
 import { makeLmdbFileSafe } from './lmdb-file.js';
 import type { LocatedRecord } from './located-record.js';
 import { EntryWriter, LogEntry } from './log-entry.js';
@@ -114,7 +114,7 @@ export class ArrivalLog {
 
   /** An entry to read at once: the next read overwrites its bytes. Undefined where it is none. */
   peek(arrival: number): LogEntry | undefined {
-    return entryOf(this.#entries.getBinaryFast(arrivalKey(arrival)));
+    return entryOf(this.#entries.getBinaryFast(arrivalLookup(arrival)));
   }
 
   /** The frame of a record to use at once; undefined where the disk has not kept it. */

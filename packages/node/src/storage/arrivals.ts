@@ -14,7 +14,6 @@ import {
   FRAME_VERSION_AT,
   formatVersion,
   frameHasKey,
-  frameKey,
   itemAt,
   itemStart,
   type KeyClaim,
@@ -24,7 +23,7 @@ import {
   TAG_BYTES,
   type Version,
 } from '@mendlog/core';
-import { isSuperseded, textOfKey } from './key-holders.js';
+import { isSuperseded, keyOfFrame } from './key-holders.js';
 import { ascendingRuns, type LocatedRecord, type Run } from './located-record.js';
 import { type EntryWriter, planEntries } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';
@@ -52,6 +51,8 @@ export interface ArrivedRun extends Run {
 interface ArrivedKey extends KeyClaim {
   readonly state: PartitionState;
   readonly key: string;
+  /** Its key was held when it came: what holds it gives way. */
+  mayReplace: boolean;
 }
 
 /** What a batch brings. */
@@ -151,6 +152,7 @@ class Sorter {
     const { state, group, isAboveAll } = sorted;
     const { bytes, ends } = group;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const tags = isAboveAll ? undefined : new Uint8Array(ends.length * TAG_BYTES);
     if (tags !== undefined) this.#kernel.tags(state.tagKey, bytes, ends, tags);
     const from: Kept = { group: sorted, items: new Set() };
@@ -162,8 +164,11 @@ class Sorter {
         this.#trimmed.set(state, state.trimmingTo);
         continue;
       }
-      const found = frameHasKey(bytes, start) ? frameKey(itemAt(group, item)) : undefined;
-      const claim = found && { state, key: textOfKey(found.key), attempt: found.attempt, version };
+      let claim: ArrivedKey | undefined;
+      if (frameHasKey(bytes, start)) {
+        const { key, attempt } = keyOfFrame(buffer, start);
+        claim = { state, key, attempt, version, mayReplace: false };
+      }
       const tag = tags?.subarray(item * TAG_BYTES, (item + 1) * TAG_BYTES);
       this.#take({ from, item, tag, claim }, version);
     }
@@ -190,6 +195,7 @@ class Sorter {
         this.#repeats = true;
         return;
       }
+      claim.mayReplace = holder !== undefined;
     }
     const text = tag && formatVersion(version);
     const twin = text === undefined ? undefined : noted(this.#byVersion, state).get(text);

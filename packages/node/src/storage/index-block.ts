@@ -83,7 +83,7 @@ export class IndexBlock {
   readonly bytes: Buffer;
   readonly #view: DataView;
 
-  /** `bytes` must stay as they are. */
+  /** A view: `bytes` must stay as they are while it, and what it hands out, is used. */
   constructor(bytes: Buffer) {
     this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -99,24 +99,13 @@ export class IndexBlock {
   }
 
   record(place: number): LocatedRecord {
-    const at = place * RECORD_BYTES;
-    return {
-      version: readVersion(this.#view, at),
-      tag: this.bytes.subarray(at + TAG_AT, at + ARRIVAL_AT),
-      arrival: this.#view.getUint16(at + ARRIVAL_AT) * 2 ** 32 + this.#view.getUint32(at + ARRIVAL_AT + 2),
-      ordinal: this.#view.getUint16(at + ORDINAL_AT) & ~KEY_BIT,
-      length: this.#view.getUint32(at + LENGTH_AT),
-      hasKey: (this.#view.getUint16(at + ORDINAL_AT) & KEY_BIT) !== 0,
-    };
+    return this.#record(place, { version: this.version(place), isCopy: false });
   }
 
-  all(): LocatedRecord[] {
-    return Array.from({ length: this.records }, (_, place) => this.record(place));
-  }
-
+  /** The record with this version, which outlives the bytes. */
   find(version: Version): LocatedRecord | undefined {
     const place = this.placeOf(version);
-    return this.#isAt(place, version) ? this.record(place) : undefined;
+    return this.#isAt(place, version) ? this.#record(place, { version, isCopy: true }) : undefined;
   }
 
   /** The place of the first record that is not below; their number where all are. */
@@ -135,6 +124,20 @@ export class IndexBlock {
     const counter = this.counter(place);
     if (counter !== version.counter) return counter < version.counter ? -1 : 1;
     return compareVersions(this.version(place), version);
+  }
+
+  #record(place: number, { version, isCopy }: { version: Version; isCopy: boolean }): LocatedRecord {
+    const at = place * RECORD_BYTES;
+    const ordinal = this.#view.getUint16(at + ORDINAL_AT);
+    const tag = this.bytes.subarray(at + TAG_AT, at + ARRIVAL_AT);
+    return {
+      version,
+      tag: isCopy ? Uint8Array.from(tag) : tag,
+      arrival: this.#view.getUint16(at + ARRIVAL_AT) * 2 ** 32 + this.#view.getUint32(at + ARRIVAL_AT + 2),
+      ordinal: ordinal & ~KEY_BIT,
+      length: this.#view.getUint32(at + LENGTH_AT),
+      hasKey: ordinal >= KEY_BIT,
+    };
   }
 
   #isAt(place: number, version: Version): boolean {

@@ -12,7 +12,6 @@ import {
   DIGEST_LAYOUT,
   type DigestKernel,
   formatVersion,
-  frameKey,
   LIMITS,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
@@ -23,7 +22,7 @@ import {
   type Version,
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
-import { isSuperseded, textOfKey } from './key-holders.js';
+import { isSuperseded, keyOfFrame } from './key-holders.js';
 import type { LocatedRecord } from './located-record.js';
 import type { LogEntry } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';
@@ -127,7 +126,7 @@ export class IntegrityCheck {
   #records(state: PartitionState, records: readonly LocatedRecord[]): IntegrityFinding[] {
     const findings: IntegrityFinding[] = [];
     const ends = new Uint32Array(records.length);
-    const bytes = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));
+    const bytes = Buffer.alloc(records.reduce((sum, { length }) => sum + length, 0));
     const isRead = records.map(() => false);
     let end = 0;
     let peeked: { arrival: number; entry: LogEntry | undefined } | undefined;
@@ -158,9 +157,8 @@ export class IntegrityCheck {
         continue;
       }
       const start = (ends[i] as number) - record.length;
-      const found = frameKey(bytes.subarray(start, ends[i]));
-      if (found === undefined) continue;
-      const holder = this.#index.holder(state.id, textOfKey(found.key));
+      if (!record.hasKey) continue;
+      const holder = this.#index.holder(state.id, keyOfFrame(bytes, start).key);
       if (holder === undefined || compareVersions(holder.version, version) !== 0)
         findings.push(indexFinding(`the key of ${state.name} ${formatVersion(version)} is not held by it`));
     }
@@ -257,9 +255,9 @@ export class IntegrityCheck {
     // Of one version the higher tag stays, and of equal ones the later.
     if (indexed !== undefined && compareTags(indexed.tag, entry.tag(place)) >= 0) return true;
     if (!this.#isSound(entry, place, state)) return true;
-    const found = frameKey(entry.frame(place));
-    const holder = found && this.#index.holder(state.id, textOfKey(found.key));
-    return found !== undefined && isSuperseded({ attempt: found.attempt, version }, holder);
+    if (!entry.hasKey(place)) return false;
+    const { key, attempt } = entry.key(place);
+    return isSuperseded({ attempt, version }, this.#index.holder(state.id, key));
   }
 
   /** Of a record that the index does not know, and whose frame the disk has changed, nothing can be said. */

@@ -2,7 +2,7 @@
  * Who holds a key: of the records in the overlay that carry it the one with the highest claim, and what
  * held it before, for as long as the former is not flushed or may still fail.
  */
-import { compareClaims, type KeyClaim, type RecordKey } from '@mendlog/core';
+import { compareClaims, frameKeyAt, type KeyClaim, LIMITS, type RecordKey } from '@mendlog/core';
 
 export interface KeyHolder extends KeyClaim {
   readonly arrival: number;
@@ -15,6 +15,16 @@ interface ChainedHolder extends KeyHolder {
 /** The bytes of a key as a text that sorts as they do. */
 export function textOfKey(key: RecordKey): string {
   return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
+}
+
+/**
+ * The same of the key of the frame at `start`, which has one, and the attempt of its record. Of a frame that
+ * the disk has changed it is some other key, no longer than one can be.
+ */
+export function keyOfFrame(bytes: Buffer, start = 0): { key: string; attempt: number } {
+  const { namespace, from, to, attempt } = frameKeyAt(bytes, start);
+  const end = Math.min(to, from + LIMITS.keyBytesMax);
+  return { key: String.fromCharCode(namespace) + bytes.toString('latin1', from, end), attempt };
 }
 
 /** The keys of one partition. */

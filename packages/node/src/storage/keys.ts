@@ -26,6 +26,22 @@ export function arrivalOfKey(key: Buffer): number {
   return readNumber(key, 0);
 }
 
+const arrivalScratch = Buffer.alloc(NUMBER_BYTES);
+const blockScratch = Buffer.alloc(PARTITION_KEY_BYTES + NUMBER_BYTES);
+
+/** The key of one look-up, which LMDB copies: the next call overwrites it. */
+export function arrivalLookup(arrival: number): Buffer {
+  writeNumber(arrivalScratch, 0, arrival);
+  return arrivalScratch;
+}
+
+/** The same for a block. */
+export function blockLookup(partitionId: number, block: number): Buffer {
+  blockScratch.writeUInt32BE(partitionId, 0);
+  writeNumber(blockScratch, PARTITION_KEY_BYTES, block);
+  return blockScratch;
+}
+
 export function partitionIdKey(partitionId: number): Buffer {
   const key = Buffer.allocUnsafe(PARTITION_KEY_BYTES);
   key.writeUInt32BE(partitionId, 0);

@@ -397,7 +397,8 @@ export class LmdbStore implements Store {
       const gone = this.#reader.find(state, version);
       if (gone !== undefined) state.leaving.add(gone, last);
     }
-    for (const { state, key, version } of sorted.keys) {
+    for (const { state, key, version, mayReplace } of sorted.keys) {
+      if (!mayReplace) continue;
       const holder = this.#reader.holder(state, key);
       const gone = holder && this.#reader.find(state, holder.version);
       // The same version again takes the place of its own record, as above.

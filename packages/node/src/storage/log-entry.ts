@@ -29,6 +29,7 @@ import {
   type Version,
 } from '@mendlog/core';
 import { copyBytes } from './copy-bytes.js';
+import { keyOfFrame } from './key-holders.js';
 import { lowerBound } from './lower-bound.js';
 
 const FORMAT = 2;
@@ -221,6 +222,7 @@ export class LogEntry {
   readonly bytes: Uint8Array;
   readonly records: number;
   readonly #view: DataView;
+  readonly #buffer: Buffer;
   readonly #groups: number;
   readonly #ordinalsAt: number | undefined;
   readonly #placesAt: number;
@@ -231,6 +233,7 @@ export class LogEntry {
     this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#view = view;
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     if (bytes.length < HEADER_BYTES || bytes[CHECKSUM_BYTES] !== FORMAT) throw damaged();
     const hasOrdinals = bytes[CHECKSUM_BYTES + 1] === FLAG_ORDINALS;
     this.#groups = view.getUint16(CHECKSUM_BYTES + 2);
@@ -324,6 +327,11 @@ export class LogEntry {
 
   hasKey(place: number): boolean {
     return this.#view.getUint32(this.identityAt(place) + END_AT) >= KEY_BIT;
+  }
+
+  /** The key of a record that has one, as far as the disk has kept it. */
+  key(place: number): { key: string; attempt: number } {
+    return keyOfFrame(this.#buffer, this.#framesAt + this.#start(place));
   }
 
   #start(place: number): number {

@@ -11,11 +11,10 @@ import {
   compareTags,
   compareVersions,
   formatVersion,
-  frameKey,
   type KeyClaim,
   type Version,
 } from '@mendlog/core';
-import { isSuperseded, textOfKey } from './key-holders.js';
+import { isSuperseded, keyOfFrame } from './key-holders.js';
 import { type LocatedRecord, type Run, recordsOf } from './located-record.js';
 
 export interface PartitionChange {
@@ -60,11 +59,9 @@ function newKeys(runs: readonly Run[], view: PartitionView): Map<string, KeyClai
     below = entry.counter(to - 1);
     for (let place = from; place < to; place++) {
       if (!entry.hasKey(place)) continue;
-      const found = frameKey(entry.frame(place));
-      if (found === undefined) continue;
-      const key = textOfKey(found.key);
+      const { key, attempt } = entry.key(place);
       if (keys.has(key) || mayBeHeld(key, view)) return undefined;
-      keys.set(key, { attempt: found.attempt, version: entry.version(place) });
+      keys.set(key, { attempt, version: entry.version(place) });
     }
   }
   return keys;
@@ -155,8 +152,11 @@ class Changes {
     if (!record.hasKey) return undefined;
     const { entry, place = 0 } = record;
     const frame = entry === undefined ? this.#view.frameOf(record) : entry.frame(place);
-    const found = frame && frameKey(frame);
-    if (found === undefined) return undefined;
-    return { key: textOfKey(found.key), attempt: found.attempt, version: record.version };
+    return (
+      frame && {
+        ...keyOfFrame(Buffer.from(frame.buffer, frame.byteOffset, frame.length)),
+        version: record.version,
+      }
+    );
   }
 }

@@ -10,7 +10,6 @@
 import {
   compareVersions,
   type DigestKernel,
-  frameKey,
   type IndexRange,
   type KeyClaim,
   LIMITS,
@@ -25,11 +24,12 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { changedBlocks } from './block-changes.js';
 import { checkCounts } from './check-counts.js';
 import { blockOf, IndexBlock } from './index-block.js';
-import { textOfKey } from './key-holders.js';
+import { keyOfFrame } from './key-holders.js';
 import {
   arrivalKey,
   arrivalOfKey,
   blockKey,
+  blockLookup,
   claimOf,
   claimValue,
   type IndexedPartition,
@@ -132,7 +132,8 @@ export class VersionIndex {
   }
 
   find(partitionId: number, version: Version): LocatedRecord | undefined {
-    return this.#block(partitionId, blockOf(version.counter))?.find(version);
+    const value = this.#blocks.getBinaryFast(blockLookup(partitionId, blockOf(version.counter)));
+    return value === undefined ? undefined : new IndexBlock(value as Buffer).find(version);
   }
 
   /** Who holds a key. */
@@ -303,9 +304,8 @@ export class VersionIndex {
   #keyHeldBy(partitionId: number, record: LocatedRecord): [key: string, holder: undefined][] {
     if (!record.hasKey) return [];
     const frame = this.#frameOf(record);
-    const found = frame && frameKey(frame);
-    if (found === undefined) return [];
-    const key = textOfKey(found.key);
+    if (frame === undefined) return [];
+    const { key } = keyOfFrame(Buffer.from(frame.buffer, frame.byteOffset, frame.length));
     const holder = this.holder(partitionId, key);
     const isHeld = holder !== undefined && compareVersions(holder.version, record.version) === 0;
     return isHeld ? [[key, undefined]] : [];

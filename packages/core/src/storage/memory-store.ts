@@ -79,7 +79,7 @@ export class MemoryStore implements Store {
   }
 
   async apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult> {
-    const checked = groups.map((group) => this.#checked(group));
+    const checked = groups.filter(({ ends }) => ends.length > 0).map((group) => this.#checked(group));
     this.#checkOpen();
     const trimmed = new Map<string, number>();
     let added = 0;

@@ -1,11 +1,13 @@
-// A store that can be closed and opened again: on LMDB in a folder of its own, or in memory.
-import { MemoryStore, type Store } from '@mendlog/core';
+// A store on LMDB in a folder of its own, which can be closed and opened again.
+import type { Store } from '@mendlog/core';
 import { loadKernel, partitionKey } from '@mendlog/merkle';
 import { LmdbStore } from '../src/storage/lmdb-store.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 export const kernel = loadKernel();
 export const secret = new TextEncoder().encode('a secret for tests only');
+/** The key of a partition's tags. */
+export const tagKeyOf = (partition: string) => partitionKey(kernel, secret, partition);
 
 export function openStore(
   dataDir: string,
@@ -20,36 +22,14 @@ export function openStore(
   });
 }
 
-/** The engines that stand behind the storage port. */
-export const ENGINES = ['LMDB', 'memory'] as const;
-
-export interface TestStoreOptions {
-  readonly engine?: (typeof ENGINES)[number];
-  readonly overlayBytesMax?: number;
-}
-
 export class TestStore implements AsyncDisposable {
   readonly #folder = temporaryFolder();
-  readonly #reopened: () => Store;
+  readonly #options: { readonly overlayBytesMax?: number };
   #store: Store;
 
-  constructor({ engine = 'LMDB', overlayBytesMax }: TestStoreOptions = {}) {
-    if (engine === 'LMDB') {
-      this.#reopened = () =>
-        openStore(this.#folder.path, overlayBytesMax === undefined ? {} : { overlayBytesMax });
-      this.#store = this.#reopened();
-    } else {
-      let memory = new MemoryStore({
-        storeId: 'in memory',
-        kernel,
-        tagKeyOf: (partition) => partitionKey(kernel, secret, partition),
-      });
-      this.#store = memory;
-      this.#reopened = () => {
-        memory = memory.reopened();
-        return memory;
-      };
-    }
+  constructor(options: { readonly overlayBytesMax?: number } = {}) {
+    this.#options = options;
+    this.#store = openStore(this.#folder.path, options);
   }
 
   get dataDir(): string {
@@ -64,7 +44,7 @@ export class TestStore implements AsyncDisposable {
   async reopen(between?: () => void): Promise<void> {
     await this.#store.close();
     between?.();
-    this.#store = this.#reopened();
+    this.#store = openStore(this.#folder.path, this.#options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

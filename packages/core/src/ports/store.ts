@@ -2,7 +2,8 @@
  * The storage port: what replication needs of a replica's disk.
  *
  * Reads are synchronous and see only what is flushed. Writes return when they are flushed: what a
- * promise of this port acknowledges survives a power cut.
+ * promise of this port acknowledges survives a power cut. `@mendlog/core/conformance` has the cases that every
+ * engine passes.
  */
 
 import type { Job } from '../anti-entropy/job.js';

@@ -52,6 +52,20 @@ test('listing: what was not asked for is MALFORMED', () => {
   }
 });
 
+test('listing: of a descending range entries descend, and others are MALFORMED', () => {
+  const range = { ...everything(), descending: true };
+  const [low, high] = [entry(version(2)), entry(version(3))];
+  expect(listingEntries(listing([high, low]), range)).toHaveLength(2);
+  for (const answer of [
+    [low, high],
+    [low, low],
+  ]) {
+    expect(() => listingEntries(listing(answer), range)).toThrow(
+      expect.objectContaining({ code: 'MALFORMED' }),
+    );
+  }
+});
+
 test('listing: any bytes are ascending entries or MALFORMED (random bytes)', () => {
   const words = fc.array(fc.uint8Array({ minLength: 32, maxLength: 32 }), { maxLength: 4 });
   const bytes = fc.oneof(

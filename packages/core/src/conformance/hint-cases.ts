@@ -39,6 +39,19 @@ export const HINT_CASES: readonly StoreCase[] = [
     expectAscending([...sequences, after.at(-1)?.sequence ?? Number.NaN]);
   }),
 
+  storeCase('store: no sequence number of a hint is given out twice, though none is left', async (opened) => {
+    const seen: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      await opened.store.apply([], [hintOf('n2', 1), hintOf('n3', 1)]);
+      const hints = [...hintsOf(opened, 'n2'), ...hintsOf(opened, 'n3')];
+      seen.push(...hints.map(({ sequence }) => sequence));
+      await opened.store.deleteHints(hints);
+      await opened.reopen();
+    }
+    expectEqual(new Set(seen).size, 6, 'different sequence numbers');
+    expectAscending(seen);
+  }),
+
   storeCase('store: hints are read page by page (limit, after)', async (opened) => {
     const { store } = opened;
     await store.apply([], [hintOf('n2', 1), hintOf('n2', 2), hintOf('n2', 3), hintOf('n2', 4)]);

@@ -107,7 +107,7 @@ export interface Store {
   partitions(): PartitionSummary[];
   summary(partition: string): PartitionSummary | undefined;
 
-  /** All records with this id: several where a bare counter is ambiguous. Frames are copies. */
+  /** The records with this id, LIMITS.batchRecordsMax at most: several where a bare counter is ambiguous. Frames are copies. */
   read(partition: string, id: RecordId): Uint8Array[];
   /** Frames of these versions, in their order, as far as they are there, until `bytesMax` is passed. */
   readVersions(partition: string, versions: readonly Version[], bytesMax: number): Uint8Array[];
@@ -128,7 +128,7 @@ export interface Store {
   /** Indexed rows of the ranges, ascending. Throws TOO_LARGE above LIMITS.rowsMax rows. */
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array;
 
-  /** The oldest hint batches of a target, or of all, after a sequence number. */
+  /** The oldest hint batches of a target after a sequence number; or, without a target, of all, target by target. */
   hints(options: { target?: string; after?: number; limit: number }): StoredHintBatch[];
   putHint(hint: StoredHintBatch): Promise<void>;
   deleteHints(hints: readonly StoredHintBatch[]): Promise<void>;

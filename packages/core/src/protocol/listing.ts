@@ -1,7 +1,7 @@
 /**
  * Listings: which records a replica holds in a range, as versions and tags without values.
  *
- *   per record 32 bytes: version (16, big-endian) | tag (16); ascending by version
+ *   per record 32 bytes: version (16, big-endian) | tag (16); in the order of the range that was asked for
  *
  * Replicas compare listings to find exactly what one of them lacks: a quorum read, read repair and
  * anti-entropy all end here. A listing that stops at its limit says so; beyond its last version it
@@ -60,12 +60,13 @@ export function listingEntries(listing: Listing, range: VersionRange): ListingEn
   if (entries.length % LISTING_ENTRY_BYTES !== 0)
     throw new MendlogError('MALFORMED', 'a listing ends inside an entry');
   const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
+  const direction = range.descending === true ? -1 : 1;
   const result: ListingEntry[] = [];
   let previous: Version | undefined;
   for (let at = 0; at < entries.length; at += LISTING_ENTRY_BYTES) {
     const version = readVersion(view, at);
-    if (previous !== undefined && compareVersions(previous, version) >= 0) {
-      throw new MendlogError('MALFORMED', 'a listing is not in ascending order');
+    if (previous !== undefined && compareVersions(previous, version) * direction >= 0) {
+      throw new MendlogError('MALFORMED', 'a listing is not in the order of its range');
     }
     if (compareVersions(version, range.from) < 0 || compareVersions(version, range.to) > 0) {
       throw new MendlogError('MALFORMED', 'a listing holds a record outside the range that was asked for');

@@ -4,23 +4,15 @@
  *
  *   every TICK_MS: steps, until the tick's share of bytes or time is used up --> damaged records --> read
  */
-import {
-  formatVersion,
-  LIMITS,
-  type Listing,
-  toMendlogError,
-  type Version,
-  type VersionRange,
-} from '@mendlog/core';
+import { formatVersion, LIMITS, toMendlogError, type Version, type VersionRange } from '@mendlog/core';
 import type { Level } from '../api/service.js';
 import type { Log } from '../log.js';
-import type { IntegrityFinding, IntegrityStep } from '../storage/integrity-check.js';
+import type { IntegrityFinding, IntegrityStep } from '../storage/integrity-finding.js';
 
 /** What a scrub needs of a store. */
 interface ScrubbedStore {
   checkSteps(): Iterator<IntegrityStep>;
   damaged(): { readonly partition: string; readonly versions: readonly Version[] }[];
-  list(partition: string, range: VersionRange): Listing;
 }
 
 export interface ScrubOptions {

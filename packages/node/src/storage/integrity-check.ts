@@ -19,29 +19,15 @@ import {
   rowIndexOf,
   segmentCounters,
   TAG_BYTES,
-  type Version,
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
+import type { IntegrityFinding, IntegrityStep } from './integrity-finding.js';
 import { isSuperseded, keyOfFrame } from './key-holders.js';
 import type { LocatedRecord } from './located-record.js';
 import type { LogEntry } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';
 import { EMPTY_ROW } from './row-changes.js';
 import type { VersionIndex } from './version-index.js';
-
-export type IntegrityFinding =
-  /** The disk has changed a record: its bytes are not given out, and another replica's take their place. */
-  | { readonly kind: 'record'; readonly partition: string; readonly version: Version }
-  /** The disk has changed the table of an entry of the log. */
-  | { readonly kind: 'entry'; readonly arrival: number }
-  /** The index says something else than the log: it is made anew when the store opens next. */
-  | { readonly kind: 'index'; readonly what: string };
-
-export interface IntegrityStep {
-  readonly records: number;
-  readonly bytes: number;
-  readonly findings: readonly IntegrityFinding[];
-}
 
 interface CheckOptions {
   readonly log: ArrivalLog;

@@ -1,5 +1,5 @@
 /** What a check of a store has found. */
-import type { IntegrityFinding, IntegrityStep } from './integrity-check.js';
+import type { IntegrityFinding, IntegrityStep } from './integrity-finding.js';
 
 export interface IntegrityReport {
   /** Nothing was found. */

@@ -51,7 +51,8 @@ import {
 } from './arrivals.js';
 import { type DataDirLock, lockDataDir } from './data-dir-lock.js';
 import { IndexFollower } from './index-follower.js';
-import { IntegrityCheck, type IntegrityFinding, type IntegrityStep } from './integrity-check.js';
+import { IntegrityCheck } from './integrity-check.js';
+import type { IntegrityFinding, IntegrityStep } from './integrity-finding.js';
 import { type IntegrityReport, reportOf } from './integrity-report.js';
 import { makeLmdbFileSafe } from './lmdb-file.js';
 import type { LocatedRecord } from './located-record.js';

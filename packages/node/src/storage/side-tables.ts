@@ -3,6 +3,8 @@ import type { CatalogEntry, HintBatch, Job, StoredHintBatch } from '@mendlog/cor
 import type { Database, RootDatabase } from 'lmdb';
 
 type HintValue = Omit<HintBatch, 'target'>;
+const NEXT_HINT_KEY = 'next hint';
+
 type HintKey = [target: string, sequence: number];
 
 export class SideTables {
@@ -10,6 +12,7 @@ export class SideTables {
   readonly #hints: Database<HintValue, HintKey>;
   readonly #jobs: Database<Job, string>;
   readonly #catalog: Database<CatalogEntry, string>;
+  readonly #counters: Database<number, string>;
   readonly tables: readonly Database[];
   #nextHint = 1;
 
@@ -18,13 +21,18 @@ export class SideTables {
     this.#hints = env.openDB({ name: 'hints' });
     this.#jobs = env.openDB({ name: 'jobs' });
     this.#catalog = env.openDB({ name: 'catalog' });
-    this.tables = [this.#hints, this.#jobs, this.#catalog];
-    for (const { key } of this.#hints.getRange()) this.#nextHint = Math.max(this.#nextHint, key[1] + 1);
+    const counters = env.openDB<number, string>({ name: 'counters' });
+    this.tables = [this.#hints, this.#jobs, this.#catalog, counters];
+    this.#nextHint = counters.get(NEXT_HINT_KEY) ?? 1;
+    this.#counters = counters;
   }
 
   /** Inside a commit. */
   addHints(hints: readonly HintBatch[]): void {
+    if (hints.length === 0) return;
     for (const hint of hints) void this.#hints.put([hint.target, this.#nextHint++], hintValue(hint));
+    // Also above those that are deleted since: no number is given out twice.
+    void this.#counters.put(NEXT_HINT_KEY, this.#nextHint);
   }
 
   hints(options: { target?: string; after?: number; limit: number }): StoredHintBatch[] {

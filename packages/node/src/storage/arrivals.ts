@@ -28,19 +28,15 @@ import { ascendingRuns, type LocatedRecord, type Run } from './located-record.js
 import { type EntryWriter, planEntries } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';
 
-/** A group whose frames are checked. */
+/** A group whose frames are checked, on its way into the log. */
 export interface CheckedGroup {
   readonly state: PartitionState;
   readonly group: PackedGroup;
   /** Its counters ascend from this one on; undefined where they do not ascend. */
   readonly ascendsFrom: number | undefined;
   readonly hasKeys: boolean;
-}
-
-/** A group on its way into the log. */
-interface SortedGroup extends CheckedGroup {
   /** Its counters ascend from above everything that was ever given to the log: nothing of it can be there. */
-  readonly isAboveAll: boolean;
+  isAboveAll: boolean;
 }
 
 export interface ArrivedRun extends Run {
@@ -57,7 +53,7 @@ interface ArrivedKey extends KeyClaim {
 
 /** What a batch brings. */
 export interface Sorted {
-  readonly groups: readonly SortedGroup[];
+  readonly groups: readonly CheckedGroup[];
   /** Claims of its records, each above those that there were. */
   readonly keys: readonly ArrivedKey[];
   /** Records that may take another's place, of their version. */
@@ -95,7 +91,7 @@ export function checkGroup(state: PartitionState, group: PackedGroup): CheckedGr
     start = end;
   }
   checkCounterJump(state.head, highest);
-  return { state, group, ascendsFrom, hasKeys };
+  return { state, group, ascendsFrom, hasKeys, isAboveAll: false };
 }
 
 /** Which records of a batch go into the log. */
@@ -104,31 +100,28 @@ export function sortArrivals(checked: readonly CheckedGroup[], known: Known, ker
   const statesRepeat = new Set(checked.map(({ state }) => state)).size < checked.length;
   for (const group of checked) {
     const { state, ascendsFrom = 0, hasKeys } = group;
-    const isAboveAll = !statesRepeat && ascendsFrom > Math.max(state.submittedHead, state.trimmingTo);
-    if (isAboveAll && !hasKeys) sorter.takeWhole({ ...group, isAboveAll });
-    else sorter.takeEach({ ...group, isAboveAll });
+    if (group.group.ends.length === 0) continue;
+    group.isAboveAll = !statesRepeat && ascendsFrom > Math.max(state.submittedHead, state.trimmingTo);
+    if (group.isAboveAll && !hasKeys) sorter.takeWhole(group);
+    else sorter.takeEach(group);
   }
   return sorter.sorted();
 }
 
 /** A record of the batch that another one of it may meet. */
 interface Noted {
-  readonly from: Kept;
+  readonly from: CheckedGroup;
   readonly item: number;
   readonly tag: Uint8Array | undefined;
   readonly claim: ArrivedKey | undefined;
 }
 
-interface Kept {
-  readonly group: SortedGroup;
-  /** Of some the items that are kept; all are where this is undefined. */
-  readonly items: Set<number> | undefined;
-}
-
 class Sorter {
   readonly #known: Known;
   readonly #kernel: DigestKernel;
-  readonly #kept: Kept[] = [];
+  readonly #groups: CheckedGroup[] = [];
+  /** Of groups that were taken record by record, the items that are kept. */
+  readonly #kept = new Map<CheckedGroup, Set<number>>();
   readonly #byVersion = new Map<PartitionState, Map<string, Noted>>();
   readonly #byKey = new Map<PartitionState, Map<string, Noted>>();
   readonly #claims = new Set<ArrivedKey>();
@@ -142,21 +135,21 @@ class Sorter {
     this.#kernel = kernel;
   }
 
-  takeWhole(group: SortedGroup): void {
-    this.#kept.push({ group, items: undefined });
+  takeWhole(group: CheckedGroup): void {
+    this.#groups.push(group);
     this.#added += group.group.ends.length;
   }
 
   /** Record by record, since they or their keys may be there. */
-  takeEach(sorted: SortedGroup): void {
-    const { state, group, isAboveAll } = sorted;
+  takeEach(from: CheckedGroup): void {
+    const { state, group, isAboveAll } = from;
     const { bytes, ends } = group;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     const tags = isAboveAll ? undefined : new Uint8Array(ends.length * TAG_BYTES);
     if (tags !== undefined) this.#kernel.tags(state.tagKey, bytes, ends, tags);
-    const from: Kept = { group: sorted, items: new Set() };
-    this.#kept.push(from);
+    this.#groups.push(from);
+    this.#kept.set(from, new Set());
     for (let item = 0; item < ends.length; item++) {
       const start = itemStart(group, item);
       const version = readVersion(view, start + FRAME_VERSION_AT);
@@ -176,7 +169,7 @@ class Sorter {
 
   sorted(): Sorted {
     return {
-      groups: this.#kept.map(onlyKept).filter(({ group }) => group.ends.length > 0),
+      groups: this.#kept.size === 0 ? this.#groups : this.#groups.flatMap((group) => this.#onlyKept(group)),
       keys: [...this.#claims],
       replacing: this.#replacing,
       added: this.#added,
@@ -187,7 +180,7 @@ class Sorter {
 
   #take(record: Noted, version: Version): void {
     const { from, item, tag, claim } = record;
-    const { state } = from.group;
+    const { state } = from;
     const rival = claim && noted(this.#byKey, state).get(claim.key);
     if (claim !== undefined) {
       const holder = rival?.claim ?? this.#known.holder(state, claim.key);
@@ -213,18 +206,28 @@ class Sorter {
     } else this.#added++;
     // Twice in one batch: only the last goes into the log.
     if (rival !== undefined && rival !== twin) this.#leaveOut(rival);
-    from.items?.add(item);
+    this.#kept.get(from)?.add(item);
     if (text !== undefined) noted(this.#byVersion, state).set(text, record);
     if (claim === undefined) return;
     noted(this.#byKey, state).set(claim.key, record);
     this.#claims.add(claim);
   }
 
+  /** The group with what is kept of it; nothing where that is nothing. */
+  #onlyKept(checked: CheckedGroup): CheckedGroup[] {
+    const { group } = checked;
+    const items = this.#kept.get(checked);
+    if (items === undefined || items.size === group.ends.length) return [checked];
+    if (items.size === 0) return [];
+    const frames = [...items].sort((a, b) => a - b).map((i) => itemAt(group, i));
+    return [{ ...checked, group: packItems(group.partition, frames) }];
+  }
+
   #leaveOut({ from, item, claim }: Noted): void {
-    from.items?.delete(item);
+    this.#kept.get(from)?.delete(item);
     if (claim === undefined) return;
     this.#claims.delete(claim);
-    this.#byKey.get(from.group.state)?.delete(claim.key);
+    this.#byKey.get(from.state)?.delete(claim.key);
   }
 }
 
@@ -243,16 +246,9 @@ function isKept(present: LocatedRecord, tag: Uint8Array, state: PartitionState):
   return order > 0 || (order === 0 && !state.damaged.has(present.version));
 }
 
-function onlyKept({ group: sorted, items }: Kept): SortedGroup {
-  const { group } = sorted;
-  if (items === undefined || items.size === group.ends.length) return sorted;
-  const frames = [...items].sort((a, b) => a - b).map((i) => itemAt(group, i));
-  return { ...sorted, group: packItems(group.partition, frames) };
-}
-
 /** The entries of a batch, numbered from `first` on, and its records in them. */
 export function entriesOf(
-  groups: readonly SortedGroup[],
+  groups: readonly CheckedGroup[],
   writer: EntryWriter,
   first: number,
 ): { entries: Uint8Array[]; runs: ArrivedRun[] } {

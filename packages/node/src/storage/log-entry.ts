@@ -205,7 +205,8 @@ function newEntry({ groups, records, frameBytes, flags }: EntrySize) {
   const placesAt = HEADER_BYTES + groups * GROUP_BYTES;
   const ordinalsAt = placesAt + records * PLACE_BYTES;
   const framesAt = ordinalsAt + (flags === FLAG_ORDINALS ? records * ORDINAL_BYTES : 0);
-  const out = new Uint8Array(framesAt + frameBytes);
+  // Every byte of it is written: zeros would be in vain.
+  const out = Buffer.allocUnsafeSlow(framesAt + frameBytes);
   const view = new DataView(out.buffer);
   out[CHECKSUM_BYTES] = FORMAT;
   out[CHECKSUM_BYTES + 1] = flags;

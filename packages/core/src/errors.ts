@@ -53,6 +53,8 @@ export const ERROR_CODES = {
   FORMAT_UNKNOWN: { httpStatus: 500, retryable: false },
   /** The disk has changed the log of a data folder so that what it acknowledged is unknown. */
   LOG_DAMAGED: { httpStatus: 500, retryable: false },
+  /** A backup is not whole, or not as it was made. */
+  BACKUP_INVALID: { httpStatus: 500, retryable: false },
   /** Configuration that cannot work. */
   BAD_CONFIG: { httpStatus: 500, retryable: false },
   /** The requested digest kernel is not built for this platform. */

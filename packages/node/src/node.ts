@@ -21,6 +21,8 @@ import { AntiEntropy } from './anti-entropy/anti-entropy.js';
 import { WatermarkSync } from './anti-entropy/watermark-sync.js';
 import { createApiServer, type HttpTimeouts } from './api/server.js';
 import type { Service } from './api/service.js';
+import type { BackupOptions } from './backup/back-up-store.js';
+import type { BackupManifest } from './backup/manifest.js';
 import { Catalog } from './catalog/catalog.js';
 import { CatalogSync } from './catalog/catalog-sync.js';
 import { PartitionChanges } from './catalog/partition-changes.js';
@@ -77,6 +79,11 @@ export interface MendlogNode extends AsyncDisposable {
   readonly id: string;
   readonly url: string;
   readonly service: Service;
+  /**
+   * Makes a backup of this node's data in an empty or missing folder, while it serves. Rejects with BAD_CONFIG,
+   * DISK_FULL or CLOSED, and has then left nothing there.
+   */
+  backup(folder: string, options?: BackupOptions): Promise<BackupManifest>;
   /** Ends what is under way, flushes and frees the port. */
   close(): Promise<void>;
 }
@@ -274,7 +281,8 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     const absent = peers.nodeIds.filter((nodeId) => !peers.isAlive(nodeId));
     if (absent.length > 0) log.info('some peers are not there yet', { absent });
     log.info('node listens', { node: options.id, url });
-    return { id: options.id, url, service, close, [Symbol.asyncDispose]: close };
+    const backup = (folder: string, how: BackupOptions = {}) => store.backup(folder, how);
+    return { id: options.id, url, service, backup, close, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;

@@ -41,7 +41,7 @@ export function checkNodeOptions({ dataDir, id, peers, replicationFactor }: Chec
   }
 }
 
-function checkNodeId(id: string, what: string): void {
+export function checkNodeId(id: string, what: string): void {
   if (typeof id === 'string' && NODE_ID.test(id)) return;
   throw new MendlogError('BAD_CONFIG', `${what} is "${id}": expected 1 to 100 of A-Z a-z 0-9 . _ -`);
 }

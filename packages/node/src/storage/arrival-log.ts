@@ -146,6 +146,11 @@ export class ArrivalLog {
     this.#entries.removeSync(arrivalKey(arrival));
   }
 
+  /** Copies the environment as it is at one moment into a folder that is there; whoever closes it waits for that. */
+  async copyTo(folder: string): Promise<void> {
+    await this.#env.backup(folder, false);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#env.close();

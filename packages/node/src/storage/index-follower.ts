@@ -143,6 +143,15 @@ export class IndexFollower {
     await stepped;
   }
 
+  /** Keeps the log's entries from being removed or written anew, until the function that it gives is called. */
+  async holdEntries(): Promise<() => void> {
+    const release = await this.#outworn.hold();
+    return () => {
+      release();
+      this.#work();
+    };
+  }
+
   /** Resolves when all is done that was asked for before, or the work has met an error or was stopped. */
   async cleaned(): Promise<void> {
     this.#waiting++;
@@ -173,7 +182,11 @@ export class IndexFollower {
   }
 
   #hasWork(): boolean {
-    return this.#queue.length > 0 || this.#mayBeOutworn || this.#cleanable() !== undefined;
+    return this.#queue.length > 0 || this.#outwornIsDue() || this.#cleanable() !== undefined;
+  }
+
+  #outwornIsDue(): boolean {
+    return this.#mayBeOutworn && !this.#outworn.isHeld;
   }
 
   async #steps(): Promise<void> {
@@ -192,7 +205,7 @@ export class IndexFollower {
         await this.#cleanStep(state);
         this.#mayBeOutworn = true;
       }
-      if (this.#mayBeOutworn) this.#mayBeOutworn = await this.#outworn.step();
+      if (this.#outwornIsDue()) this.#mayBeOutworn = await this.#outworn.step();
     }
   }
 

@@ -1,1 +1,2 @@
 export { LmdbStore, type LmdbStoreOptions } from './lmdb-store.js';
+export { readMeta, type StoreMeta } from './meta.js';

@@ -39,6 +39,8 @@ import {
   type VersionRange,
 } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
+import { type BackupOptions, backUpStore } from '../backup/back-up-store.js';
+import type { BackupManifest } from '../backup/manifest.js';
 import { ArrivalLog } from './arrival-log.js';
 import {
   type ArrivedRun,
@@ -93,6 +95,7 @@ const EMPTY_LISTING: Listing = { entries: new Uint8Array(0), truncated: false, t
 
 export class LmdbStore implements Store {
   readonly storeId: string;
+  readonly #options: LmdbStoreOptions;
   readonly #lock: DataDirLock;
   readonly #kernel: DigestKernel;
   readonly #secret: Uint8Array;
@@ -115,6 +118,9 @@ export class LmdbStore implements Store {
   readonly #underWay = new Set<Promise<void>>();
   /** Resolves when all commits before are at their end. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** Backups that are being made, and what ends them. */
+  readonly #backups = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
   #closed = false;
 
   static open(options: LmdbStoreOptions): LmdbStore {
@@ -133,6 +139,7 @@ export class LmdbStore implements Store {
   private constructor(options: LmdbStoreOptions, lock: DataDirLock) {
     const { dataDir, nodeId, kernel, secret, overlayBytesMax = LIMITS.overlayBytesMax } = options;
     const meta = ensureMeta(dataDir, nodeId);
+    this.#options = options;
     this.#lock = lock;
     this.#kernel = kernel;
     this.#secret = secret;
@@ -330,9 +337,36 @@ export class LmdbStore implements Store {
       .map(({ name, damaged }) => ({ partition: name, versions: damaged.versions() }));
   }
 
+  /**
+   * Makes a backup in an empty or missing folder while writes go on: everything is in it that is acknowledged
+   * by now, and perhaps some of what comes meanwhile. Rejects with BAD_CONFIG, DISK_FULL or CLOSED, and has then
+   * left nothing there. docs/backup.md says more.
+   */
+  async backup(folder: string, options: BackupOptions = {}): Promise<BackupManifest> {
+    this.#checkOpen();
+    const { dataDir, nodeId } = this.#options;
+    const { signal } = this.#closing;
+    const source = {
+      dataDir,
+      nodeId,
+      storeId: this.storeId,
+      logId: this.#log.id,
+      holdEntries: () => this.#follower.holdEntries(),
+      copyIndex: (to: string) => this.#index.copyTo(to),
+      copyLog: (to: string) => this.#log.copyTo(to),
+      openCopy: () => LmdbStore.open({ ...this.#options, dataDir: folder }),
+    };
+    const until = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
+    const backup = backUpStore(source, folder, { ...options, signal: until });
+    this.#backups.add(backup);
+    return await backup.finally(() => this.#backups.delete(backup));
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#closing.abort(new MendlogError('CLOSED', 'the store is closed'));
+    await Promise.allSettled(this.#backups);
     await this.#turn;
     await this.#follower.stop();
     await this.#log.close();

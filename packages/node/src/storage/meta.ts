@@ -3,12 +3,13 @@
  * another format or another node before anything is touched.
  */
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { MendlogError } from '@mendlog/core';
 import { z } from 'zod';
+import { writeDurably } from './durable-file.js';
 
-const STORE_FORMAT = 5;
+export const STORE_FORMAT = 5;
 
 const Meta = z.object({
   format: z.int(),
@@ -16,18 +17,31 @@ const Meta = z.object({
   storeId: z.string(),
   /** The arrival log that the store id stands for; not there until the log is. */
   logId: z.string().optional(),
+  /** Why no store opens the folder as it is: it is a backup, or not whole. */
+  refusal: z.string().optional(),
 });
 
 export type StoreMeta = z.infer<typeof Meta>;
 
 /** Reads the folder's meta, or makes it with a fresh store id. Throws FORMAT_UNKNOWN or BAD_CONFIG. */
 export function ensureMeta(dataDir: string, nodeId: string): StoreMeta {
-  const path = join(dataDir, 'meta.json');
-  if (!existsSync(path)) {
+  if (!existsSync(join(dataDir, 'meta.json'))) {
     const meta: StoreMeta = { format: STORE_FORMAT, nodeId, storeId: randomUUID() };
     writeMeta(dataDir, meta);
     return meta;
   }
+  const meta = readMeta(dataDir);
+  if (meta.nodeId !== nodeId) {
+    throw new MendlogError('BAD_CONFIG', `${dataDir} belongs to node ${meta.nodeId}, not to ${nodeId}`);
+  }
+  return meta;
+}
+
+/** The meta of a folder that a store may open. Throws FORMAT_UNKNOWN, or BAD_CONFIG where there is none. */
+export function readMeta(dataDir: string): StoreMeta {
+  const path = join(dataDir, 'meta.json');
+  if (!existsSync(path))
+    throw new MendlogError('BAD_CONFIG', `${dataDir} is no data folder of a node: it has no meta.json`);
   const meta = parse(path);
   if (meta.format !== STORE_FORMAT) {
     throw new MendlogError(
@@ -35,9 +49,7 @@ export function ensureMeta(dataDir: string, nodeId: string): StoreMeta {
       `${dataDir} has store format ${meta.format}, and this version of Mendlog knows format ${STORE_FORMAT}`,
     );
   }
-  if (meta.nodeId !== nodeId) {
-    throw new MendlogError('BAD_CONFIG', `${dataDir} belongs to node ${meta.nodeId}, not to ${nodeId}`);
-  }
+  if (meta.refusal !== undefined) throw new MendlogError('BAD_CONFIG', `${dataDir} ${meta.refusal}`);
   return meta;
 }
 
@@ -57,7 +69,7 @@ export function metaOfLog(
   return bound;
 }
 
-function writeMeta(dataDir: string, meta: StoreMeta): void {
+export function writeMeta(dataDir: string, meta: StoreMeta): void {
   writeDurably(join(dataDir, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`);
 }
 
@@ -68,29 +80,5 @@ function parse(path: string): StoreMeta {
     throw new MendlogError('FORMAT_UNKNOWN', `${path} is not the description of a Mendlog data folder`, {
       cause,
     });
-  }
-}
-
-/** Whole or not at all, also across a power cut. */
-function writeDurably(path: string, text: string): void {
-  const temporary = `${path}.new`;
-  const file = openSync(temporary, 'w');
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
-  syncFolder(dirname(path));
-}
-
-/** What was renamed or made in the folder is there after a power cut. */
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }

@@ -12,14 +12,36 @@ const STEP_ENTRIES = 64;
 export class OutwornEntries {
   readonly #log: ArrivalLog;
   readonly #index: VersionIndex;
+  /** Who wants the entries left as they are. */
+  #holders = 0;
+  #stepping: Promise<unknown> = Promise.resolve();
 
   constructor(log: ArrivalLog, index: VersionIndex) {
     this.#log = log;
     this.#index = index;
   }
 
+  get isHeld(): boolean {
+    return this.#holders > 0;
+  }
+
+  /** Entries stay as they are from when this resolves until the function that it gives is called. */
+  async hold(): Promise<() => void> {
+    this.#holders++;
+    await this.#stepping.catch(() => undefined);
+    return () => {
+      this.#holders--;
+    };
+  }
+
   /** Deals with the oldest. Whether there was anything to do. */
-  async step(): Promise<boolean> {
+  step(): Promise<boolean> {
+    const step = this.#step();
+    this.#stepping = step;
+    return step;
+  }
+
+  async #step(): Promise<boolean> {
     const arrivals = this.#index.outworn(STEP_ENTRIES);
     if (arrivals.length === 0) return false;
     const settled: { arrival: number; bytesInLog: number }[] = [];

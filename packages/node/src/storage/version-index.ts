@@ -102,7 +102,7 @@ export class VersionIndex {
     this.#kernel = kernel;
     this.#frameOf = frameOf;
     this.#trimmedTo = trimmedTo;
-    const env = open({ path, maxDbs: 8, eventTurnBatching: false });
+    const env = openEnvironment(path);
     this.#env = env;
     try {
       const binary = { keyEncoding: 'binary', encoding: 'binary' } as const;
@@ -280,6 +280,21 @@ export class VersionIndex {
     await this.#commit(writes);
   }
 
+  /**
+   * Copies the environment as it is at one moment into a folder that is there; whoever closes it waits for that.
+   *
+   * With overlapping sync a file also names the last state that was flushed, to which LMDB returns after a
+   * restart of the machine. The copy does not keep the pages of that older state, so its own is made the
+   * flushed one: by a commit, which closing flushes.
+   */
+  async copyTo(folder: string): Promise<void> {
+    await this.#env.backup(folder, false);
+    const copy = openEnvironment(folder);
+    const meta = copy.openDB<number, string>({ name: 'meta' });
+    meta.putSync(APPLIED_KEY, meta.get(APPLIED_KEY) ?? 0);
+    await copy.close();
+  }
+
   async close(): Promise<void> {
     await this.#env.close();
   }
@@ -434,6 +449,10 @@ export class VersionIndex {
     }
     return writes;
   }
+}
+
+function openEnvironment(path: string): RootDatabase {
+  return open({ path, maxDbs: 8, eventTurnBatching: false });
 }
 
 /** Notes the tags that come in and go out, by ascending counter. */

@@ -1,0 +1,4 @@
+export type { BackupOptions, BackupProgress } from './back-up-store.js';
+export type { BackedUpFile, BackedUpPartition, BackupManifest } from './manifest.js';
+export { type Restored, type RestoreOptions, restoreBackup } from './restore-backup.js';
+export { type VerifyOptions, type VerifyProgress, verifyBackup } from './verify-backup.js';

@@ -5,12 +5,19 @@ import { expect } from 'vitest';
 
 /** Changes a byte of a frame in the log's file, wherever LMDB has it. */
 export function spoilFrame(dataDir: string, bytes: Uint8Array, offset: number): void {
+  spoilFrames(dataDir, [bytes], offset);
+}
+
+/** The same byte of each of these frames. */
+export function spoilFrames(dataDir: string, frames: readonly Uint8Array[], offset: number): void {
   const path = join(dataDir, 'log/data.mdb');
   const file = readFileSync(path);
-  const places: number[] = [];
-  for (let at = file.indexOf(bytes); at >= 0; at = file.indexOf(bytes, at + 1)) places.push(at);
-  expect(places.length).toBeGreaterThan(0);
-  for (const at of places) file[at + offset] = (file[at + offset] as number) ^ 0x40;
+  for (const bytes of frames) {
+    const places: number[] = [];
+    for (let at = file.indexOf(bytes); at >= 0; at = file.indexOf(bytes, at + 1)) places.push(at);
+    expect(places.length).toBeGreaterThan(0);
+    for (const at of places) file[at + offset] = (file[at + offset] as number) ^ 0x40;
+  }
   writeFileSync(path, file);
 }
 

@@ -40,6 +40,54 @@ program
   );
 
 program
+  .command('backup')
+  .description('back up the data of a node that does not run')
+  .option('--data <dir>', 'data folder of the node')
+  .requiredOption('--to <dir>', 'folder of the backup, empty or not there')
+  .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
+  .option('--config <file>', 'file with settings (default: mendlog.json, where it is there)')
+  .action((options) => run(async (signal) => await (await import('./backup.js')).runBackup(options, signal)));
+
+program
+  .command('verify-backup <dir>')
+  .description('read a backup whole and compare it with what it was made of')
+  .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
+  .option('--config <file>', 'file with settings (default: mendlog.json, where it is there)')
+  .action((dir, options) =>
+    run(async (signal) => await (await import('./verify-backup.js')).runVerifyBackup(dir, options, signal)),
+  );
+
+program
+  .command('restore <dir>')
+  .description('make a data folder of a backup')
+  .requiredOption('--to <dir>', 'data folder to make, empty or not there')
+  .option('--id <node>', 'node that the data folder is for (default: the one that was backed up)')
+  .action((dir, options) =>
+    run(async (signal) => await (await import('./restore.js')).runRestore(dir, options, signal)),
+  );
+
+program
+  .command('export')
+  .description('write a partition of a node that does not run as lines of JSON')
+  .option('--data <dir>', 'data folder of the node')
+  .requiredOption('--partition <name>', 'partition to export')
+  .option('--to <file>', 'file to make (default: standard output)')
+  .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
+  .option('--config <file>', 'file with settings (default: mendlog.json, where it is there)')
+  .action((options) => run(async (signal) => await (await import('./export.js')).runExport(options, signal)));
+
+program
+  .command('import [file]')
+  .description('bring an exported partition into the data of a node that does not run')
+  .option('--data <dir>', 'data folder of the node')
+  .option('--partition <name>', 'partition that the export has to be of')
+  .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
+  .option('--config <file>', 'file with settings (default: mendlog.json, where it is there)')
+  .action((file, options) =>
+    run(async (signal) => await (await import('./import.js')).runImport(file, options, signal)),
+  );
+
+program
   .command('demo', { isDefault: true })
   .description('run three nodes, break one, and watch the cluster heal')
   .option('--input <file...>', 'log files to write (default: logs found on this machine)')

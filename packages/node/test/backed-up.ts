@@ -79,13 +79,20 @@ export function keyed(counter: number, key: string, value: string): Uint8Array {
   return encodeFrame({ version: version(counter), timeMs: 1, key, value: Buffer.from(value) });
 }
 
-/** Everything that a store holds, as its port tells it. */
-export function held(store: Store) {
+/** What a store says of its partitions, by name. */
+export function summariesOf(store: Store) {
   return store
     .partitions()
     .map(({ partition, records, bytes, head, trimmedTo, root }) => ({
       ...{ partition, records, bytes, head, trimmedTo, root: hex(root) },
-      frames: framesOf(store, partition).map(hex),
     }))
     .sort((a, b) => (a.partition < b.partition ? -1 : 1));
+}
+
+/** Everything that a store holds, as its port tells it. */
+export function held(store: Store) {
+  return summariesOf(store).map((summary) => ({
+    ...summary,
+    frames: framesOf(store, summary.partition).map(hex),
+  }));
 }

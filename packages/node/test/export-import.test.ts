@@ -221,6 +221,26 @@ describe('export and import', () => {
       expect(target.store.summary('p')?.records ?? 0).toBe(records);
     },
   );
+
+  test('export: large records that the disk has changed, more than a page has room for (damaged=6 of 8)', async () => {
+    using folder = temporaryFolder();
+    let store = openStore(folder.path);
+    const frames = counters(1, 8).map((counter) =>
+      frame(counter, String(counter).repeat(LIMITS.valueBytesMax)),
+    );
+    for (const bytes of frames) await store.apply([groupOf('p', [bytes])], []);
+    await store.close();
+    spoilFrames(
+      folder.path,
+      frames.slice(0, 6).map((bytes) => bytes.subarray(0, 200)),
+      40,
+    );
+    store = openStore(folder.path);
+    await expect(textOf(exportPartition(store, 'p'))).rejects.toEqual(
+      expect.objectContaining({ details: { damaged: 6, records: 2 } }),
+    );
+    await store.close();
+  });
 });
 
 const HEADER = '{"mendlog":"partition","format":1,"partition":"p","head":2,"trimmedTo":0}';

@@ -2,7 +2,7 @@
 export { clusterSecret } from '../cluster-secret.js';
 export { makeDataDir } from '../storage/make-data-dir.js';
 export { nearestName } from './nearest-name.js';
-export { gatewayOptionsOf, nodeOptionsOf } from './options.js';
+export { dataDirOf, gatewayOptionsOf, nodeOptionsOf } from './options.js';
 export {
   mergeSettings,
   type Source,

@@ -45,6 +45,11 @@ export function gatewayOptionsOf(config: Config): GatewayOptions {
   };
 }
 
+/** Throws BAD_CONFIG where it is not set. */
+export function dataDirOf(config: Config): string {
+  return required(config, 'dataDir');
+}
+
 function required<Key extends SettingKey>(config: Config, key: Key): NonNullable<Config[Key]> {
   const value = config[key];
   if (value !== undefined && value !== null) return value;

@@ -30,6 +30,8 @@ const ID_KEY = 'id';
 export interface LoggedPartition {
   readonly id: number;
   readonly trimmedTo: number;
+  /** A counter that the head does not fall below, though its record may be gone from the log. */
+  readonly head: number;
 }
 
 export class ArrivalLog {

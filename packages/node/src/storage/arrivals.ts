@@ -49,6 +49,8 @@ interface ArrivedKey extends KeyClaim {
   readonly key: string;
   /** Its key was held when it came: what holds it gives way. */
   mayReplace: boolean;
+  /** What gives way has a higher counter, which may have been the head. */
+  isBelow: boolean;
 }
 
 /** What a batch brings. */
@@ -160,7 +162,7 @@ class Sorter {
       let claim: ArrivedKey | undefined;
       if (frameHasKey(bytes, start)) {
         const { key, attempt } = keyOfFrame(buffer, start);
-        claim = { state, key, attempt, version, mayReplace: false };
+        claim = { state, key, attempt, version, mayReplace: false, isBelow: false };
       }
       const tag = tags?.subarray(item * TAG_BYTES, (item + 1) * TAG_BYTES);
       this.#take({ from, item, tag, claim }, version);
@@ -189,6 +191,7 @@ class Sorter {
         return;
       }
       claim.mayReplace = holder !== undefined;
+      claim.isBelow = holder !== undefined && holder.version.counter > version.counter;
     }
     const text = tag && formatVersion(version);
     const twin = text === undefined ? undefined : noted(this.#byVersion, state).get(text);

@@ -393,8 +393,10 @@ export class LmdbStore implements Store {
       state.submittedHead = Math.max(state.submittedHead, entry.counter(to - 1));
     }
     const arrival = first + entries.length - 1;
-    for (const { state, key, version, attempt } of sorted.keys)
+    for (const { state, key, version, attempt, isBelow } of sorted.keys) {
       state.holders.put(key, { version, attempt, arrival });
+      if (isBelow) state.keptHead = state.submittedHead;
+    }
     const bytes = entries.reduce((sum, entry) => sum + entry.length, 0);
     this.#follower.enters(bytes, runs.length);
     const written = this.#log.commit(() => this.#write(batch), bytes);
@@ -417,10 +419,14 @@ export class LmdbStore implements Store {
   }
 
   /** Inside the commit. */
-  #write({ first, entries, runs, hints }: LogBatch): void {
+  #write({ first, entries, runs, sorted, hints }: LogBatch): void {
     for (const [i, entry] of entries.entries()) this.#log.putEntry(first + i, entry);
     for (const { state } of runs) {
       if (!state.logged) this.#log.putPartition(state.name, state.toLog());
+    }
+    // The record of the head leaves the log: the head stays.
+    for (const { state, isBelow } of sorted.keys) {
+      if (isBelow) this.#log.putPartition(state.name, state.toLog());
     }
     this.#log.side.addHints(hints);
   }

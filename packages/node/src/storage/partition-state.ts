@@ -20,6 +20,8 @@ export class PartitionState {
   /** The log knows it: from then on it is there. */
   logged = false;
   head = 0;
+  /** Where the log says that the head is, whatever records it has. */
+  keptHead = 0;
   /** The highest counter that was given to the log, flushed or not: above it nothing can be there. */
   submittedHead = 0;
   trimmedTo = 0;
@@ -44,8 +46,10 @@ export class PartitionState {
   }
 
   /** As the log has it. */
-  load({ trimmedTo }: LoggedPartition): void {
+  load({ trimmedTo, head }: LoggedPartition): void {
     this.logged = true;
+    this.head = head;
+    this.keptHead = head;
     this.trimmedTo = trimmedTo;
     this.trimmingTo = trimmedTo;
   }
@@ -82,6 +86,6 @@ export class PartitionState {
   }
 
   toLog(): LoggedPartition {
-    return { id: this.id, trimmedTo: this.trimmingTo };
+    return { id: this.id, trimmedTo: this.trimmingTo, head: this.keptHead };
   }
 }

@@ -81,7 +81,7 @@ export interface MendlogNode extends AsyncDisposable {
   readonly service: Service;
   /**
    * Makes a backup of this node's data in an empty or missing folder, while it serves. Rejects with BAD_CONFIG,
-   * DISK_FULL or CLOSED, and has then left nothing there.
+   * DISK_FULL, LOG_DAMAGED or CLOSED, and has then left nothing there.
    */
   backup(folder: string, options?: BackupOptions): Promise<BackupManifest>;
   /** Ends what is under way, flushes and frees the port. */

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { open } from 'lmdb';
 import { describe, expect, test } from 'vitest';
 import { restoreBackup, verifyBackup } from '../src/backup/index.js';
 import { BackedUp, valueAt } from './backed-up.js';
@@ -224,6 +225,26 @@ describe('backup', () => {
     }
     expect({ hashes: made.hashes(), names: made.names(), inside: readdirSync(made.at('backup')) }).toEqual(
       before,
+    );
+  });
+
+  test('backup: an index that is known to be wrong is made anew in the backup', async () => {
+    await using made = await BackedUp.make();
+    await made.store.close();
+    const index = made.at(`data/index/${made.manifest.logId}`);
+    const environment = open({ path: index, maxDbs: 8 });
+    const blocks = environment.openDB({ name: 'blocks', keyEncoding: 'binary', encoding: 'binary' });
+    const [first] = blocks.getKeys({ limit: 1 });
+    if (first !== undefined) await blocks.remove(first);
+    await environment.close();
+    const store = openStore(made.at('data'));
+    await store.backup(made.at('wrong'));
+    await expect(verifyBackup(made.at('wrong'), { kernel, secret })).rejects.toThrow(/records in place of/);
+    writeFileSync(join(index, 'rebuild'), '');
+    await store.backup(made.at('right'));
+    await store.close();
+    expect((await verifyBackup(made.at('right'), { kernel, secret })).partitions).toEqual(
+      made.manifest.partitions,
     );
   });
 

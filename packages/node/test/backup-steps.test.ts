@@ -1,5 +1,5 @@
 // What the steps of a backup rest on: their order, entries of the log that stay, and what LMDB calls flushed.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MemoryStore } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
@@ -18,7 +18,7 @@ function newIndex(path: string, log?: ArrivalLog): VersionIndex {
   return new VersionIndex(path, { kernel, frameOf: (record) => log?.frameOf(record), trimmedTo: () => 0 });
 }
 
-test.each(['nothing', 'index', 'log'])(
+test.each(['nothing', 'index', 'log', 'open'])(
   'backup: the index is copied first, and the log behind it, while entries are held (fails=%s)',
   async (fails) => {
     using folder = temporaryFolder();
@@ -41,8 +41,12 @@ test.each(['nothing', 'index', 'log'])(
       },
       copyIndex: copy('index'),
       copyLog: copy('log'),
-      openCopy: () => {
+      openCopy: (onDamage: (what: string) => void) => {
         steps.push('open');
+        if (fails === 'open') {
+          mkdirSync(join(to, 'set-aside'));
+          onDamage('2 entries of the log are lost');
+        }
         return new MemoryStore({
           storeId: '',
           kernel,
@@ -59,11 +63,15 @@ test.each(['nothing', 'index', 'log'])(
         'meta.json',
       ]);
       expect(steps).toEqual(['hold', 'index', 'log', 'release', 'open']);
+    } else if (fails === 'open') {
+      const message = expect.stringContaining('2 entries of the log are lost; back up another replica');
+      await expect(backup).rejects.toEqual(expect.objectContaining({ code: 'LOG_DAMAGED', message }));
     } else {
       await expect(backup).rejects.toThrow(`the ${fails} cannot be read; take the backup again`);
       const copies = fails === 'index' ? ['index'] : ['index', 'log'];
       expect(steps).toEqual(['hold', ...copies, 'release']);
     }
+    expect(existsSync(to)).toBe(fails === 'nothing');
   },
 );
 

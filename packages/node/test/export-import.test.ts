@@ -4,6 +4,7 @@ import {
   encodeFrame,
   LIMITS,
   type LogRecord,
+  MemoryStore,
   originFromBits,
   putKey,
   ROW_BYTES,
@@ -17,7 +18,16 @@ import { counters, frame, groupOf, version } from './records.js';
 import { spoilFrames } from './spoil-frame.js';
 import { hex } from './store-digests.js';
 import { temporaryFolder } from './temporary-folder.js';
-import { ENGINES, openStore, TestStore } from './test-store.js';
+import { kernel, openStore, TestStore, tagKeyOf } from './test-store.js';
+
+/** The engines that stand behind the storage port. */
+const ENGINES = ['LMDB', 'memory'] as const;
+
+function newStore(engine: (typeof ENGINES)[number]): AsyncDisposable & { readonly store: Store } {
+  if (engine === 'LMDB') return new TestStore();
+  const store = new MemoryStore({ storeId: 'in memory', kernel, tagKeyOf });
+  return { store, [Symbol.asyncDispose]: () => store.close() };
+}
 
 async function textOf(chunks: AsyncIterable<string>): Promise<string> {
   let text = '';
@@ -77,8 +87,8 @@ describe('export and import', () => {
           fc.integer({ min: 1, max: 500 }),
           fc.nat(30),
           async (records, pieceBytes, trimmedTo) => {
-            await using source = new TestStore({ engine: from });
-            await using target = new TestStore({ engine: to });
+            await using source = newStore(from);
+            await using target = newStore(to);
             await source.store.apply([groupOf('p', records.map(encodeFrame)), groupOf('q', [frame(1)])], []);
             await source.store.trim('p', trimmedTo + 1);
             const text = await textOf(exportPartition(source.store, 'p'));
@@ -111,7 +121,7 @@ describe('export and import', () => {
   );
 
   test('export: the lines of every kind of record', async () => {
-    await using opened = new TestStore({ engine: 'memory' });
+    await using opened = newStore('memory');
     const value = Buffer.from('red');
     const id = Uint8Array.from({ length: 16 }, (_, i) => i);
     const records: LogRecord[] = [
@@ -324,7 +334,7 @@ describe('import', () => {
       'a frame is longer than any record',
     ],
   ])('import: a bad line is refused and named (%s)', async (_, lines, number, message) => {
-    await using opened = new TestStore({ engine: 'memory' });
+    await using opened = newStore('memory');
     const text = lines.map((one) => `${one}\n`).join('');
     for (const pieceBytes of [7, 1 << 24]) {
       await expect(importPartition(opened.store, piecesOf(text, pieceBytes))).rejects.toEqual(
@@ -338,7 +348,7 @@ describe('import', () => {
   });
 
   test('import: what is not UTF-8, and a line without an end, are refused', async () => {
-    await using opened = new TestStore({ engine: 'memory' });
+    await using opened = newStore('memory');
     const bad = Buffer.concat([
       Buffer.from(`${HEADER}\n{"version":"`),
       Buffer.from([0xff]),
@@ -357,7 +367,7 @@ describe('import', () => {
   });
 
   test('import: a later format and another partition are refused before anything is applied', async () => {
-    await using opened = new TestStore({ engine: 'memory' });
+    await using opened = newStore('memory');
     const text = [HEADER, ONE, TWO, END].join('\n');
     await expect(importPartition(opened.store, [text.replace('"format":1', '"format":2')])).rejects.toEqual(
       expect.objectContaining({ code: 'FORMAT_UNKNOWN' }),
@@ -397,7 +407,7 @@ describe('import', () => {
   test('import: waits for each batch before it reads on (batches=4)', async () => {
     const waiting: (() => void)[] = [];
     let applied = 0;
-    await using opened = new TestStore({ engine: 'memory' });
+    await using opened = newStore('memory');
     const slow: Pick<Store, 'apply'> = {
       apply: async (groups, hints) => {
         applied++;

@@ -42,7 +42,8 @@ export interface BackupSource {
   holdEntries(): Promise<() => void>;
   copyIndex(to: string): Promise<void>;
   copyLog(to: string): Promise<void>;
-  openCopy(): Store;
+  /** The copy as a store; tells what is found of damage, in a sentence. */
+  openCopy(onDamage: (what: string) => void): Store;
 }
 
 export async function backUpStore(
@@ -64,7 +65,9 @@ export async function backUpStore(
     refuse('holds a backup that was cut short: remove it and take another');
     await copyEnvironments(source, folder, progressOf('copying'));
     writeMeta(folder, { format: STORE_FORMAT, nodeId, storeId: randomUUID() });
-    const partitions = await settle(source.openCopy());
+    const damage: string[] = [];
+    const partitions = await settle(source.openCopy((what) => damage.push(what)));
+    if (damage.length > 0) throw new MendlogError('LOG_DAMAGED', damage.join('; '));
     refuse('is a backup, which no node may change: restore it into another folder with mendlog restore');
     // They belong to processes, not to what is stored.
     for (const path of pathsBelow(folder)) if (path.endsWith('/lock.mdb')) rmSync(join(folder, path));
@@ -149,10 +152,14 @@ function described({ partition, ...summary }: PartitionSummary): BackedUpPartiti
   return { name: partition, records, bytes, head, trimmedTo, root: Buffer.from(root).toString('hex') };
 }
 
+const NEXT_STEPS: ReadonlyMap<string, string> = new Map([
+  ['DISK_FULL', 'free some space or name a folder on another disk'],
+  ['LOG_DAMAGED', 'back up another replica, and start this node anew'],
+]);
+
 function failure(folder: string, thrown: unknown): MendlogError {
   const cause = dataDirError(folder, thrown);
-  const next =
-    cause.code === 'DISK_FULL' ? 'free some space or name a folder on another disk' : 'take the backup again';
+  const next = NEXT_STEPS.get(cause.code) ?? 'take the backup again';
   return new MendlogError(
     cause.code,
     `no backup was made in ${folder}, and nothing of it is left there: ${cause.message}; ${next}`,

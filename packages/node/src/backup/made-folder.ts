@@ -9,7 +9,7 @@ import { dataDirError, makeDataDir } from '../storage/make-data-dir.js';
 
 /** All that a backup or a restore makes in its folder. */
 const MADE = [
-  ...['log', 'index', 'LOCK'],
+  ...['log', 'index', 'LOCK', 'set-aside'],
   ...['meta.json', 'meta.json.new', 'manifest.json', 'manifest.json.new'],
 ];
 

@@ -339,8 +339,8 @@ export class LmdbStore implements Store {
 
   /**
    * Makes a backup in an empty or missing folder while writes go on: everything is in it that is acknowledged
-   * by now, and perhaps some of what comes meanwhile. Rejects with BAD_CONFIG, DISK_FULL or CLOSED, and has then
-   * left nothing there. docs/backup.md says more.
+   * by now, and perhaps some of what comes meanwhile. Rejects with BAD_CONFIG, DISK_FULL, LOG_DAMAGED or CLOSED,
+   * and has then left nothing there. docs/backup.md says more.
    */
   async backup(folder: string, options: BackupOptions = {}): Promise<BackupManifest> {
     this.#checkOpen();
@@ -354,7 +354,12 @@ export class LmdbStore implements Store {
       holdEntries: () => this.#follower.holdEntries(),
       copyIndex: (to: string) => this.#index.copyTo(to),
       copyLog: (to: string) => this.#log.copyTo(to),
-      openCopy: () => LmdbStore.open({ ...this.#options, dataDir: folder }),
+      openCopy: (onDamage: (what: string) => void) => {
+        // An index that is known to be wrong is made anew in the copy too.
+        if (existsSync(join(this.#index.path, REBUILD_MARK)))
+          writeFileSync(join(folder, 'index', this.#log.id, REBUILD_MARK), '');
+        return LmdbStore.open({ ...this.#options, dataDir: folder, onDamage });
+      },
     };
     const until = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
     const backup = backUpStore(source, folder, { ...options, signal: until });

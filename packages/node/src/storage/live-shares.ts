@@ -11,6 +11,7 @@ export class LiveShares {
   readonly #stored: (arrival: number) => LiveShare | undefined;
   readonly #shares = new Map<number, Share>();
   readonly #changed = new Map<number, LiveShare>();
+  readonly #outworn = new Set<number>();
 
   constructor(stored: (arrival: number) => LiveShare | undefined) {
     this.#stored = stored;
@@ -37,9 +38,16 @@ export class LiveShares {
     share.bytes -= record.length;
   }
 
+  /** An entry is to be written anew, however much of it is live. */
+  setOutworn(arrival: number): void {
+    this.#outworn.add(arrival);
+  }
+
   /** Those that changed since this was called. */
-  takeChanged(): [arrival: number, LiveShare][] {
-    const changed = [...this.#changed];
+  takeChanged(): { arrival: number; share: LiveShare; isOutworn: boolean }[] {
+    const changed = [...this.#changed].map(([arrival, share]) => {
+      return { arrival, share, isOutworn: this.#outworn.has(arrival) || isOutworn(share) };
+    });
     this.#changed.clear();
     return changed;
   }
@@ -56,6 +64,6 @@ export class LiveShares {
 }
 
 /** A frame is longer than nothing: of an entry without a live record this holds too. */
-export function isOutworn({ bytes, bytesInLog }: LiveShare): boolean {
+function isOutworn({ bytes, bytesInLog }: LiveShare): boolean {
   return bytes < bytesInLog / 2;
 }

@@ -26,6 +26,11 @@ export interface PartitionChange {
   readonly dead: readonly LocatedRecord[];
   /** Keys with who holds them now; undefined where nobody does. */
   readonly keys: ReadonlyMap<string, KeyClaim | undefined>;
+  /**
+   * Entries with a record that gave way to one of a lower version, as an early attempt does that was late. A
+   * trim may take the lower one alone, and nothing would tell that the other is dead: it must leave the log.
+   */
+  readonly outworn: ReadonlySet<number>;
 }
 
 /** What the index holds of the partition. */
@@ -43,11 +48,14 @@ export interface PartitionView {
 }
 
 const NOTHING: readonly LocatedRecord[] = [];
+const NO_ENTRY: ReadonlySet<number> = new Set();
 
 /** `runs` are in the order of arrival. */
 export function changeOf(runs: readonly Run[], view: PartitionView): PartitionChange {
   const keys = newKeys(runs, view);
-  return keys === undefined ? oneByOne(runs, view) : { added: runs, removed: NOTHING, dead: NOTHING, keys };
+  return keys === undefined
+    ? oneByOne(runs, view)
+    : { added: runs, removed: NOTHING, dead: NOTHING, keys, outworn: NO_ENTRY };
 }
 
 /** The keys of runs of which nothing can be there, nor of their keys; undefined where something may. */
@@ -89,6 +97,7 @@ class Changes {
   readonly #keys = new Map<string, KeyClaim | undefined>();
   readonly #removed: LocatedRecord[] = [];
   readonly #dead: LocatedRecord[] = [];
+  readonly #outworn = new Set<number>();
 
   constructor(view: PartitionView) {
     this.#view = view;
@@ -110,7 +119,10 @@ class Changes {
     if (holder !== undefined && compareVersions(holder.version, version) !== 0) {
       const held = this.#find(holder.version);
       // A key may outlive its record, where the disk has changed that.
-      if (held !== undefined && this.#claimOf(held)?.key === claimed?.key) this.#giveWay(held);
+      if (held !== undefined && this.#claimOf(held)?.key === claimed?.key) {
+        this.#giveWay(held);
+        if (compareVersions(held.version, version) > 0) this.#outworn.add(held.arrival);
+      }
     }
     this.#records.set(formatVersion(version), record);
     if (claimed !== undefined) this.#keys.set(claimed.key, claimed);
@@ -125,7 +137,7 @@ class Changes {
     }
     added.sort((a, b) => compareVersions(a.entry.version(a.from), b.entry.version(b.from)));
     this.#removed.sort((a, b) => compareVersions(a.version, b.version));
-    return { added, removed: this.#removed, dead: this.#dead, keys: this.#keys };
+    return { added, removed: this.#removed, dead: this.#dead, keys: this.#keys, outworn: this.#outworn };
   }
 
   #giveWay(record: LocatedRecord): void {

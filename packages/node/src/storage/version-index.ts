@@ -44,7 +44,7 @@ import {
   rowKey,
   textOfKeyKey,
 } from './keys.js';
-import { isOutworn, LiveShares } from './live-shares.js';
+import { LiveShares } from './live-shares.js';
 import type { LocatedRecord, Run } from './located-record.js';
 import { changeOf, isAppendKey, type PartitionChange } from './partition-change.js';
 import { DIGEST_LEVELS, EMPTY_ROW, RowChanges } from './row-changes.js';
@@ -257,7 +257,7 @@ export class VersionIndex {
     const shares = new LiveShares((arrival) => this.live(arrival));
     const changes = new RowChanges();
     const after = new Map([[partitionId, before]]);
-    const change = { added: [], removed, dead: [], keys };
+    const change = { added: [], removed, dead: [], keys, outworn: new Set<number>() };
     const writes = this.#changeWrites(partitionId, change, { shares, changes, after });
     const changed = after.get(partitionId) ?? before;
     const cleanedTo = removed.length < limit ? trimmedTo : before.cleanedTo;
@@ -365,7 +365,7 @@ export class VersionIndex {
       after,
     }: { shares: LiveShares; changes: RowChanges; after: Map<number, IndexedPartition> },
   ): Write[] {
-    const { added, removed, dead, keys } = change;
+    const { added, removed, dead, keys, outworn } = change;
     const writes: Write[] = [];
     const before = after.get(partitionId) ?? EMPTY_PARTITION;
     let { bytes, head, appendHead } = before;
@@ -392,6 +392,7 @@ export class VersionIndex {
       shares.addDead(record);
       head = Math.max(head, record.version.counter);
     }
+    for (const arrival of outworn) shares.setOutworn(arrival);
     for (const [key, claim] of keys) {
       const at = keyKey(partitionId, key);
       if (claim === undefined) writes.push(() => void this.#keys.remove(at));
@@ -441,9 +442,9 @@ export class VersionIndex {
 
   #shareWrites(shares: LiveShares): Write[] {
     const writes: Write[] = [];
-    for (const [arrival, share] of shares.takeChanged()) {
+    for (const { arrival, share, isOutworn } of shares.takeChanged()) {
       const key = arrivalKey(arrival);
-      if (isOutworn(share)) writes.push(() => void this.#outworn.put(key, true));
+      if (isOutworn) writes.push(() => void this.#outworn.put(key, true));
       const value = share.records > 0 ? liveValue(share) : undefined;
       writes.push(() => void (value === undefined ? this.#live.remove(key) : this.#live.put(key, value)));
     }

@@ -4,9 +4,11 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { loadKernel } from '@mendlog/merkle';
 import { expect, test } from 'vitest';
+import { LmdbStore } from '../src/storage/lmdb-store.js';
 import { eventually } from './eventually.js';
-import { frame } from './records.js';
+import { frame, groupOf } from './records.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { openStore } from './test-store.js';
 
@@ -150,4 +152,23 @@ test('data folder: another node, another format and no meta at all are refused, 
   const store = openStore(folder.path);
   expect(store.storeId).toBe(meta.storeId);
   await store.close();
+});
+
+test('data folder: another cluster secret is refused, and the folder stays as it is', async () => {
+  using folder = temporaryFolder();
+  const kernel = loadKernel();
+  const open = (secret: string) =>
+    LmdbStore.open({ dataDir: folder.path, nodeId: 'n1', kernel, secret: Buffer.from(secret) });
+  const store = open('the secret of this cluster');
+  await store.apply([groupOf('orders', [frame(1)])], []);
+  await store.close();
+  expect(() => open('quite another secret')).toThrow(
+    expect.objectContaining({
+      code: 'BAD_CONFIG',
+      message: expect.stringMatching(/under another cluster secret/),
+    }),
+  );
+  const again = open('the secret of this cluster');
+  expect(again.read('orders', { counter: 1 })).toHaveLength(1);
+  await again.close();
 });

@@ -125,6 +125,26 @@ describe('integrity: verify', () => {
   );
 });
 
+test.each([false, true])(
+  'integrity: pages go on behind records that are all damaged (descending=%s)',
+  async (descending) => {
+    await using opened = new TestStore();
+    const frames = counters(1, 30).map((counter) => frame(counter, `the value of ${counter}.`));
+    await opened.store.apply([groupOf('orders', frames)], []);
+    await opened.reopen(() => {
+      for (const bytes of frames.slice(5, 25)) spoilFrame(opened.dataDir, bytes, 30);
+    });
+    const range = { from: version(6), to: version(30), limit: 4, descending };
+    const turned = descending ? { ...range, from: version(1), to: version(25) } : range;
+    const page = opened.store.readRange('orders', turned, UNBOUNDED);
+    const first = descending ? frames.slice(1, 5).reverse() : frames.slice(25, 29);
+    expect(page.frames.map(hex)).toEqual(first.map(hex));
+    expect(page.truncated).toBe(true);
+    const inside = { from: version(7), to: version(20), limit: 4, descending };
+    expect(opened.store.readRange('orders', inside, UNBOUNDED)).toEqual({ frames: [], truncated: false });
+  },
+);
+
 describe('integrity: an index that says something else than the log', () => {
   type Table = 'blocks' | 'rows' | 'keys' | 'partitions';
   const change = async (

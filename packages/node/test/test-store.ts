@@ -1,5 +1,5 @@
-// A store that can be closed and opened again: on LMDB in a folder of its own, or in memory.
-import { MemoryStore, type Store } from '@mendlog/core';
+// A store on LMDB in a folder of its own, which can be closed and opened again.
+import type { Store } from '@mendlog/core';
 import { loadKernel, partitionKey } from '@mendlog/merkle';
 import { LmdbStore } from '../src/storage/lmdb-store.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -22,27 +22,14 @@ export function openStore(
   });
 }
 
-/** The engines that stand behind the storage port. */
-export const ENGINES = ['LMDB', 'memory'] as const;
-
-export interface TestStoreOptions {
-  readonly engine?: (typeof ENGINES)[number];
-  readonly overlayBytesMax?: number;
-}
-
 export class TestStore implements AsyncDisposable {
   readonly #folder = temporaryFolder();
-  readonly #reopened: () => Store;
+  readonly #options: { readonly overlayBytesMax?: number };
   #store: Store;
 
-  constructor({ engine = 'LMDB', ...options }: TestStoreOptions = {}) {
-    let memory: MemoryStore | undefined;
-    this.#reopened = () => {
-      if (engine === 'LMDB') return openStore(this.#folder.path, options);
-      memory = memory?.reopened() ?? new MemoryStore({ storeId: 'in memory', kernel, tagKeyOf });
-      return memory;
-    };
-    this.#store = this.#reopened();
+  constructor(options: { readonly overlayBytesMax?: number } = {}) {
+    this.#options = options;
+    this.#store = openStore(this.#folder.path, options);
   }
 
   get dataDir(): string {
@@ -57,7 +44,7 @@ export class TestStore implements AsyncDisposable {
   async reopen(between?: () => void): Promise<void> {
     await this.#store.close();
     between?.();
-    this.#store = this.#reopened();
+    this.#store = openStore(this.#folder.path, this.#options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

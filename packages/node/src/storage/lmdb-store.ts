@@ -59,7 +59,7 @@ import { type IntegrityReport, reportOf } from './integrity-report.js';
 import { makeLmdbFileSafe } from './lmdb-file.js';
 import type { LocatedRecord } from './located-record.js';
 import { dataDirError, makeDataDir } from './make-data-dir.js';
-import { ensureMeta, metaOfLog } from './meta.js';
+import { ensureMeta, metaOfLog, metaOfSecret } from './meta.js';
 import { PartitionState } from './partition-state.js';
 import { RecordReader } from './record-reader.js';
 import { EMPTY_ROW } from './row-changes.js';
@@ -138,7 +138,7 @@ export class LmdbStore implements Store {
 
   private constructor(options: LmdbStoreOptions, lock: DataDirLock) {
     const { dataDir, nodeId, kernel, secret, overlayBytesMax = LIMITS.overlayBytesMax } = options;
-    const meta = ensureMeta(dataDir, nodeId);
+    const meta = metaOfSecret(dataDir, ensureMeta(dataDir, nodeId), { kernel, secret });
     this.#options = options;
     this.#lock = lock;
     this.#kernel = kernel;

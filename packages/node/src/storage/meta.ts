@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MendlogError } from '@mendlog/core';
+import { type DigestKernel, MendlogError } from '@mendlog/core';
 import { z } from 'zod';
 import { writeDurably } from './durable-file.js';
 
@@ -17,6 +17,8 @@ const Meta = z.object({
   storeId: z.string(),
   /** The arrival log that the store id stands for; not there until the log is. */
   logId: z.string().optional(),
+  /** Tells the cluster secret that tags are made with from others, and nothing more of it. */
+  secretCheck: z.string().optional(),
   /** Why no store opens the folder as it is: it is a backup, or not whole. */
   refusal: z.string().optional(),
 });
@@ -51,6 +53,25 @@ export function readMeta(dataDir: string): StoreMeta {
   }
   if (meta.refusal !== undefined) throw new MendlogError('BAD_CONFIG', `${dataDir} ${meta.refusal}`);
   return meta;
+}
+
+/**
+ * The meta of a folder with this secret. Throws BAD_CONFIG where it has another one: every record would look
+ * as if the disk had changed it, and what is written would look so to all other nodes.
+ */
+export function metaOfSecret(
+  dataDir: string,
+  meta: StoreMeta,
+  { kernel, secret }: { kernel: DigestKernel; secret: Uint8Array },
+): StoreMeta {
+  const key = kernel.deriveKey('mendlog 2026-11 secret check v1', secret);
+  const secretCheck = Buffer.from(key.subarray(0, 16)).toString('hex');
+  if (meta.secretCheck === secretCheck) return meta;
+  if (meta.secretCheck !== undefined)
+    throw new MendlogError('BAD_CONFIG', `${dataDir} was written under another cluster secret: use that one`);
+  const bound = { ...meta, secretCheck };
+  writeMeta(dataDir, bound);
+  return bound;
 }
 
 /**

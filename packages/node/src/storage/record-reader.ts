@@ -97,6 +97,24 @@ export class RecordReader {
   }
 
   page(state: PartitionState, range: VersionRange, bytesMax: number): Page {
+    let bounds: { from: Version; to: Version } | undefined = range;
+    while (bounds !== undefined) {
+      const { records, truncated } = this.#filled(state, { ...range, ...bounds }, bytesMax);
+      const frames = this.#frames(state, records);
+      const last = records.at(-1)?.version;
+      if (frames.length > 0 || !truncated || last === undefined) return { frames, truncated };
+      // The disk has changed all of them: a page without a record would lead nowhere.
+      bounds = beyond(last, bounds, range.descending === true);
+    }
+    return { frames: [], truncated: false };
+  }
+
+  /** The records of a range, in its order, until `bytesMax` is passed. */
+  #filled(
+    state: PartitionState,
+    range: VersionRange,
+    bytesMax: number,
+  ): { records: readonly LocatedRecord[]; truncated: boolean } {
     const { records, truncated } = this.#range(state, range);
     let bytes = 0;
     const enough = records.findIndex(({ length }, i) => {
@@ -104,9 +122,7 @@ export class RecordReader {
       bytes += length;
       return isFull;
     });
-    return enough === -1
-      ? { frames: this.#frames(state, records), truncated }
-      : { frames: this.#frames(state, records.slice(0, enough)), truncated: true };
+    return enough === -1 ? { records, truncated } : { records: records.slice(0, enough), truncated: true };
   }
 
   listing(state: PartitionState, range: VersionRange): Listing {

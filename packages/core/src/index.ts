@@ -54,6 +54,7 @@ export {
   DIGEST_LAYOUT,
   type DigestLayout,
   type IndexRange,
+  joinedRanges,
   rowIndexOf,
   rowSpan,
   segmentCounters,
@@ -99,6 +100,8 @@ export type {
   StoredHintBatch,
   TailPage,
   TailRange,
+  TimeRanges,
+  TimeWindow,
 } from './ports/store.js';
 export {
   compareTags,
@@ -126,6 +129,7 @@ export {
   encodeFrame,
   FRAME_BYTES_MAX,
   FRAME_HEADER_BYTES,
+  FRAME_TIME_AT,
   FRAME_VERSION_AT,
   frameHasKey,
   frameKey,

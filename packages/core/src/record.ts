@@ -48,9 +48,10 @@ const FLAG_APPEND_KEY = 4;
 const FLAGS_KNOWN: readonly number[] = [0, FLAG_PUT_KEY, FLAG_PUT_KEY | FLAG_TOMBSTONE, FLAG_APPEND_KEY];
 /** Where the version lies in a frame, encoded as everywhere. */
 export const FRAME_VERSION_AT = 2;
-const TIME_OFFSET = FRAME_VERSION_AT + VERSION_BYTES;
+/** Where the time lies, eight bytes. */
+export const FRAME_TIME_AT = FRAME_VERSION_AT + VERSION_BYTES;
 /** Of a record without a key. */
-export const FRAME_HEADER_BYTES = TIME_OFFSET + 8;
+export const FRAME_HEADER_BYTES = FRAME_TIME_AT + 8;
 const KEY_LENGTH_BYTES = 2;
 /** What an append key takes in a frame. */
 const FRAME_APPEND_KEY_BYTES = 1 + APPEND_KEY_BYTES;
@@ -100,7 +101,7 @@ export function checkFrame(view: DataView, start: number, end: number): number {
   if (format !== FRAME_FORMAT) throw new MendlogError('MALFORMED', `unknown frame format ${format}`);
   const counter = readCounter(view, start + FRAME_VERSION_AT);
   if (counter === 0) throw new MendlogError('MALFORMED', 'a record has a counter of at least 1');
-  readCounter(view, start + TIME_OFFSET);
+  readCounter(view, start + FRAME_TIME_AT);
   const valueAt = flags === 0 ? FRAME_HEADER_BYTES : checkKey(view, start, length);
   if (length - valueAt > LIMITS.valueBytesMax)
     throw new MendlogError('MALFORMED', 'a frame is longer than any record');
@@ -147,7 +148,7 @@ export function frameHasKey(bytes: Uint8Array, start = 0): boolean {
 export function decodeFrame(frame: Uint8Array): LogRecord {
   const version = frameVersion(frame);
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  const timeMs = readCounter(view, TIME_OFFSET);
+  const timeMs = readCounter(view, FRAME_TIME_AT);
   const value = frame.subarray(valueOffset(frame));
   const found = frameKey(frame);
   if (found === undefined) return { version, timeMs, value };
@@ -185,8 +186,8 @@ function writeHeader(
   out[offset] = FRAME_FORMAT;
   out[offset + 1] = flags;
   writeVersion(view, offset + FRAME_VERSION_AT, record.version);
-  view.setUint32(offset + TIME_OFFSET, Math.floor(record.timeMs / UINT32));
-  view.setUint32(offset + TIME_OFFSET + 4, record.timeMs % UINT32);
+  view.setUint32(offset + FRAME_TIME_AT, Math.floor(record.timeMs / UINT32));
+  view.setUint32(offset + FRAME_TIME_AT + 4, record.timeMs % UINT32);
   return offset + FRAME_HEADER_BYTES;
 }
 

@@ -1,9 +1,7 @@
 /** What a node answers: coordinates what it leads, forwards the rest, and reports on itself and its peers. */
 import {
   type DigestKernel,
-  decodeFrame,
   encodePacked,
-  frameVersion,
   MendlogError,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
@@ -15,12 +13,13 @@ import {
 } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
 import type { AntiEntropy } from './anti-entropy/anti-entropy.js';
-import type { PartitionChange, PartitionDetails, Service, Summary, TimeRange } from './api/service.js';
+import type { PartitionChange, PartitionDetails, Service, Summary } from './api/service.js';
 import type { Catalog } from './catalog/catalog.js';
 import type { PartitionChanges } from './catalog/partition-changes.js';
 import { partitionTotals } from './catalog/partition-totals.js';
 import type { ReadCoordinator } from './coordinator/read-coordinator.js';
 import { routeAppends } from './coordinator/route-appends.js';
+import { scanTime } from './coordinator/scan-time.js';
 import type { WriteCoordinator } from './coordinator/write-coordinator.js';
 import type { HintKeeper } from './hints/hint-keeper.js';
 import { answerOf } from './membership/answer-of.js';
@@ -48,9 +47,6 @@ export interface NodeServiceOptions {
 
 /** Records with one counter: as many as coordinators that issued it at the same time. */
 const SAME_COUNTER_MAX = 64;
-/** How many records of a range one page looks at for those of a time. */
-const TIME_PAGE_RECORDS = 1000;
-const TIME_PAGES_MAX = 16;
 
 export function createNodeService(options: NodeServiceOptions): Service {
   const { store, peers, placement, catalog, changes, writes, reads, hints, antiEntropy, merkle, metrics } =
@@ -91,25 +87,14 @@ export function createNodeService(options: NodeServiceOptions): Service {
 
     async scan(partition, { time, ...range }, level) {
       const isTimed = time?.fromMs !== undefined || time?.toMs !== undefined;
-      const limit = isTimed ? TIME_PAGE_RECORDS : range.limit;
-      let { from } = range;
-      for (let page = 1; ; page++) {
-        const [outcome] = await reads.read(partition, [{ ...range, from, limit }], level);
-        if (outcome === undefined) throw new MendlogError('INTERNAL', 'a scan had no outcome');
-        const found = isTimed ? outcome.frames.filter((frame) => isWithin(frame, time)) : outcome.frames;
-        const isLast = outcome.next === undefined || found.length > 0 || page >= TIME_PAGES_MAX;
-        if (outcome.next !== undefined && !isLast) {
-          from = outcome.next;
-          continue;
-        }
-        const left = found[range.limit];
-        return {
-          ...outcome,
-          frames: found.slice(0, range.limit),
-          next: left === undefined ? outcome.next : frameVersion(left),
-          isKnown: outcome.isKnown || catalog.exists(partition),
-        };
+      const window = { fromMs: time?.fromMs ?? 0, toMs: time?.toMs ?? Number.MAX_SAFE_INTEGER };
+      if (isTimed) {
+        const outcome = await scanTime(reads, partition, { range, window, level });
+        return { ...outcome, isKnown: outcome.isKnown || catalog.exists(partition) };
       }
+      const [outcome] = await reads.read(partition, [range], level);
+      if (outcome === undefined) throw new MendlogError('INTERNAL', 'a scan had no outcome');
+      return { ...outcome, isKnown: outcome.isKnown || catalog.exists(partition) };
     },
 
     async layout() {
@@ -191,10 +176,4 @@ function summaryOf({ store, peers, kernel, secret }: NodeServiceOptions): Summar
   const root = new Uint8Array(TAG_BYTES);
   kernel.tags(partitionKey(kernel, secret, ''), text, Uint32Array.of(text.length), root);
   return { node: peers.self, root: Buffer.from(root).toString('hex'), partitions };
-}
-
-/** By the clock of the coordinator that wrote the record, both ends included. */
-function isWithin(frame: Uint8Array, time: TimeRange | undefined): boolean {
-  const { timeMs } = decodeFrame(frame);
-  return timeMs >= (time?.fromMs ?? 0) && timeMs <= (time?.toMs ?? Number.POSITIVE_INFINITY);
 }

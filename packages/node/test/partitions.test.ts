@@ -389,6 +389,31 @@ describe('partitions: times', () => {
     }
     expect(found).toEqual(counters(2995, 3005));
   });
+
+  test('partitions: a scan by time finds what one of the asked replicas alone holds, and repairs it', async () => {
+    await using cluster = await TestCluster.start();
+    const { service } = cluster.node('n1');
+    const at = (counter: number, timeMs: number) =>
+      encodeFrame({ version: version(counter), timeMs, value: Buffer.from('x') });
+    for (const id of cluster.ids)
+      await cluster.storeOnlyOn(id, [
+        groupOf(
+          'orders',
+          counters(1, 600).map((c) => at(c, 1000)),
+        ),
+      ]);
+    await cluster.storeOnlyOn('n3', [groupOf('orders', [at(700, 5000)])]);
+    const time = { fromMs: 4000, toMs: 6000 };
+    const scan = () => service.scan('orders', { ...EVERYTHING, time }, 'ALL');
+    const { frames, next, repaired } = await scan();
+    expect(frames.map((bytes) => decodeFrame(bytes).version.counter)).toEqual([700]);
+    expect({ next, repaired }).toEqual({ next: undefined, repaired: true });
+    expect(await scan()).toMatchObject({ repaired: false });
+    const none = await service.scan('orders', { ...EVERYTHING, time: { fromMs: 1, toMs: 2 } }, 'ALL');
+    expect(none).toMatchObject({ frames: [], isKnown: true });
+    const unknown = await service.scan('nowhere', { ...EVERYTHING, time }, 'ALL');
+    expect(unknown).toMatchObject({ frames: [], isKnown: false });
+  });
 });
 
 async function heartbeatOf(cluster: TestCluster, id: string): Promise<{ catalog: Uint8Array }> {

@@ -6,6 +6,7 @@ import {
   allRows,
   appendKey,
   DIGEST_LAYOUT,
+  decodeFrame,
   encodeFrame,
   LIMITS,
   MemoryStore,
@@ -63,7 +64,7 @@ const anyStep = fc.oneof(
 function frameOf({ counter, origin, value }: AnyRecord, keys: readonly Keyed[]): Uint8Array {
   const keyed = keys[(counter * 2 + origin - 1) % keys.length] ?? {};
   const bytes = keyed.tombstone === true ? new Uint8Array(0) : Buffer.from(value);
-  const timeMs = keyed.tombstone === true ? value.length : 1000;
+  const timeMs = (counter % 4) * 1000 + (keyed.tombstone === true ? value.length : 0);
   return encodeFrame({ version: version(COUNTERS[counter] ?? 1, origin), timeMs, value: bytes, ...keyed });
 }
 
@@ -122,6 +123,22 @@ function arrived(store: Store): string[] {
   }
 }
 
+/** Ranges of a time leave out no record of it that is held. */
+function expectTimesFound(store: Store): void {
+  for (const partition of PARTITIONS) {
+    const held = framesOf(store, partition).map(decodeFrame);
+    for (const fromMs of [0, 1000, 2000, 3000]) {
+      const time = { fromMs, toMs: fromMs + 10 };
+      const { ranges } = store.timeRanges(partition, time, { from: 0, limit: 100 });
+      for (const { version, timeMs } of held) {
+        if (timeMs < time.fromMs || timeMs > time.toMs) continue;
+        const isFound = ranges.some(({ from, to }) => version.counter >= from && version.counter <= to);
+        expect({ partition, version, timeMs, isFound }).toMatchObject({ isFound: true });
+      }
+    }
+  }
+}
+
 const numRuns = Number(process.env.MENDLOG_MODEL_RUNS ?? 60);
 
 test(`store: the engine on LMDB and the one in memory answer alike (SPEC I5, I7; runs=${numRuns})`, async () => {
@@ -161,6 +178,7 @@ test(`store: the engine on LMDB and the one in memory answer alike (SPEC I5, I7;
           }
           expect(told(opened.store)).toEqual(told(oracle));
           expect(arrived(opened.store)).toEqual(arrived(oracle));
+          expectTimesFound(opened.store);
         }
         const { findings } = await (opened.store as LmdbStore).verify();
         expect(findings).toEqual([]);

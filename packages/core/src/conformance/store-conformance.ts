@@ -7,6 +7,7 @@ import { REFUSAL_CASES } from './refusal-cases.js';
 import { SIDE_CASES } from './side-cases.js';
 import type { ConformanceCase, StoreEngine } from './store-engine.js';
 import { TAIL_CASES } from './tail-cases.js';
+import { TIME_CASES } from './time-cases.js';
 import { TRIM_CASES } from './trim-cases.js';
 
 export interface StoreConformanceOptions {
@@ -26,6 +27,7 @@ export function storeConformance(
     ...RANGE_CASES,
     ...TRIM_CASES,
     randomCase(seed),
+    ...TIME_CASES,
     ...TAIL_CASES,
     ...HINT_CASES,
     ...SIDE_CASES,

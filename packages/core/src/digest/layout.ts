@@ -78,7 +78,7 @@ export function segmentCounters(segment: number, { segmentSize }: DigestLayout =
   return { from, to: Math.min(from + segmentSize - 1, Number.MAX_SAFE_INTEGER) };
 }
 
-/** The range of each index, adjacent ones joined. `indexes` ascend. */
+/** The range of each index, adjacent ones and equal ones joined. `indexes` ascend. */
 export function joinedRanges(
   indexes: Iterable<number>,
   rangeOf: (index: number) => IndexRange,
@@ -87,7 +87,7 @@ export function joinedRanges(
   for (const index of indexes) {
     const { from, to } = rangeOf(index);
     const last = ranges.at(-1);
-    if (last !== undefined && last.to + 1 === from) last.to = to;
+    if (last !== undefined && from <= last.to + 1) last.to = Math.max(last.to, to);
     else ranges.push({ from, to });
   }
   return ranges;

@@ -54,6 +54,19 @@ export interface Page {
   readonly truncated: boolean;
 }
 
+/** Wall clock of the coordinators, milliseconds since 1970, both ends included. */
+export interface TimeWindow {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export interface TimeRanges {
+  /** Counters, ascending; no two ranges touch. */
+  readonly ranges: readonly IndexRange[];
+  /** Where to go on, in place of those that were left out; undefined where these are all. */
+  readonly next: number | undefined;
+}
+
 /** Where a reader of arrivals stands: this record of this store was the last one. */
 export interface ArrivalCursor {
   readonly storeId: string;
@@ -119,6 +132,11 @@ export interface Store {
   /** Frames of a range, in its order, at least one where there is one, until `bytesMax` is passed. */
   readRange(partition: string, range: VersionRange, bytesMax: number): Page;
   list(partition: string, range: VersionRange): Listing;
+  /**
+   * Ranges of counters, at most `limit`, from the counter `from` on, in which all records of this time lie that are
+   * held: few others are among them, as records of one time have counters near each other.
+   */
+  timeRanges(partition: string, time: TimeWindow, options: { from: number; limit: number }): TimeRanges;
   /**
    * Records of all partitions in the order in which they arrived here, each that is held at least once: one
    * that the disk had changed arrives again. What was superseded since may be among them, what was trimmed

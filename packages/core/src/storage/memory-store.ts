@@ -10,7 +10,7 @@ import type { CatalogEntry } from '../catalog/catalog-entry.js';
 import { checkCounterJump } from '../counter-jump.js';
 import { packIndexedRows } from '../digest/indexed-rows.js';
 import { type DigestKernel, ROW_BYTES, TAG_BYTES } from '../digest/kernel.js';
-import { type IndexRange, rowIndexOf } from '../digest/layout.js';
+import { type IndexRange, joinedRanges, rowIndexOf, segmentCounters } from '../digest/layout.js';
 import { MendlogError } from '../errors.js';
 import type {
   ApplyResult,
@@ -21,10 +21,12 @@ import type {
   StoredHintBatch,
   TailPage,
   TailRange,
+  TimeRanges,
+  TimeWindow,
 } from '../ports/store.js';
 import { compareTags, type Listing, packListingEntries, type VersionRange } from '../protocol/listing.js';
 import { itemsOf, type PackedGroup } from '../protocol/packed.js';
-import { frameKey, frameVersion } from '../record.js';
+import { decodeFrame, frameKey, frameVersion } from '../record.js';
 import { compareClaims, type RecordKey } from '../record-key.js';
 import { compareVersions, formatVersion, type RecordId, type Version } from '../version.js';
 
@@ -200,6 +202,22 @@ export class MemoryStore implements Store {
       else row.push(record);
     }
     return packIndexedRows(new Map([...byIndex].map(([index, records]) => [index, this.#sumOf(records)])));
+  }
+
+  timeRanges(
+    partition: string,
+    { fromMs, toMs }: TimeWindow,
+    { from, limit }: { from: number; limit: number },
+  ): TimeRanges {
+    const segments = this.#sorted(partition)
+      .filter(({ version }) => version.counter >= from)
+      .filter(({ frame }) => {
+        const { timeMs } = decodeFrame(frame);
+        return timeMs >= fromMs && timeMs <= toMs;
+      })
+      .map(({ version }) => rowIndexOf(version.counter, 0));
+    const ranges = joinedRanges(segments, segmentCounters);
+    return { ranges: ranges.slice(0, limit), next: ranges[limit]?.from };
   }
 
   tail({ after, partitions, recordsMax, bytesMax }: TailRange): TailPage {

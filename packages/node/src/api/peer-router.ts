@@ -23,6 +23,9 @@ export const peer = t.router({
   list: peerProcedure
     .input(schemas.PeerListInput)
     .query(({ ctx, input }) => ({ listings: ctx.peer.list(input.ranges) })),
+  timeRanges: peerProcedure
+    .input(schemas.PeerTimeRangesInput)
+    .query(({ ctx, input }) => ctx.peer.timeRanges(input.partition, input, input)),
   fetch: peerProcedure.input(schemas.PeerFetchInput).query(({ ctx, input }) => ({
     packed: encodePacked([ctx.peer.fetch(input.partition, input.versions)]),
   })),

@@ -378,6 +378,13 @@ export const PeerChangePartitionInput = z.discriminatedUnion('change', [
 export const PeerListInput = z.object({
   ranges: z.array(z.object({ partition: PartitionId, range: RangeShape })).max(LIMITS.rangesMax),
 });
+export const PeerTimeRangesInput = z.object({
+  partition: PartitionId,
+  fromMs: z.number(),
+  toMs: z.number(),
+  from: Counter,
+  limit: z.int().min(1).max(LIMITS.rangesMax),
+});
 export const PeerFetchInput = z.object({
   partition: PartitionId,
   versions: z.array(VersionShape).max(LIMITS.batchRecordsMax),

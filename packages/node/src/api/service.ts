@@ -14,6 +14,8 @@ import type {
   PartitionOptions,
   RecordId,
   SideSummary,
+  TimeRanges,
+  TimeWindow,
   Version,
   VersionRange,
 } from '@mendlog/core';
@@ -84,7 +86,7 @@ export type PartitionChange =
   | { readonly change: 'drop'; readonly partition: string };
 
 /** Records by the wall clock of their coordinators, both ends included. */
-export interface TimeRange {
+interface TimeRange {
   readonly fromMs?: number | undefined;
   readonly toMs?: number | undefined;
 }
@@ -149,6 +151,12 @@ export interface PeerService {
   apply(groups: readonly PackedGroup[]): Promise<ApplyResult>;
   trim(partition: string, counter: number): Promise<void>;
   list(ranges: readonly { partition: string; range: VersionRange }[]): Listing[];
+  /** Where this replica holds records of a time, and whether it holds any of the partition. */
+  timeRanges(
+    partition: string,
+    time: TimeWindow,
+    options: { from: number; limit: number },
+  ): TimeRanges & { isKnown: boolean };
   fetch(partition: string, versions: readonly Version[]): PackedGroup;
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array;
   root(partition: string): SideSummary;

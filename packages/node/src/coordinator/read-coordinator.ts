@@ -21,6 +21,7 @@ import {
   packItems,
   type RangeReadAnswer,
   type Store,
+  type TimeWindow,
   toMendlogError,
   VERSION_HIGHEST,
   VERSION_LOWEST,
@@ -32,6 +33,7 @@ import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Metrics } from '../metrics/metrics.js';
+import { mergeTimeRanges, type ReplicaTimeRanges, timeRangesOf } from './time-ranges.js';
 
 export interface ReadCoordinatorOptions {
   readonly store: Store;
@@ -92,6 +94,33 @@ export class ReadCoordinator {
       metrics.readRanges('failed', counted, 0);
       throw error;
     }
+  }
+
+  /**
+   * Ranges of counters in which all records of a time lie that as many replicas as the level asks for hold.
+   * Rejects with UNAVAILABLE or READ_TIMEOUT.
+   */
+  async timeRanges(
+    partition: string,
+    asked: { time: TimeWindow; from: number },
+    level: Level,
+  ): Promise<ReplicaTimeRanges> {
+    const { peers, placement, store, levelOf } = this.#options;
+    const primaries = placement.primaries(partition);
+    const needed = answersNeeded(levelOf(partition, level), primaries.length);
+    const { time, from } = asked;
+    const ask = async (nodeId: string): Promise<ReplicaTimeRanges> => {
+      if (nodeId === peers.self)
+        return timeRangesOf(store, partition, { time, from, limit: LIMITS.rangesMax });
+      const input = { partition, ...time, from, limit: LIMITS.rangesMax };
+      return await this.#ask(nodeId, (connection, context) =>
+        connection.call.peer.timeRanges.query(input, { context }),
+      );
+    };
+    return await this.#withReplicas(
+      (failed) => this.#choose(primaries, needed, failed),
+      async (replicas) => mergeTimeRanges(await Promise.all(replicas.map(ask))),
+    );
   }
 
   /**

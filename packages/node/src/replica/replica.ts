@@ -5,6 +5,7 @@ import { readGroup, sideSummary } from '../anti-entropy/run-session.js';
 import type { AppendOutcome, Level, PeerService } from '../api/service.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { PartitionChanges } from '../catalog/partition-changes.js';
+import { timeRangesOf } from '../coordinator/time-ranges.js';
 import type { WriteCoordinator } from '../coordinator/write-coordinator.js';
 import type { Peers } from '../membership/peers.js';
 import { treeView } from '../merkle/compare.js';
@@ -48,6 +49,7 @@ export function createReplica({
     trim: (partition, counter) => store.trim(partition, counter),
     list: (ranges: readonly { partition: string; range: VersionRange }[]): Listing[] =>
       ranges.map(({ partition, range }) => store.list(partition, range)),
+    timeRanges: (partition, time, range) => timeRangesOf(store, partition, { time, ...range }),
     fetch: (partition: string, versions: readonly Version[]) => readGroup(store, partition, versions),
     rows: (partition: string, level: number, ranges: readonly IndexRange[]) =>
       store.rows(partition, level, ranges),

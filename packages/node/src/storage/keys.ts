@@ -4,12 +4,19 @@
  *
  *   log      entries    arrival u64                          -> entry
  *   index    blocks     partition u32 | counter / 25 u64     -> block (index-block.ts)
- *            rows       partition u32 | level u8 | index u64 -> digest row 24
+ *            rows       partition u32 | level u8 | index u64 -> digest row 24, at level 0 | first, last time f64
  *            keys       partition u32 | key                  -> version 16 | attempt u8
  *            partitions partition u32 -> applied, head, cleaned to, bytes f64 | root 24 | highest append key
  *            live       arrival u64                          -> live records u32 | live bytes u32 | all bytes u32
  */
-import { type KeyClaim, ROW_BYTES, readVersion, VERSION_BYTES, writeVersion } from '@mendlog/core';
+import {
+  type KeyClaim,
+  ROW_BYTES,
+  readVersion,
+  type TimeWindow,
+  VERSION_BYTES,
+  writeVersion,
+} from '@mendlog/core';
 
 const PARTITION_KEY_BYTES = 4;
 const ROW_KEY_BYTES = 4 + 1 + 8;
@@ -88,6 +95,19 @@ export function claimValue({ version, attempt }: KeyClaim): Buffer {
 export function claimOf(value: Buffer): KeyClaim {
   const view = new DataView(value.buffer, value.byteOffset, value.length);
   return { version: readVersion(view, 0), attempt: value[VERSION_BYTES] as number };
+}
+
+/** A row of level 0 with the times between which its records were written, those included that are gone. */
+export function segmentValue(row: Uint8Array, { fromMs, toMs }: TimeWindow): Buffer {
+  const value = Buffer.allocUnsafe(ROW_BYTES + 16);
+  value.set(row);
+  value.writeDoubleBE(fromMs, ROW_BYTES);
+  value.writeDoubleBE(toMs, ROW_BYTES + 8);
+  return value;
+}
+
+export function segmentTimes(value: Buffer): TimeWindow {
+  return { fromMs: value.readDoubleBE(ROW_BYTES), toMs: value.readDoubleBE(ROW_BYTES + 8) };
 }
 
 /** What the index knows of a partition. */

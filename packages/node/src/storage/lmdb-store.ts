@@ -35,6 +35,8 @@ import {
   type StoredHintBatch,
   type TailPage,
   type TailRange,
+  type TimeRanges,
+  type TimeWindow,
   type Version,
   type VersionRange,
 } from '@mendlog/core';
@@ -90,6 +92,7 @@ interface LogBatch {
 /** A file in an index's folder, which says that the index is to be made anew. */
 const REBUILD_MARK = 'rebuild';
 
+const NO_RANGES: TimeRanges = { ranges: [], next: undefined };
 const EMPTY_PAGE: Page = { frames: [], truncated: false };
 const EMPTY_LISTING: Listing = { entries: new Uint8Array(0), truncated: false, trimmedTo: 0, head: 0 };
 
@@ -265,6 +268,11 @@ export class LmdbStore implements Store {
   list(partition: string, range: VersionRange): Listing {
     const state = this.#loggedState(partition);
     return state === undefined ? EMPTY_LISTING : this.#reader.listing(state, range);
+  }
+
+  timeRanges(partition: string, time: TimeWindow, options: { from: number; limit: number }): TimeRanges {
+    const state = this.#loggedState(partition);
+    return state === undefined ? NO_RANGES : this.#reader.timeRanges(state, time, options);
   }
 
   tail(range: TailRange): TailPage {

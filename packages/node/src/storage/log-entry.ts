@@ -16,6 +16,7 @@
 import {
   compareVersions,
   type DigestKernel,
+  FRAME_TIME_AT,
   FRAME_VERSION_AT,
   frameHasKey,
   itemStart,
@@ -289,6 +290,13 @@ export class LogEntry {
 
   counter(place: number): number {
     return readCounter(this.#view, this.identityAt(place));
+  }
+
+  /** The time of a record, as far as the disk has kept it. */
+  timeMs(place: number): number {
+    const at = this.#framesAt + this.#start(place) + FRAME_TIME_AT;
+    if (at + 8 > this.bytes.length) return 0;
+    return this.#view.getUint32(at) * 2 ** 32 + this.#view.getUint32(at + 4);
   }
 
   /** As compareVersions() of the record's version and this one. */

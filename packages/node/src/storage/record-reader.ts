@@ -11,6 +11,7 @@ import {
   type DigestKernel,
   type IndexRange,
   itemStart,
+  joinedRanges,
   type KeyClaim,
   type Listing,
   laterVersion,
@@ -21,8 +22,12 @@ import {
   packListingEntries,
   type RecordKey,
   ROW_BYTES,
+  rowIndexOf,
   rowSpan,
+  segmentCounters,
   TAG_BYTES,
+  type TimeRanges,
+  type TimeWindow,
   type Version,
   type VersionRange,
   versionAfter,
@@ -146,6 +151,29 @@ export class RecordReader {
       }
     }
     return packIndexedRows(rows);
+  }
+
+  /** Ranges of counters in which all records of this time lie: segments that the index or the overlay has some in. */
+  timeRanges(
+    state: PartitionState,
+    { fromMs, toMs }: TimeWindow,
+    { from, limit }: { from: number; limit: number },
+  ): TimeRanges {
+    const least = Math.max(from, state.trimmedTo + 1);
+    const segments = new Set<number>();
+    for (const { entry, from: first, to } of state.overlay.runs({ after: 0, flushed: this.flushed })) {
+      for (let place = first; place < to; place++) {
+        const timeMs = entry.timeMs(place);
+        if (timeMs >= fromMs && timeMs <= toMs) segments.add(rowIndexOf(entry.counter(place), 0));
+      }
+    }
+    for (const { segment, times } of this.#index.segmentTimes(state.id, rowIndexOf(least, 0)))
+      if (times.fromMs <= toMs && times.toMs >= fromMs) segments.add(segment);
+    const wanted = [...segments]
+      .filter((segment) => segmentCounters(segment).to >= least)
+      .sort((a, b) => a - b);
+    const ranges = joinedRanges(wanted, segmentCounters);
+    return { ranges: ranges.slice(0, limit), next: ranges[limit]?.from };
   }
 
   /** Where the records of a range are, what was trimmed left out; one more than asked for shows whether more follow. */

@@ -1,5 +1,12 @@
 /** Tags on their way into and out of digest rows: one call of the kernel a level, whatever the partitions. */
-import { DIGEST_LAYOUT, type DigestKernel, ROW_BYTES, rowSpan, TAG_BYTES } from '@mendlog/core';
+import {
+  DIGEST_LAYOUT,
+  type DigestKernel,
+  ROW_BYTES,
+  rowSpan,
+  TAG_BYTES,
+  type TimeWindow,
+} from '@mendlog/core';
 import { copyBytes } from './copy-bytes.js';
 
 interface SignedTag {
@@ -7,6 +14,8 @@ interface SignedTag {
   readonly at: number;
   /** -1 takes the tag out. */
   readonly sign: 1 | -1;
+  /** When the record was written, where the rows are to know. */
+  readonly timeMs?: number;
 }
 
 /** Tags back to back, and of each the place of its counter in `RowChanges`. */
@@ -40,6 +49,8 @@ export interface ChangedRows {
   readonly rows: Uint8Array;
   readonly partitionIds: number[];
   readonly indexes: number[];
+  /** Of the records that came in, where anything is known of them. */
+  readonly times: readonly (TimeWindow | undefined)[];
 }
 
 type ReadRow = (partitionId: number, index: number, out: Uint8Array) => void;
@@ -50,6 +61,7 @@ const ALL_COUNTERS = 2 ** 53;
 export class RowChanges {
   readonly #partitionIds: number[] = [];
   readonly #counters: number[] = [];
+  readonly #times: number[] = [];
   readonly #in = new TagList();
   readonly #out = new TagList();
 
@@ -58,10 +70,11 @@ export class RowChanges {
   }
 
   /** Calls come in ascending order of partition, then counter. The tag lies in `bytes` from `at` on. */
-  add(partitionId: number, counter: number, { bytes, at, sign }: SignedTag): void {
+  add(partitionId: number, counter: number, { bytes, at, sign, timeMs = Number.NaN }: SignedTag): void {
     (sign === 1 ? this.#in : this.#out).add(bytes, at, this.#counters.length);
     this.#partitionIds.push(partitionId);
     this.#counters.push(counter);
+    this.#times.push(timeMs);
   }
 
   /** The rows of one level, from what they were; `before` fills in 24 bytes that are zero. */
@@ -77,6 +90,7 @@ export class RowChanges {
   #changed(kernel: DigestKernel, span: number, before: ReadRow): ChangedRows {
     const partitionIds: number[] = [];
     const indexes: number[] = [];
+    const times: (TimeWindow | undefined)[] = [];
     const rowOf = new Uint32Array(this.#counters.length);
     let lastPartition = -1;
     let lastIndex = -1;
@@ -90,6 +104,8 @@ export class RowChanges {
         lastIndex = index;
       }
       rowOf[i] = indexes.length - 1;
+      const timeMs = this.#times[i] as number;
+      if (!Number.isNaN(timeMs)) times[indexes.length - 1] = withTime(times[indexes.length - 1], timeMs);
     }
     const rows = new Uint8Array(indexes.length * ROW_BYTES);
     for (let i = 0; i < indexes.length; i++) {
@@ -99,8 +115,14 @@ export class RowChanges {
     // In this order: a record that one batch both brings and replaces must be in before it goes out.
     this.#in.apply(kernel, rows, { rowOf, sign: 1 });
     this.#out.apply(kernel, rows, { rowOf, sign: -1 });
-    return { rows, partitionIds, indexes };
+    return { rows, partitionIds, indexes, times };
   }
+}
+
+function withTime(times: TimeWindow | undefined, timeMs: number): TimeWindow {
+  if (times === undefined) return { fromMs: timeMs, toMs: timeMs };
+  if (timeMs >= times.fromMs && timeMs <= times.toMs) return times;
+  return { fromMs: Math.min(times.fromMs, timeMs), toMs: Math.max(times.toMs, timeMs) };
 }
 
 /** What an absent row stands for. */

@@ -15,6 +15,7 @@ import {
   LIMITS,
   ORIGIN_HIGHEST,
   ROW_BYTES,
+  type TimeWindow,
   tooManyRows,
   VERSION_LOWEST,
   type Version,
@@ -42,6 +43,8 @@ import {
   partitionValue,
   rowIndexOfKey,
   rowKey,
+  segmentTimes,
+  segmentValue,
   textOfKeyKey,
 } from './keys.js';
 import { LiveShares } from './live-shares.js';
@@ -63,6 +66,7 @@ const EMPTY_PARTITION: IndexedPartition = {
 const SLICE_COST = 8192;
 const PARTITION_COST = 16;
 const APPLIED_KEY = 'applied';
+const NO_TIME: TimeWindow = { fromMs: Number.POSITIVE_INFINITY, toMs: Number.NEGATIVE_INFINITY };
 
 /** By partition, in the order of arrival. */
 export type ArrivedRuns = ReadonlyMap<number, readonly Run[]>;
@@ -195,10 +199,17 @@ export class VersionIndex {
       const end = Buffer.concat([rowKey(partitionId, level, range.to), Buffer.from([0])]);
       for (const { key, value } of this.#rows.getRange({ start, end })) {
         if (found.size >= LIMITS.rowsMax) throw tooManyRows();
-        found.set(rowIndexOfKey(key), value);
+        found.set(rowIndexOfKey(key), value.subarray(0, ROW_BYTES));
       }
     }
     return found;
+  }
+
+  /** Segments from this one on with the times of their records, ascending. */
+  *segmentTimes(partitionId: number, from: number): Generator<{ segment: number; times: TimeWindow }> {
+    const range = { start: rowKey(partitionId, 0, from), end: rowKey(partitionId, 1, 0) };
+    for (const { key, value } of this.#rows.getRange(range))
+      yield { segment: rowIndexOfKey(key), times: segmentTimes(value) };
   }
 
   /** Entries of the log of which less than half is live, or nothing: so many at most. */
@@ -412,15 +423,22 @@ export class VersionIndex {
     const roots = new Map<number, Uint8Array>();
     if (!changes.isEmpty) {
       for (const level of DIGEST_LEVELS) {
-        const { rows, partitionIds, indexes } = changes.level(this.#kernel, level, (id, index, out) => {
-          const row = this.#rows.getBinaryFast(rowKey(id, level, index));
-          if (row !== undefined) out.set(row.subarray(0, ROW_BYTES));
-        });
+        const before: (TimeWindow | undefined)[] = [];
+        const { rows, partitionIds, indexes, times } = changes.level(
+          this.#kernel,
+          level,
+          (id, index, out) => {
+            const value = this.#rows.getBinaryFast(rowKey(id, level, index)) as Buffer | undefined;
+            if (value !== undefined) out.set(value.subarray(0, ROW_BYTES));
+            if (level === 0) before.push(value && segmentTimes(value));
+          },
+        );
         for (const [i, index] of indexes.entries()) {
           const key = rowKey(partitionIds[i] as number, level, index);
-          const row = Buffer.from(rows.buffer, rows.byteOffset + i * ROW_BYTES, ROW_BYTES);
+          const sum = Buffer.from(rows.buffer, rows.byteOffset + i * ROW_BYTES, ROW_BYTES);
+          const row = level === 0 ? segmentValue(sum, widened(before[i], times[i])) : sum;
           // An absent row is an empty one: what was trimmed leaves nothing behind.
-          const isEmpty = row.equals(EMPTY_ROW);
+          const isEmpty = sum.equals(EMPTY_ROW);
           writes.push(() => void (isEmpty ? this.#rows.remove(key) : this.#rows.put(key, row)));
         }
       }
@@ -456,6 +474,12 @@ function openEnvironment(path: string): RootDatabase {
   return open({ path, maxDbs: 8, eventTurnBatching: false });
 }
 
+/** Both windows, and what lies between them. */
+function widened(a: TimeWindow | undefined, b: TimeWindow | undefined): TimeWindow {
+  const [one, other] = [a ?? b ?? NO_TIME, b ?? a ?? NO_TIME];
+  return { fromMs: Math.min(one.fromMs, other.fromMs), toMs: Math.max(one.toMs, other.toMs) };
+}
+
 /** Notes the tags that come in and go out, by ascending counter. */
 function noteTags(partitionId: number, { added, removed }: PartitionChange, changes: RowChanges): void {
   let r = 0;
@@ -470,7 +494,8 @@ function noteTags(partitionId: number, { added, removed }: PartitionChange, chan
     for (let place = from; place < to; place++) {
       const counter = entry.counter(place);
       if (r < removed.length) outUpTo(counter);
-      changes.add(partitionId, counter, { bytes: entry.bytes, at: entry.tagAt(place), sign: 1 });
+      const at = entry.tagAt(place);
+      changes.add(partitionId, counter, { bytes: entry.bytes, at, sign: 1, timeMs: entry.timeMs(place) });
     }
   }
   outUpTo(Number.POSITIVE_INFINITY);

@@ -5,7 +5,7 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { MendlogError } from '@mendlog/core';
 import { importPartition } from '@mendlog/node/backup';
 import { Narrator } from './narrator.js';
-import { checkSecretFits, type FolderOptions, openStoppedNode } from './stopped-node.js';
+import { type FolderOptions, openStoppedNode } from './stopped-node.js';
 import { whyUnreadable } from './why-unreadable.js';
 import { counted } from './words.js';
 
@@ -20,7 +20,6 @@ export async function runImport(
 ): Promise<number> {
   const input = path === undefined ? process.stdin : await opened(path);
   await using node = openStoppedNode(options);
-  checkSecretFits(node.store);
   const narrator = new Narrator(process.stderr);
   const { partition, records, added, trimmedTo } = await importPartition(
     node.store,

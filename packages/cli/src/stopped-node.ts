@@ -1,5 +1,4 @@
 /** The store of a node that does not run, for commands that work on its folder. */
-import { LIMITS, MendlogError, type Store, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { clusterSecret, dataDirOf } from '@mendlog/node/config';
 import { LmdbStore, readMeta } from '@mendlog/node/storage';
@@ -17,10 +16,7 @@ export interface StoppedNode extends AsyncDisposable {
   readonly store: LmdbStore;
 }
 
-/** Records that say whether the secret is the right one. */
-const SAMPLE_RECORDS = 16;
-
-/** Throws BAD_CONFIG where there is no data folder, and DATA_DIR_LOCKED while the node runs. */
+/** Throws BAD_CONFIG where there is no data folder or it is of another secret, and DATA_DIR_LOCKED while the node runs. */
 export function openStoppedNode(options: FolderOptions): StoppedNode {
   const config = readConfig({ dataDir: options.data, secretFile: options.secretFile }, options.config);
   const dataDir = dataDirOf(config);
@@ -33,20 +29,4 @@ export function openStoppedNode(options: FolderOptions): StoppedNode {
 /** The cluster secret as `serve` takes it, else the development key: nothing listens here. */
 export function secretOf(secretFile: string | undefined): Uint8Array {
   return clusterSecret(readSecret(secretFile), '127.0.0.1');
-}
-
-/**
- * Throws BAD_CONFIG where records that are there do not match their digests: what is written with another
- * secret than theirs would be taken for damaged by every node.
- */
-export function checkSecretFits(store: Store): void {
-  const known = store.partitions().find(({ records }) => records > 0);
-  if (known === undefined) return;
-  const range = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: SAMPLE_RECORDS };
-  const { frames } = store.readRange(known.partition, range, LIMITS.messageBytesMax);
-  if (frames.length > 0) return;
-  throw new MendlogError(
-    'BAD_CONFIG',
-    `the first records of ${known.partition} do not match their digests: the secret is not the one of the cluster`,
-  );
 }

@@ -15,7 +15,7 @@ import { temporaryFolder } from './temporary-folder.js';
 import { kernel, openStore, secret } from './test-store.js';
 
 function newIndex(path: string, log?: ArrivalLog): VersionIndex {
-  return new VersionIndex(path, { kernel, frameOf: (record) => log?.frameOf(record), trimmedTo: () => 0 });
+  return new VersionIndex(path, { kernel, frameOf: (_, record) => log?.frameOf(record), trimmedTo: () => 0 });
 }
 
 test.each(['nothing', 'index', 'log', 'open'])(
@@ -79,7 +79,12 @@ test('store: entries without a live record stay while they are held, and go afte
   using folder = temporaryFolder();
   const log = new ArrivalLog(join(folder.path, 'log'), kernel);
   const index = newIndex(join(folder.path, 'index'), log);
-  const follower = new IndexFollower({ log, index, overlayBytesMax: Number.POSITIVE_INFINITY });
+  const follower = new IndexFollower({
+    log,
+    index,
+    overlayBytesMax: Number.POSITIVE_INFINITY,
+    checkKeyed() {},
+  });
   const state = new PartitionState('p', 1, partitionKey(kernel, secret, 'p'));
   const group = groupOf(
     'p',

@@ -39,6 +39,8 @@ export interface BackupSource {
   readonly nodeId: string;
   readonly storeId: string;
   readonly logId: string;
+  /** Tells the secret of its tags from others. */
+  readonly secretCheck?: string | undefined;
   holdEntries(): Promise<() => void>;
   copyIndex(to: string): Promise<void>;
   copyLog(to: string): Promise<void>;
@@ -53,10 +55,11 @@ export async function backUpStore(
 ): Promise<BackupManifest> {
   signal?.throwIfAborted();
   checkIsOutside(source.dataDir, folder);
-  const { nodeId, storeId, logId } = source;
+  const { nodeId, storeId, logId, secretCheck } = source;
   const made = new MadeFolder(folder);
   /** Until there is a manifest nothing else opens the folder either. */
-  const refuse = (refusal: string) => writeMeta(folder, { format: STORE_FORMAT, nodeId, storeId, refusal });
+  const refuse = (refusal: string) =>
+    writeMeta(folder, { format: STORE_FORMAT, nodeId, storeId, secretCheck, refusal });
   const progressOf = (step: BackupProgress['step']): FileWork => ({
     signal,
     onProgress: onProgress && ((done) => onProgress({ step, ...done })),

@@ -3,7 +3,7 @@ import { chmodSync, constants, mkdirSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { flushToDisk } from '../storage/durable-file.js';
-import { STORE_FORMAT, type StoreMeta, writeMeta } from '../storage/meta.js';
+import { STORE_FORMAT, type StoreMeta, secretCheckOf, writeMeta } from '../storage/meta.js';
 import type { BackupManifest } from './manifest.js';
 
 export interface CopyOptions {
@@ -23,7 +23,7 @@ export interface CopyOptions {
  */
 export async function copyBackup(options: CopyOptions): Promise<void> {
   const { from, to, manifest, nodeId, storeId, signal, onProgress } = options;
-  const meta: StoreMeta = { format: STORE_FORMAT, nodeId, storeId };
+  const meta: StoreMeta = { format: STORE_FORMAT, nodeId, storeId, secretCheck: secretCheckOf(from) };
   writeMeta(to, { ...meta, refusal: 'holds a restore that was cut short: remove it and restore again' });
   for (const { path } of manifest.files) {
     if (path === 'meta.json') continue;

@@ -39,10 +39,9 @@ export async function* exportPartition(
 function unreadable(partition: string, counts: { damaged: number; records: number }): MendlogError {
   const { damaged, records } = counts;
   const of = `${damaged} of ${damaged + records} records of ${partition}`;
-  const guess = records === 0 ? ', or the secret is not the one of the cluster' : '';
   return new MendlogError(
     'MALFORMED',
-    `${of} do not match their digests: the disk has changed them${guess}; let another replica mend them first`,
+    `${of} do not match their digests: the disk has changed them; let another replica mend them first`,
     { details: { damaged, records } },
   );
 }

@@ -11,6 +11,7 @@ import { type DigestKernel, MendlogError, packItems, ROW_BYTES, type Store, TAG_
 import { partitionKey } from '@mendlog/merkle';
 import { LmdbStore } from '../storage/lmdb-store.js';
 import { dataDirError } from '../storage/make-data-dir.js';
+import { checkSecret, secretCheckOf } from '../storage/meta.js';
 import { checkFiles, type FileWork } from './backup-files.js';
 import { copyBackup } from './copy-backup.js';
 import type { BackedUpPartition, BackupManifest } from './manifest.js';
@@ -33,8 +34,8 @@ export type VerifyProgress =
   | { readonly step: 'reading'; readonly records: number; readonly recordsInAll: number };
 
 /**
- * Resolves to the manifest of a sound backup; rejects with BACKUP_INVALID, whose details name the faults, or with
- * FORMAT_UNKNOWN. Needs as much free space beside the backup, or else in the system's folder for temporary
+ * Resolves to the manifest of a sound backup; rejects with BACKUP_INVALID, whose details name the faults, with
+ * FORMAT_UNKNOWN, or with BAD_CONFIG for another secret than the cluster's. Needs as much free space beside the backup, or else in the system's folder for temporary
  * files, as the backup takes; less where the file system lets copies share their blocks.
  */
 export async function verifyBackup(folder: string, options: VerifyOptions): Promise<BackupManifest> {
@@ -44,6 +45,7 @@ export async function verifyBackup(folder: string, options: VerifyOptions): Prom
     onProgress: onProgress && ((done) => onProgress({ step: 'hashing', ...done })),
   };
   const manifest = await checkFiles(folder, hashing);
+  checkSecret(folder, secretCheckOf(folder), { kernel, secret });
   const { nodeId } = manifest;
   const dataDir = folderForCopy(folder);
   try {
@@ -128,8 +130,6 @@ async function faultOf(
     damaged += page.damaged;
     await onRecords(frames.length + page.damaged);
   }
-  if (damaged > 0 && records === 0)
-    return `none of ${damaged} records matches its digest: is the secret the one of the cluster?`;
   if (damaged > 0) return `${damaged} of ${records + damaged} records do not match their digests`;
   if (records !== expected.records) return `${records} records in place of ${expected.records}`;
   if (bytes !== expected.bytes) return `${bytes} bytes of records in place of ${expected.bytes}`;

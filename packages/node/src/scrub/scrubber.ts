@@ -73,7 +73,13 @@ export class Scrubber {
   }
 
   #tick(): void {
-    if (performance.now() >= this.#beginsAtMs) this.#work();
+    try {
+      if (performance.now() >= this.#beginsAtMs) this.#work();
+    } catch (thrown) {
+      this.#steps = undefined;
+      this.#beginsAtMs = performance.now() + Math.max(this.#options.pauseMs, REPAIR_PAUSE_MS);
+      this.#options.log.warn('the scrub met an error', { error: toMendlogError(thrown).message });
+    }
     if (performance.now() < this.#repairsAtMs) return;
     // Those too that a read has found.
     this.#repairing ??= this.#repair().finally(() => {
@@ -115,8 +121,11 @@ export class Scrubber {
     const { store, read, log } = this.#options;
     const before = this.counts.damaged;
     let left = REPAIRS_MAX;
-    for (const { partition, versions } of store.damaged()) {
-      const asked = versions.slice(0, left);
+    // Not the same ones each time: some may be nobody's to give back.
+    const damaged = store.damaged().sort(() => Math.random() - 0.5);
+    for (const { partition, versions } of damaged) {
+      const from = Math.floor(Math.random() * Math.max(1, versions.length - left + 1));
+      const asked = versions.slice(from, from + left);
       left -= asked.length;
       if (asked.length === 0) break;
       // Whatever comes of it: what nobody can give back is not asked for without end.

@@ -26,6 +26,7 @@ import { SideTables } from './side-tables.js';
 import { checkRoom, isOfFolder, storeError } from './store-error.js';
 
 const ID_KEY = 'id';
+const LAST_ARRIVAL_KEY = 'last arrival';
 
 export interface LoggedPartition {
   readonly id: number;
@@ -42,6 +43,7 @@ export class ArrivalLog {
   readonly #env: RootDatabase;
   readonly #entries: Database<Buffer, Buffer>;
   readonly #partitions: Database<LoggedPartition, string>;
+  readonly #meta: Database<string, string>;
   /** Its checksums belong to this log, wherever its file is copied to. */
   readonly writer: EntryWriter;
   #closed = false;
@@ -56,6 +58,7 @@ export class ArrivalLog {
       this.#entries = env.openDB({ name: 'entries', keyEncoding: 'binary', encoding: 'binary' });
       this.#partitions = env.openDB({ name: 'partitions' });
       const meta = env.openDB<string, string>({ name: 'meta' });
+      this.#meta = meta;
       const id = meta.get(ID_KEY);
       this.id = id ?? randomUUID();
       if (id === undefined) meta.putSync(ID_KEY, this.id);
@@ -68,10 +71,15 @@ export class ArrivalLog {
     }
   }
 
-  /** The number of the last entry; 0 before the first. */
+  /** The highest number that an entry had; 0 before the first. */
   get lastArrival(): number {
     const [key] = this.#entries.getKeys({ reverse: true, limit: 1 });
-    return key === undefined ? 0 : arrivalOfKey(key);
+    return Math.max(key === undefined ? 0 : arrivalOfKey(key), Number(this.#meta.get(LAST_ARRIVAL_KEY) ?? 0));
+  }
+
+  /** Inside a commit that removes entries: no number is given out twice, though none may be left. */
+  keepLastArrival(): void {
+    void this.#meta.put(LAST_ARRIVAL_KEY, String(this.lastArrival));
   }
 
   /** The number of the first entry above this one; undefined where there is none. */

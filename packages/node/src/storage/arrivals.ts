@@ -191,7 +191,9 @@ class Sorter {
         return;
       }
       claim.mayReplace = holder !== undefined;
-      claim.isBelow = holder !== undefined && holder.version.counter > version.counter;
+      // What of the batch gave way to this one may have been below another one itself.
+      claim.isBelow =
+        (holder !== undefined && holder.version.counter > version.counter) || rival?.claim?.isBelow === true;
     }
     const text = tag && formatVersion(version);
     const twin = text === undefined ? undefined : noted(this.#byVersion, state).get(text);

@@ -41,6 +41,8 @@ interface FollowerOptions {
   readonly index: VersionIndex;
   /** The bytes of the overlay at which writes wait. */
   readonly overlayBytesMax: number;
+  /** Looks at records of the log that have keys, before they come into the index. */
+  readonly checkKeyed: (partitionId: number, run: Run) => void;
 }
 
 export class IndexFollower {
@@ -48,6 +50,7 @@ export class IndexFollower {
   readonly #index: VersionIndex;
   readonly #outworn: OutwornEntries;
   readonly #overlayBytesMax: number;
+  readonly #checkKeyed: FollowerOptions['checkKeyed'];
   readonly #queue: Followed[] = [];
   /** Partitions that have trimmed records still. */
   readonly #uncleaned = new Set<PartitionState>();
@@ -66,7 +69,8 @@ export class IndexFollower {
   #endGathering: (() => void) | undefined;
   #stopped = false;
 
-  constructor({ log, index, overlayBytesMax }: FollowerOptions) {
+  constructor({ log, index, overlayBytesMax, checkKeyed }: FollowerOptions) {
+    this.#checkKeyed = checkKeyed;
     this.#overlayBytesMax = overlayBytesMax;
     this.#log = log;
     this.#index = index;
@@ -95,7 +99,9 @@ export class IndexFollower {
       for (const { partitionId, from, to } of entry.groups()) {
         const runs = arrived.get(partitionId) ?? [];
         arrived.set(partitionId, runs);
-        runs.push(...ascendingRuns({ arrival, entry, from, to }));
+        const ascending = ascendingRuns({ arrival, entry, from, to });
+        for (const run of ascending) this.#checkKeyed(partitionId, run);
+        runs.push(...ascending);
       }
       records += entry.records;
       last = arrival;
@@ -169,10 +175,16 @@ export class IndexFollower {
 
   #work(): void {
     if (this.#working !== undefined || this.#stopped || !this.#hasWork()) return;
-    const working = this.#steps().finally(() => {
-      this.#working = undefined;
-      for (const { resolve } of this.#trimmers.splice(0)) resolve();
-    });
+    const working = this.#steps()
+      .catch((cause: unknown) => {
+        // Whoever waits for room would wait until somebody else writes.
+        for (const { reject } of this.#entrants.splice(0)) reject(cause);
+        throw cause;
+      })
+      .finally(() => {
+        this.#working = undefined;
+        for (const { resolve } of this.#trimmers.splice(0)) resolve();
+      });
     this.#working = working;
     // What came while the last step ended. Whoever waits for room hears of a failure; the next write tries again.
     working.then(
@@ -194,10 +206,7 @@ export class IndexFollower {
       if (this.#queue.length > 0) {
         await this.#gathered();
         if (this.#stopped) return;
-        await this.#indexStep().catch((cause: unknown) => {
-          for (const { reject } of this.#entrants.splice(0)) reject(cause);
-          throw cause;
-        });
+        await this.#indexStep();
         this.#mayBeOutworn = true;
       }
       const state = this.#cleanable();
@@ -271,7 +280,10 @@ export class IndexFollower {
   async #cleanStep(state: PartitionState): Promise<void> {
     const { trimmedTo } = state;
     const { removed, after } = await this.#index.clean(state.id, trimmedTo, LIMITS.trimStepRecords);
-    for (const record of removed) state.leaving.delete(record);
+    for (const record of removed) {
+      state.leaving.delete(record);
+      state.damaged.delete(record.version);
+    }
     state.indexed(after);
     if (state.cleanedTo >= state.trimmedTo) this.#uncleaned.delete(state);
     for (const trimmer of this.#trimmers) if (trimmer.state === state) trimmer.resolve();

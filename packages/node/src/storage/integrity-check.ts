@@ -13,12 +13,14 @@ import {
   type DigestKernel,
   formatVersion,
   LIMITS,
+  MendlogError,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
   ROW_BYTES,
   rowIndexOf,
   segmentCounters,
   TAG_BYTES,
+  toMendlogError,
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { IntegrityFinding, IntegrityStep } from './integrity-finding.js';
@@ -36,6 +38,8 @@ interface CheckOptions {
   readonly states: () => Iterable<PartitionState>;
 }
 
+/** Bytes of frames that one step looks at; one record may go beyond. */
+const STEP_BYTES = 128 * 1024;
 /** Keys that one step looks at. */
 const STEP_KEYS = 512;
 
@@ -55,11 +59,11 @@ export class IntegrityCheck {
   /** Once through everything. */
   *steps(): Generator<IntegrityStep> {
     for (const state of [...this.#states()]) {
-      yield* this.#segments(state);
-      yield this.#rowSums(state);
-      yield* this.#keys(state);
+      yield* guarded(state.name, this.#segments(state));
+      yield* guarded(state.name, this.#rowSums(state));
+      yield* guarded(state.name, this.#keys(state));
     }
-    yield* this.#entries();
+    yield* guarded('the log', this.#entries());
   }
 
   /** Segment by segment: those that have records or a row. */
@@ -67,7 +71,7 @@ export class IntegrityCheck {
     for (let next = 0; ; ) {
       const segment = this.#segmentFrom(state, next);
       if (segment === undefined) return;
-      yield this.#segment(state, segment);
+      yield* this.#segment(state, segment);
       next = segment + 1;
     }
   }
@@ -85,14 +89,15 @@ export class IntegrityCheck {
     return Number.isFinite(segment) ? segment : undefined;
   }
 
-  #segment(state: PartitionState, segment: number): IntegrityStep {
+  /** Its row in one step, then its records, so many bytes a step. */
+  *#segment(state: PartitionState, segment: number): Generator<IntegrityStep> {
     const { from, to } = segmentCounters(segment);
     const records = this.#index.range(state.id, {
       from: { counter: from, origin: ORIGIN_LOWEST },
       to: { counter: to, origin: ORIGIN_HIGHEST },
       limit: LIMITS.batchRecordsMax,
     });
-    const findings = this.#records(state, records);
+    const findings: IntegrityFinding[] = [];
     // A segment that holds more, as of very many writers, is left to the sums above it.
     if (records.length < LIMITS.batchRecordsMax) {
       const row = new Uint8Array(ROW_BYTES);
@@ -104,8 +109,23 @@ export class IntegrityCheck {
           indexFinding(`the row of segment ${segment} of ${state.name} is not that of its records`),
         );
     }
-    const bytes = records.reduce((sum, { length }) => sum + length, 0);
-    return { records: records.length, bytes, findings };
+    for (let start = 0; start < records.length; ) {
+      let end = start;
+      let bytes = 0;
+      for (; end < records.length && bytes < STEP_BYTES; end++)
+        bytes += (records[end] as LocatedRecord).length;
+      // In a later step some may have gone since.
+      const part = records.slice(start, end).filter((record) => start === 0 || this.#isThere(state, record));
+      findings.push(...this.#records(state, part));
+      yield { records: part.length, bytes, findings: findings.splice(0) };
+      start = end;
+    }
+    if (records.length === 0) yield { records: 0, bytes: 0, findings };
+  }
+
+  #isThere({ id }: PartitionState, { version, arrival, ordinal }: LocatedRecord): boolean {
+    const found = this.#index.find(id, version);
+    return found?.arrival === arrival && found.ordinal === ordinal;
   }
 
   /** Records that the index has, against the log. */
@@ -139,11 +159,13 @@ export class IntegrityCheck {
       const { version } = record;
       const isSound = isRead[i] === true && compareTags(tags.subarray(i * TAG_BYTES), record.tag) === 0;
       if (!isSound) {
-        findings.push({ kind: 'record', partition: state.name, version });
+        if (version.counter > state.trimmedTo)
+          findings.push({ kind: 'record', partition: state.name, version });
         continue;
       }
       const start = (ends[i] as number) - record.length;
-      if (!record.hasKey) continue;
+      // What is trimmed holds no key, and goes.
+      if (!record.hasKey || version.counter <= state.trimmedTo) continue;
       const holder = this.#index.holder(state.id, keyOfFrame(bytes, start).key);
       if (holder === undefined || compareVersions(holder.version, version) !== 0)
         findings.push(indexFinding(`the key of ${state.name} ${formatVersion(version)} is not held by it`));
@@ -152,7 +174,7 @@ export class IntegrityCheck {
   }
 
   /** Each level sums up to the root, and each row to those below it. */
-  #rowSums(state: PartitionState): IntegrityStep {
+  *#rowSums(state: PartitionState): Generator<IntegrityStep> {
     const findings: IntegrityFinding[] = [];
     const { root } = this.#index.partition(state.id);
     for (let level = DIGEST_LAYOUT.levels - 1; level > 0; level--) {
@@ -170,7 +192,7 @@ export class IntegrityCheck {
     }
     if (Buffer.compare(this.#sum(this.#topRows(state)), root) !== 0)
       findings.push(indexFinding(`the root of ${state.name} is not the sum of its rows`));
-    return { records: 0, bytes: 0, findings };
+    yield { records: 0, bytes: 0, findings };
   }
 
   *#topRows({ id }: PartitionState): Generator<Uint8Array> {
@@ -193,6 +215,7 @@ export class IntegrityCheck {
       const page = this.#index.holders(state.id, after, STEP_KEYS);
       const findings: IntegrityFinding[] = [];
       for (const { key, claim } of page) {
+        if (claim.version.counter <= state.trimmedTo) continue;
         if (this.#index.find(state.id, claim.version)?.hasKey === true) continue;
         const holder = `${state.name} ${formatVersion(claim.version)}`;
         findings.push(
@@ -217,6 +240,8 @@ export class IntegrityCheck {
     const entry = this.#log.readWhole(arrival);
     if (entry === undefined) return [{ kind: 'entry', arrival }];
     const findings: IntegrityFinding[] = [];
+    // What made its records dead may be gone already: it is about to be written anew.
+    if (this.#index.isOutworn(arrival)) return findings;
     for (const { partitionId, from, to } of entry.groups()) {
       const state = states.get(partitionId);
       // What is not applied yet is not there to be compared.
@@ -268,6 +293,21 @@ function packedTags(records: readonly LocatedRecord[]): Uint8Array {
   const tags = new Uint8Array(records.length * TAG_BYTES);
   for (const [i, { tag }] of records.entries()) tags.set(tag, i * TAG_BYTES);
   return tags;
+}
+
+/** What cannot even be read is a finding as well: the rest of that part is left out. */
+function* guarded(what: string, steps: Generator<IntegrityStep>): Generator<IntegrityStep> {
+  try {
+    yield* steps;
+  } catch (cause) {
+    if (cause instanceof MendlogError && cause.code === 'CLOSED') throw cause;
+    const { message } = toMendlogError(cause);
+    yield {
+      records: 0,
+      bytes: 0,
+      findings: [indexFinding(`${what} cannot be read in the index: ${message}`)],
+    };
+  }
 }
 
 function indexFinding(what: string): IntegrityFinding {

@@ -63,6 +63,15 @@ export function isSuperseded(claim: KeyClaim, holder: KeyClaim | undefined): boo
 }
 
 function without(last: ChainedHolder, isGone: (arrival: number) => boolean): ChainedHolder | undefined {
-  if (last.before !== undefined) last.before = without(last.before, isGone);
-  return isGone(last.arrival) ? last.before : last;
+  let kept: ChainedHolder | undefined;
+  let below: ChainedHolder | undefined;
+  // A loop: a key may be written many thousand times before the index follows.
+  for (let holder: ChainedHolder | undefined = last; holder !== undefined; holder = holder.before) {
+    if (isGone(holder.arrival)) continue;
+    if (below === undefined) kept = holder;
+    else below.before = holder;
+    below = holder;
+  }
+  if (below !== undefined) below.before = undefined;
+  return kept;
 }

@@ -15,6 +15,7 @@ import {
   type ApplyResult,
   type CatalogEntry,
   checkCounterJump,
+  compareTags,
   compareVersions,
   type DigestKernel,
   type HintBatch,
@@ -33,10 +34,12 @@ import {
   ROW_BYTES,
   type Store,
   type StoredHintBatch,
+  TAG_BYTES,
   type TailPage,
   type TailRange,
   type TimeRanges,
   type TimeWindow,
+  toMendlogError,
   type Version,
   type VersionRange,
 } from '@mendlog/core';
@@ -59,9 +62,9 @@ import { IntegrityCheck } from './integrity-check.js';
 import type { IntegrityFinding, IntegrityStep } from './integrity-finding.js';
 import { type IntegrityReport, reportOf } from './integrity-report.js';
 import { makeLmdbFileSafe } from './lmdb-file.js';
-import type { LocatedRecord } from './located-record.js';
+import { type LocatedRecord, recordAt } from './located-record.js';
 import { dataDirError, makeDataDir } from './make-data-dir.js';
-import { ensureMeta, metaOfLog, metaOfSecret } from './meta.js';
+import { ensureMeta, metaOfLog, metaOfSecret, secretCheckOf } from './meta.js';
 import { PartitionState } from './partition-state.js';
 import { RecordReader } from './record-reader.js';
 import { EMPTY_ROW } from './row-changes.js';
@@ -147,7 +150,7 @@ export class LmdbStore implements Store {
     this.#kernel = kernel;
     this.#secret = secret;
     this.#log = new ArrivalLog(join(dataDir, 'log'), kernel);
-    const frameOf = (record: LocatedRecord) => this.#log.frameOf(record);
+    const frameOf = (id: number, record: LocatedRecord) => this.#soundFrame(id, record);
     for (const { name, partition } of this.#log.partitions())
       this.#newState(name, partition.id).load(partition);
     const trimmedTo = (id: number) => this.#statesById[id]?.trimmedTo ?? 0;
@@ -156,11 +159,19 @@ export class LmdbStore implements Store {
       log: this.#log,
       index: this.#index,
       overlayBytesMax,
+      checkKeyed: (id, run) => {
+        for (let place = run.from; place < run.to; place++) {
+          if (!run.entry.hasKey(place)) continue;
+          const record = recordAt(run, place);
+          if (this.#soundFrame(id, record) === undefined) this.#statesById[id]?.damaged.add(record.version);
+        }
+      },
     });
     const lost = this.#follower.catchUp();
+    // The store id first: were the entries gone already, a store that dies here would not know what it lost.
+    this.storeId = metaOfLog(dataDir, meta, { logId: this.#log.id, isPartLost: lost.length > 0 }).storeId;
     for (const arrival of lost) this.#log.setAside(arrival, join(dataDir, 'set-aside'));
     if (lost.length > 0) options.onDamage?.(`${lost.length} entries of the log are lost, of unknown records`);
-    this.storeId = metaOfLog(dataDir, meta, { logId: this.#log.id, isPartLost: lost.length > 0 }).storeId;
     let arrival = Math.max(this.#index.applied, this.#log.lastArrival);
     for (const state of this.#partitions.values()) {
       const indexed = this.#index.partition(state.id);
@@ -198,28 +209,32 @@ export class LmdbStore implements Store {
     this.#checkOpen();
     checkCounterJump(this.head(partition), counter);
     const state = this.#stateOf(partition);
-    if (counter > state.trimmedTo) {
-      // Never lowered, also where a commit fails: another one may have written it with its partition.
-      state.trimmingTo = Math.max(state.trimmingTo, counter);
-      state.trimming = this.#log
-        .commit(() => this.#log.putPartition(partition, state.toLog()))
-        .then(
-          () => {
-            state.logged = true;
-            state.trimmedTo = Math.max(state.trimmedTo, counter);
-            state.head = Math.max(state.head, counter);
-            state.submittedHead = Math.max(state.submittedHead, counter);
-            state.cleanAfter = this.#arrival;
-          },
-          (cause: unknown) => {
-            state.trimming = Promise.resolve();
-            throw cause;
-          },
-        );
-    }
+    // One after another: of one that fails nothing is left when the next begins.
+    const before = state.trimming.catch(() => undefined);
+    state.trimming = before.then(() => this.#trimTo(state, counter));
     await state.trimming;
     // Also where nothing rose: an earlier removal may have met a full disk. A short one is done on return.
     await this.#follower.clean(state);
+  }
+
+  async #trimTo(state: PartitionState, counter: number): Promise<void> {
+    if (counter <= state.trimmedTo) return;
+    state.trimmingTo = counter;
+    state.isTrimWritten = false;
+    try {
+      await this.#log.commit(() => this.#log.putPartition(state.name, state.toLog()));
+    } catch (cause) {
+      // A commit of records may have written it with its partition: then it is in force at the next start.
+      if (!state.isTrimWritten) state.trimmingTo = state.trimmedTo;
+      throw cause;
+    }
+    // What was given to the log before is on its way to the index: nothing comes in below that is not seen.
+    await this.#turn;
+    state.logged = true;
+    state.trimmedTo = counter;
+    state.head = Math.max(state.head, counter);
+    state.submittedHead = Math.max(state.submittedHead, counter);
+    state.cleanAfter = this.#arrival;
   }
 
   async cleaned(): Promise<void> {
@@ -325,6 +340,7 @@ export class LmdbStore implements Store {
     const states = () => [...this.#partitions.values()].filter(({ logged }) => logged);
     const check = new IntegrityCheck({ log: this.#log, index: this.#index, kernel: this.#kernel, states });
     for (const step of check.steps()) {
+      this.#checkOpen();
       for (const finding of step.findings) this.#mark(finding);
       yield step;
     }
@@ -359,6 +375,7 @@ export class LmdbStore implements Store {
       nodeId,
       storeId: this.storeId,
       logId: this.#log.id,
+      secretCheck: secretCheckOf(dataDir),
       holdEntries: () => this.#follower.holdEntries(),
       copyIndex: (to: string) => this.#index.copyTo(to),
       copyLog: (to: string) => this.#log.copyTo(to),
@@ -387,9 +404,25 @@ export class LmdbStore implements Store {
     this.#lock.release();
   }
 
+  /** The frame of a record, to be used at once; undefined where the disk has changed it. */
+  #soundFrame(partitionId: number, record: LocatedRecord): Uint8Array | undefined {
+    const { entry, place = 0 } = record;
+    const frame = entry === undefined ? this.#log.frameOf(record) : entry.frame(place);
+    const state = this.#statesById[partitionId];
+    if (frame === undefined || state === undefined) return undefined;
+    const tag = new Uint8Array(TAG_BYTES);
+    this.#kernel.tags(state.tagKey, frame, Uint32Array.of(frame.length), tag);
+    return compareTags(tag, record.tag) === 0 ? frame : undefined;
+  }
+
   #mark(finding: IntegrityFinding): void {
     if (finding.kind === 'record') this.#partitions.get(finding.partition)?.damaged.add(finding.version);
-    if (finding.kind === 'index') writeFileSync(join(this.#index.path, REBUILD_MARK), '');
+    if (finding.kind !== 'index') return;
+    try {
+      writeFileSync(join(this.#index.path, REBUILD_MARK), '');
+    } catch {
+      // Without room for it the next check finds the same again.
+    }
   }
 
   #checkOpen(): void {
@@ -434,29 +467,44 @@ export class LmdbStore implements Store {
   /** Inside the commit. */
   #write({ first, entries, runs, sorted, hints }: LogBatch): void {
     for (const [i, entry] of entries.entries()) this.#log.putEntry(first + i, entry);
-    for (const { state } of runs) {
-      if (!state.logged) this.#log.putPartition(state.name, state.toLog());
-    }
+    for (const { state } of runs) if (!state.logged) this.#writePartition(state);
     // The record of the head leaves the log: the head stays.
-    for (const { state, isBelow } of sorted.keys) {
-      if (isBelow) this.#log.putPartition(state.name, state.toLog());
-    }
+    for (const { state, isBelow } of sorted.keys) if (isBelow) this.#writePartition(state);
     this.#log.side.addHints(hints);
+  }
+
+  /** Inside the commit. */
+  #writePartition(state: PartitionState): void {
+    state.isTrimWritten = true;
+    this.#log.putPartition(state.name, state.toLog());
+  }
+
+  /** Takes out what a record took the place of; a look-up that meets a damaged index finds nothing. */
+  #leave(state: PartitionState, by: number, find: () => LocatedRecord | undefined): void {
+    try {
+      const gone = find();
+      if (gone === undefined) return;
+      state.leaving.add(gone, by);
+      state.damaged.delete(gone.version);
+    } catch (cause) {
+      // The records of this batch are in the log: they must not be lost over it.
+      this.#mark({ kind: 'index', what: toMendlogError(cause).message });
+    }
   }
 
   #flushed({ first, entries, runs, sorted }: LogBatch, bytes: number): void {
     if (entries.length === 0) return;
     const last = first + entries.length - 1;
-    for (const { state, version } of sorted.replacing) {
-      const gone = this.#reader.find(state, version);
-      if (gone !== undefined) state.leaving.add(gone, last);
-    }
+    for (const { state, version } of sorted.replacing)
+      this.#leave(state, last, () => this.#reader.find(state, version));
     for (const { state, key, version, mayReplace } of sorted.keys) {
       if (!mayReplace) continue;
-      const holder = this.#reader.holder(state, key);
-      const gone = holder && this.#reader.find(state, holder.version);
-      // The same version again takes the place of its own record, as above.
-      if (gone !== undefined && compareVersions(gone.version, version) !== 0) state.leaving.add(gone, last);
+      this.#leave(state, last, () => {
+        const holder = this.#reader.holder(state, key);
+        // The same version again takes the place of its own record, as above.
+        const isSame = holder !== undefined && compareVersions(holder.version, version) === 0;
+        return holder === undefined || isSame ? undefined : this.#reader.find(state, holder.version);
+      });
     }
     this.#reader.flushed = last;
     this.#follower.follow(runs, { last, bytes });

@@ -56,19 +56,29 @@ export function readMeta(dataDir: string): StoreMeta {
 }
 
 /**
- * The meta of a folder with this secret. Throws BAD_CONFIG where it has another one: every record would look
- * as if the disk had changed it, and what is written would look so to all other nodes.
+ * Throws BAD_CONFIG where a folder was written under another secret: every record would look as if the disk
+ * had changed it, and what is written would look so to all other nodes. Returns what tells this one from others.
  */
+export function checkSecret(
+  dataDir: string,
+  known: string | undefined,
+  { kernel, secret }: { kernel: DigestKernel; secret: Uint8Array },
+): string {
+  const key = kernel.deriveKey('mendlog 2026-11 secret check v1', secret);
+  const secretCheck = Buffer.from(key.subarray(0, 16)).toString('hex');
+  if (known !== undefined && known !== secretCheck)
+    throw new MendlogError('BAD_CONFIG', `${dataDir} was written under another cluster secret: use that one`);
+  return secretCheck;
+}
+
+/** The meta of a folder with this secret. Throws BAD_CONFIG where it has another one. */
 export function metaOfSecret(
   dataDir: string,
   meta: StoreMeta,
-  { kernel, secret }: { kernel: DigestKernel; secret: Uint8Array },
+  key: { kernel: DigestKernel; secret: Uint8Array },
 ): StoreMeta {
-  const key = kernel.deriveKey('mendlog 2026-11 secret check v1', secret);
-  const secretCheck = Buffer.from(key.subarray(0, 16)).toString('hex');
+  const secretCheck = checkSecret(dataDir, meta.secretCheck, key);
   if (meta.secretCheck === secretCheck) return meta;
-  if (meta.secretCheck !== undefined)
-    throw new MendlogError('BAD_CONFIG', `${dataDir} was written under another cluster secret: use that one`);
   const bound = { ...meta, secretCheck };
   writeMeta(dataDir, bound);
   return bound;
@@ -88,6 +98,11 @@ export function metaOfLog(
   const bound = { ...meta, logId, storeId: isSame && !isPartLost ? meta.storeId : randomUUID() };
   writeMeta(dataDir, bound);
   return bound;
+}
+
+/** What tells the secret of a folder from others; also of one that no store may open. */
+export function secretCheckOf(dataDir: string): string | undefined {
+  return parse(join(dataDir, 'meta.json')).secretCheck;
 }
 
 export function writeMeta(dataDir: string, meta: StoreMeta): void {

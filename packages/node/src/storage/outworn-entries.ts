@@ -57,7 +57,9 @@ export class OutwornEntries {
       if (anew !== undefined) writes.push(() => this.#log.putEntry(arrival, anew));
       settled.push({ arrival, bytesInLog: anew === undefined ? share.bytesInLog : share.bytes });
     }
+    await this.#index.flushed();
     await this.#log.commit(() => {
+      this.#log.keepLastArrival();
       for (const write of writes) write();
     });
     await this.#index.settle(settled);

@@ -168,6 +168,14 @@ function latestBy(last: OverlayRun, arrivedBy: number): OverlayRun | undefined {
 
 /** The last one of these that is left, with those left before it. */
 function without(last: OverlayRun, isGone: (arrival: number) => boolean): OverlayRun | undefined {
-  if (last.before !== undefined) last.before = without(last.before, isGone);
-  return isGone(last.arrival) ? last.before : last;
+  let kept: OverlayRun | undefined;
+  let below: OverlayRun | undefined;
+  for (let run: OverlayRun | undefined = last; run !== undefined; run = run.before) {
+    if (isGone(run.arrival)) continue;
+    if (below === undefined) kept = run;
+    else below.before = run;
+    below = run;
+  }
+  if (below !== undefined) below.before = undefined;
+  return kept;
 }

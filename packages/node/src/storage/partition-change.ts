@@ -118,8 +118,9 @@ class Changes {
     if (twin !== undefined) this.#giveWay(twin);
     if (holder !== undefined && compareVersions(holder.version, version) !== 0) {
       const held = this.#find(holder.version);
-      // A key may outlive its record, where the disk has changed that.
-      if (held !== undefined && this.#claimOf(held)?.key === claimed?.key) {
+      const heldClaim = held && this.#claimOf(held);
+      // A key may outlive its record. Of one whose key the disk has changed, the table of keys says what it was.
+      if (held?.hasKey === true && (heldClaim === undefined || heldClaim.key === claimed?.key)) {
         this.#giveWay(held);
         if (compareVersions(held.version, version) > 0) this.#outworn.add(held.arrival);
       }
@@ -162,8 +163,7 @@ class Changes {
 
   #claimOf(record: LocatedRecord): (KeyClaim & { key: string }) | undefined {
     if (!record.hasKey) return undefined;
-    const { entry, place = 0 } = record;
-    const frame = entry === undefined ? this.#view.frameOf(record) : entry.frame(place);
+    const frame = this.#view.frameOf(record);
     return (
       frame && {
         ...keyOfFrame(Buffer.from(frame.buffer, frame.byteOffset, frame.length)),

@@ -27,6 +27,8 @@ export class PartitionState {
   trimmedTo = 0;
   /** The trim watermark on its way to the disk: the same as `trimmedTo` while none is. */
   trimmingTo = 0;
+  /** A commit of records has written the watermark that is on its way. */
+  isTrimWritten = false;
   /** Resolves when it is there; rejects where it did not get there. */
   trimming: Promise<void> = Promise.resolve();
   cleanedTo = 0;

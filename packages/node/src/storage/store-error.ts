@@ -28,8 +28,10 @@ export function checkRoom(folder: string, bytes: number): void {
 /** Whether opening failed because the folder cannot be used, and not for what lies in it. */
 export function isOfFolder(thrown: unknown): boolean {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
-  return /^E[A-Z]+$/.test(code) || /no space left|permission denied|read-only file system/i.test(text);
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  // Errors of the system are positive numbers here, those of LMDB negative ones.
+  const isOfSystem = typeof code === 'number' ? code > 0 : /^E[A-Z]+$/.test(String(code));
+  return isOfSystem || /no space left|permission denied|read-only file system/i.test(text);
 }
 
 /** DISK_FULL where that is what happened in this folder, else the cause as it is. */

@@ -20,6 +20,7 @@ import type { PartitionState } from './partition-state.js';
 
 /** Entries that one page looks at, however little of them is asked for. */
 const ENTRIES_MAX = 1024;
+const ORDINAL_HIGHEST = 2 ** 16 - 1;
 
 interface TailReaderOptions {
   readonly storeId: string;
@@ -59,7 +60,10 @@ export class TailReader {
       if (arrival > flushed) break;
       if (++entries > ENTRIES_MAX) return { records: this.#sound(found), cursor, atEnd: false };
       // Its records are unknown: they arrive again when another replica gives them back.
-      if (entry === undefined) continue;
+      if (entry === undefined) {
+        cursor = { storeId, arrival, ordinal: ORDINAL_HIGHEST };
+        continue;
+      }
       for (const { partitionId, from, to } of entry.groups()) {
         const state = this.#options.stateOf(partitionId);
         if (state === undefined) continue;

@@ -82,7 +82,7 @@ const WRITE_BYTES = 1024;
 export interface VersionIndexOptions {
   readonly kernel: DigestKernel;
   /** The frame of a record, for its key; undefined where the disk has changed it. */
-  readonly frameOf: (record: LocatedRecord) => Uint8Array | undefined;
+  readonly frameOf: (partitionId: number, record: LocatedRecord) => Uint8Array | undefined;
   /** The trim watermark of a partition. */
   readonly trimmedTo: (partitionId: number) => number;
 }
@@ -217,6 +217,15 @@ export class VersionIndex {
     return [...this.#outworn.getKeys({ limit })].map(arrivalOfKey);
   }
 
+  isOutworn(arrival: number): boolean {
+    return this.#outworn.get(arrivalKey(arrival)) === true;
+  }
+
+  /** Resolves when all that was committed is on the disk: what it no longer points to may then leave the log. */
+  async flushed(): Promise<void> {
+    await this.#env.flushed;
+  }
+
   live(arrival: number): LiveShare | undefined {
     const value = this.#live.get(arrivalKey(arrival));
     return value === undefined ? undefined : liveShare(value);
@@ -329,7 +338,7 @@ export class VersionIndex {
   /** The key that a record holds, for nobody to hold it. */
   #keyHeldBy(partitionId: number, record: LocatedRecord): [key: string, holder: undefined][] {
     if (!record.hasKey) return [];
-    const frame = this.#frameOf(record);
+    const frame = this.#frameOf(partitionId, record);
     if (frame === undefined) return [];
     const { key } = keyOfFrame(Buffer.from(frame.buffer, frame.byteOffset, frame.length));
     const holder = this.holder(partitionId, key);
@@ -354,7 +363,7 @@ export class VersionIndex {
         trimmedTo: this.#trimmedTo(partitionId),
         find: (version) => this.find(partitionId, version),
         holder: (key) => this.holder(partitionId, key),
-        frameOf: this.#frameOf,
+        frameOf: (record) => this.#frameOf(partitionId, record),
       });
       changed.set(partitionId, { ...before, applied: Math.max(before.applied, applied) });
       for (const write of this.#changeWrites(partitionId, change, { shares, changes, after: changed }))

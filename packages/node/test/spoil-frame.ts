@@ -37,3 +37,8 @@ export function spoilTable(dataDir: string, bytes: Uint8Array, part: 'version' |
   expect(copies).toBeGreaterThan(0);
   writeFileSync(path, file);
 }
+
+/** Changes the tags of many records in the tables of their entries. */
+export function spoilTables(dataDir: string, frames: readonly Uint8Array[]): void {
+  for (const bytes of frames) spoilTable(dataDir, bytes, 'tag');
+}

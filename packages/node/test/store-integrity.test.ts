@@ -199,6 +199,27 @@ describe('integrity: an index that says something else than the log', () => {
     },
   );
 
+  test('integrity: an index that cannot be read is a finding, and ends neither the check nor the process', async () => {
+    await using opened = new TestStore();
+    await fill(opened.store);
+    const folder = opened.dataDir;
+    await opened.store.close();
+    // A counter above all that there can be.
+    await change(folder, 'blocks', (_, value) => {
+      value[0] = 0x40;
+      return value;
+    });
+    await opened.reopen();
+    const { findings } = await lmdbStore(opened).verify();
+    expect(findings).toContainEqual({
+      kind: 'index',
+      what: expect.stringMatching(/cannot be read in the index/),
+    });
+    await opened.reopen();
+    await opened.store.cleaned();
+    expect(await lmdbStore(opened).verify()).toMatchObject({ isSound: true, records: 550 });
+  });
+
   test.each([0.3, 0.6, 0.9])('index: one whose file is cut is made anew (left=%d)', async (left) => {
     await using opened = new TestStore();
     await fill(opened.store);

@@ -299,6 +299,39 @@ describe('export', () => {
     );
   });
 
+  test('check: a sound folder is said to be sound, what the disk has changed is named, and status 1', async () => {
+    await makeEmpty('checked', 'node7');
+    const lines = [
+      { mendlog: 'partition', format: 1, partition: 'few', head: 3, trimmedTo: 0 },
+      ...[1, 2, 3].map((counter) => ({
+        version: `${counter}-${ORIGIN}`,
+        timeMs: 1,
+        value: Buffer.from(`the value of record ${counter}`).toString('base64'),
+      })),
+      { end: true, records: 3 },
+    ];
+    writeFileSync(at('few.json'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    expect(await run('import', '--data', 'checked', 'few.json')).toMatchObject({ status: 0 });
+    expect(await run('check', '--data', 'checked')).toMatchObject({
+      status: 0,
+      stdout: '3 records of node7, 141 bytes: all as written\n',
+    });
+    const path = at('checked/log/data.mdb');
+    const file = readFileSync(path);
+    const value = Buffer.from('the value of record 2');
+    for (let place = file.indexOf(value); place >= 0; place = file.indexOf(value, place + 1))
+      file[place] = 0x54;
+    writeFileSync(path, file);
+    expect(await run('check', '--data', 'checked')).toMatchObject({
+      status: 1,
+      stdout:
+        '3 records of node7, 141 bytes: 1 thing found\n' +
+        `  the disk has changed record 2-${ORIGIN} of few: it comes back from another replica\n`,
+    });
+    expectOneSentence(await run('check', '--data', 'none'), /none is no data folder of a node/);
+    remove('checked', 'few.json');
+  });
+
   test('export: output that nobody reads any more ends it without a word', async () => {
     const exporting = `'${process.execPath}' '${MAIN}' export --data data --partition events`;
     await using command = startCommand('sh', ['-c', `${exporting} | head -n 1`], { cwd: folder.path });

@@ -49,6 +49,14 @@ program
   .action((options) => run(async (signal) => await (await import('./backup.js')).runBackup(options, signal)));
 
 program
+  .command('check')
+  .description('check everything that a node that does not run has on disk')
+  .option('--data <dir>', 'data folder of the node')
+  .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')
+  .option('--config <file>', 'file with settings (default: mendlog.json, where it is there)')
+  .action((options) => run(async (signal) => await (await import('./check.js')).runCheck(options, signal)));
+
+program
   .command('verify-backup <dir>')
   .description('read a backup whole and compare it with what it was made of')
   .option('--secret-file <file>', 'file with the cluster secret (else MENDLOG_CLUSTER_SECRET)')

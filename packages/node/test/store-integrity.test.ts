@@ -1,5 +1,6 @@
 // What the disk changes is found, never given out, and mended or set aside.
 import {
+  cpSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -345,15 +346,55 @@ describe('log: one that cannot be trusted', () => {
     await again.close();
   });
 
-  test('log: one that is gone takes the store id with it', async () => {
+  test.each([
+    ['no folder', (path: string) => rmSync(path, { recursive: true })],
+    ['an empty file', (path: string) => truncateSync(join(path, 'data.mdb'), 0)],
+  ])(
+    'log: one that is gone takes the store id with it, and is not taken for an empty one (%s)',
+    async (_, spoil) => {
+      using folder = temporaryFolder();
+      const store = openStore(options(folder.path));
+      await fill(store);
+      await store.close();
+      spoil(join(folder.path, 'log'));
+      // Whoever only wants to look changes nothing.
+      expect(() => LmdbStore.open(options(folder.path))).toThrow(
+        expect.objectContaining({
+          code: 'LOG_DAMAGED',
+          message: expect.stringMatching(/is gone: there is nothing in/),
+        }),
+      );
+      const told: string[] = [];
+      const wiped = openStore(options(folder.path, told));
+      expect(told).toEqual([expect.stringMatching(/is gone.*begins without records$/)]);
+      expect(wiped.storeId).not.toBe(store.storeId);
+      expect(wiped.partitions()).toEqual([]);
+      await wiped.close();
+    },
+  );
+
+  test('log: one of another store is set aside with the rest', async () => {
     using folder = temporaryFolder();
-    const store = openStore(options(folder.path));
-    await fill(store);
-    await store.close();
+    using other = temporaryFolder();
+    for (const path of [folder.path, other.path]) {
+      const store = openStore(options(path));
+      await fill(store);
+      await store.close();
+    }
     rmSync(join(folder.path, 'log'), { recursive: true });
+    cpSync(join(other.path, 'log'), join(folder.path, 'log'), { recursive: true });
+    expect(() => LmdbStore.open(options(folder.path))).toThrow(
+      expect.objectContaining({
+        code: 'LOG_DAMAGED',
+        message: expect.stringMatching(/another one than the store/),
+      }),
+    );
     const wiped = openStore(options(folder.path));
-    expect(wiped.storeId).not.toBe(store.storeId);
     expect(wiped.partitions()).toEqual([]);
+    await wiped.apply([groupOf('plain', [frame(1)])], []);
     await wiped.close();
+    const again = openStore(options(folder.path));
+    expect(framesOf(again, 'plain').map(hex)).toEqual([hex(frame(1))]);
+    await again.close();
   });
 });

@@ -64,7 +64,14 @@ import { type IntegrityReport, reportOf } from './integrity-report.js';
 import { makeLmdbFileSafe } from './lmdb-file.js';
 import { type LocatedRecord, recordAt } from './located-record.js';
 import { dataDirError, makeDataDir } from './make-data-dir.js';
-import { ensureMeta, metaOfLog, metaOfSecret, secretCheckOf } from './meta.js';
+import {
+  checkLogIsSame,
+  checkLogIsThere,
+  ensureMeta,
+  metaOfLog,
+  metaOfSecret,
+  secretCheckOf,
+} from './meta.js';
 import { PartitionState } from './partition-state.js';
 import { RecordReader } from './record-reader.js';
 import { EMPTY_ROW } from './row-changes.js';
@@ -145,11 +152,18 @@ export class LmdbStore implements Store {
   private constructor(options: LmdbStoreOptions, lock: DataDirLock) {
     const { dataDir, nodeId, kernel, secret, overlayBytesMax = LIMITS.overlayBytesMax } = options;
     const meta = metaOfSecret(dataDir, ensureMeta(dataDir, nodeId), { kernel, secret });
+    checkLogIsThere(dataDir, meta);
     this.#options = options;
     this.#lock = lock;
     this.#kernel = kernel;
     this.#secret = secret;
     this.#log = new ArrivalLog(join(dataDir, 'log'), kernel);
+    try {
+      checkLogIsSame(dataDir, meta, this.#log.id);
+    } catch (cause) {
+      void this.#log.close();
+      throw cause;
+    }
     const frameOf = (id: number, record: LocatedRecord) => this.#soundFrame(id, record);
     for (const { name, partition } of this.#log.partitions())
       this.#newState(name, partition.id).load(partition);

@@ -3,7 +3,7 @@
  * another format or another node before anything is touched.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DigestKernel, MendlogError } from '@mendlog/core';
 import { z } from 'zod';
@@ -84,18 +84,30 @@ export function metaOfSecret(
   return bound;
 }
 
+/** Throws LOG_DAMAGED where the folder had a log, and has none any more. */
+export function checkLogIsThere(dataDir: string, { logId }: StoreMeta): void {
+  const path = join(dataDir, 'log', 'data.mdb');
+  if (logId === undefined || (existsSync(path) && statSync(path).size > 0)) return;
+  throw new MendlogError('LOG_DAMAGED', `the log in ${dataDir} is gone: there is nothing in ${path}`);
+}
+
+/** Throws LOG_DAMAGED where the log is not the one that the folder had. */
+export function checkLogIsSame(dataDir: string, meta: StoreMeta, logId: string): void {
+  if (meta.logId === undefined || meta.logId === logId) return;
+  throw new MendlogError('LOG_DAMAGED', `the log in ${dataDir} is another one than the store was made with`);
+}
+
 /**
- * The meta of a folder with this log. The store id stands for what a store has acknowledged: one that has
- * another log than before, or has lost a part of it, goes on under a new one.
+ * The meta of a folder with this log. The store id stands for what a store has acknowledged: one that has lost
+ * a part of its log goes on under a new one.
  */
 export function metaOfLog(
   dataDir: string,
   meta: StoreMeta,
   { logId, isPartLost }: { logId: string; isPartLost: boolean },
 ): StoreMeta {
-  const isSame = meta.logId === undefined || meta.logId === logId;
   if (meta.logId === logId && !isPartLost) return meta;
-  const bound = { ...meta, logId, storeId: isSame && !isPartLost ? meta.storeId : randomUUID() };
+  const bound = { ...meta, logId, storeId: isPartLost ? randomUUID() : meta.storeId };
   writeMeta(dataDir, bound);
   return bound;
 }

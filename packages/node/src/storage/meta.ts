@@ -86,8 +86,11 @@ export function metaOfSecret(
 
 /** Throws LOG_DAMAGED where the folder had a log, and has none any more. */
 export function checkLogIsThere(dataDir: string, { logId }: StoreMeta): void {
-  const path = join(dataDir, 'log', 'data.mdb');
+  const folder = join(dataDir, 'log');
+  const path = join(folder, 'data.mdb');
   if (logId === undefined || (existsSync(path) && statSync(path).size > 0)) return;
+  // Something else of that name says that it is another folder that is wrong: opening it tells.
+  if (existsSync(folder) && !statSync(folder).isDirectory()) return;
   throw new MendlogError('LOG_DAMAGED', `the log in ${dataDir} is gone: there is nothing in ${path}`);
 }
 

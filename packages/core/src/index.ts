@@ -90,6 +90,7 @@ export {
 export { LIMITS } from './limits.js';
 export { checkPartitionName, PARTITION_NAME_PATTERN } from './partition-name.js';
 export { type PreferenceList, preferenceList } from './placement.js';
+export { checkCursor } from './ports/arrival-cursor.js';
 export type {
   ApplyResult,
   ArrivalCursor,
@@ -148,6 +149,7 @@ export {
 } from './record-key.js';
 export { MemoryStore, type MemoryStoreOptions } from './storage/memory-store.js';
 export {
+  compareVersionAt,
   compareVersions,
   formatVersion,
   laterVersion,

@@ -135,6 +135,13 @@ export function readVersion(view: DataView, offset: number): Version {
   return { counter: readCounter(view, offset), origin: readOrigin(view, offset + 8) };
 }
 
+/** The version of these 16 bytes against another one, as compareVersions(). */
+export function compareVersionAt(view: DataView, offset: number, version: Version): number {
+  const counter = readCounter(view, offset);
+  if (counter !== version.counter) return counter < version.counter ? -1 : 1;
+  return compareVersions(readVersion(view, offset), version);
+}
+
 /** Reads a u64 that must be a safe integer. */
 export function readCounter(view: DataView, offset: number): number {
   const number = view.getUint32(offset) * UINT32 + view.getUint32(offset + 4);

@@ -88,11 +88,9 @@ export function createNodeService(options: NodeServiceOptions): Service {
     async scan(partition, { time, ...range }, level) {
       const isTimed = time?.fromMs !== undefined || time?.toMs !== undefined;
       const window = { fromMs: time?.fromMs ?? 0, toMs: time?.toMs ?? Number.MAX_SAFE_INTEGER };
-      if (isTimed) {
-        const outcome = await scanTime(reads, partition, { range, window, level });
-        return { ...outcome, isKnown: outcome.isKnown || catalog.exists(partition) };
-      }
-      const [outcome] = await reads.read(partition, [range], level);
+      const [outcome] = isTimed
+        ? [await scanTime(reads, partition, { range, window, level })]
+        : await reads.read(partition, [range], level);
       if (outcome === undefined) throw new MendlogError('INTERNAL', 'a scan had no outcome');
       return { ...outcome, isKnown: outcome.isKnown || catalog.exists(partition) };
     },

@@ -3,6 +3,7 @@ import { type Client, MendlogError } from '@mendlog/client';
 import type { ClusterProcesses } from '../cluster-processes.js';
 import { GatewayApi } from '../gateway-api.js';
 import type { Narrator } from '../narrator.js';
+import { counted } from '../words.js';
 import { Written } from '../written.js';
 import type { InputFile } from './input.js';
 
@@ -53,13 +54,13 @@ export async function tellStory({ cluster, client, files, narrator, signal }: St
       .map(([id, url]) => `${id} ${url}`)
       .join(', ')}; gateway ${cluster.gatewayUrl}`,
   );
-  narrator.say(`Input: ${count(lines, 'line')} from ${files.map(({ path }) => path).join(', ')}`);
+  narrator.say(`Input: ${counted(lines, 'line')} from ${files.map(({ path }) => path).join(', ')}`);
 
   const write = async (from: number, to: number) => {
     const beganMs = performance.now();
     const done = await written.write(files, from, to, (n) => narrator.progress(`${n} lines acknowledged`));
     const seconds = (performance.now() - beganMs) / 1000;
-    return `${count(done, 'line')} acknowledged at QUORUM in ${seconds.toFixed(2)} s (${Math.round(done / seconds)} lines/s, each flushed on two nodes or three)`;
+    return `${counted(done, 'line')} acknowledged at QUORUM in ${seconds.toFixed(2)} s (${Math.round(done / seconds)} lines/s, each flushed on two nodes or three)`;
   };
 
   // Left alone, the cluster would mend itself before the story could show what was missing.
@@ -71,29 +72,29 @@ export async function tellStory({ cluster, client, files, narrator, signal }: St
   const { unknownOutcomes } = written;
   if (unknownOutcomes > 0)
     narrator.say(
-      `   ${count(unknownOutcomes, 'line')} of unknown outcome written once more; may be there twice`,
+      `   ${counted(unknownOutcomes, 'line')} of unknown outcome written once more; may be there twice`,
     );
 
   const pending = await api.waitForStableHints();
   const dropped = await api.dropHints(VICTIM, SHARE_OF_HINTS_DROPPED);
   narrator.say(
-    `3. ${count(pending, 'hint')} kept for ${VICTIM}; ${dropped} of them thrown away, so that hints alone cannot heal`,
+    `3. ${counted(pending, 'hint')} kept for ${VICTIM}; ${dropped} of them thrown away, so that hints alone cannot heal`,
   );
 
   await cluster.startNode(VICTIM);
   await api.waitForHealth('UP');
   await api.pauseAntiEntropy();
   const hints = await api.waitUntilHintsAreReplayed((left) => narrator.progress(`${left} hints wait`));
-  narrator.say(`4. ${VICTIM} is back: ${count(hints.replayed, 'hint')} replayed`);
+  narrator.say(`4. ${VICTIM} is back: ${counted(hints.replayed, 'hint')} replayed`);
 
   const missing = await api.missingOn(VICTIM);
-  narrator.say(`5. digests compared: ${VICTIM} lacks exactly ${count(missing, 'record')}`);
+  narrator.say(`5. digests compared: ${VICTIM} lacks exactly ${counted(missing, 'record')}`);
   const repairedBefore = performance.now();
   const jobs = await api.reconcile((left) => narrator.progress(`${left} jobs wait`));
   const repaired = jobs.reduce((sum, job) => sum + job.recordsRepaired, 0);
   const bytes = jobs.reduce((sum, job) => sum + job.bytesSent + job.bytesReceived, 0);
   narrator.say(
-    `6. anti-entropy: ${count(repaired, 'record')} streamed by ${count(jobs.length, 'job')}, ${bytes} bytes in all, ${((performance.now() - repairedBefore) / 1000).toFixed(2)} s`,
+    `6. anti-entropy: ${counted(repaired, 'record')} streamed by ${counted(jobs.length, 'job')}, ${bytes} bytes in all, ${((performance.now() - repairedBefore) / 1000).toFixed(2)} s`,
   );
 
   const roots = await api.roots();
@@ -104,7 +105,7 @@ export async function tellStory({ cluster, client, files, narrator, signal }: St
   const comparison = await written.compare((n) => narrator.progress(`${n} records read back`));
   const missingAfterHeal = comparison.missing + comparison.altered + comparison.strange;
   narrator.say(
-    `8. ${count(comparison.read, 'record')} read back at QUORUM: ${comparison.missing} missing, ${comparison.altered} altered, ${comparison.strange} never written`,
+    `8. ${counted(comparison.read, 'record')} read back at QUORUM: ${comparison.missing} missing, ${comparison.altered} altered, ${comparison.strange} never written`,
   );
 
   return {
@@ -121,8 +122,4 @@ export async function tellStory({ cluster, client, files, narrator, signal }: St
     equal,
     seconds: Math.round(performance.now() - startedMs) / 1000,
   };
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

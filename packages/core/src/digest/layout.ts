@@ -78,14 +78,11 @@ export function segmentCounters(segment: number, { segmentSize }: DigestLayout =
   return { from, to: Math.min(from + segmentSize - 1, Number.MAX_SAFE_INTEGER) };
 }
 
-/** The range of each index, adjacent ones and equal ones joined. `indexes` ascend. */
-export function joinedRanges(
-  indexes: Iterable<number>,
-  rangeOf: (index: number) => IndexRange,
-): IndexRange[] {
+/** The range of each item, ranges that meet joined. They ascend by where they begin. */
+export function joinedRanges<Item>(items: Iterable<Item>, rangeOf: (item: Item) => IndexRange): IndexRange[] {
   const ranges: { from: number; to: number }[] = [];
-  for (const index of indexes) {
-    const { from, to } = rangeOf(index);
+  for (const item of items) {
+    const { from, to } = rangeOf(item);
     const last = ranges.at(-1);
     if (last !== undefined && from <= last.to + 1) last.to = Math.max(last.to, to);
     else ranges.push({ from, to });

@@ -12,6 +12,7 @@ import { packIndexedRows } from '../digest/indexed-rows.js';
 import { type DigestKernel, ROW_BYTES, TAG_BYTES } from '../digest/kernel.js';
 import { type IndexRange, joinedRanges, rowIndexOf, segmentCounters } from '../digest/layout.js';
 import { MendlogError } from '../errors.js';
+import { checkCursor } from '../ports/arrival-cursor.js';
 import type {
   ApplyResult,
   HintBatch,
@@ -222,11 +223,7 @@ export class MemoryStore implements Store {
 
   tail({ after, partitions, recordsMax, bytesMax }: TailRange): TailPage {
     const { storeId } = this;
-    if (after !== undefined && after.storeId !== storeId)
-      throw new MendlogError(
-        'BAD_REQUEST',
-        `the cursor is of store ${after.storeId}, and this is ${storeId}`,
-      );
+    checkCursor(storeId, after);
     const records: { partition: string; frame: Uint8Array }[] = [];
     let arrival = after?.arrival ?? 0;
     let bytes = 0;

@@ -9,12 +9,13 @@
  * written anew, since the older index points to them.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { MendlogError, type PartitionSummary, type Store } from '@mendlog/core';
 import { flushToDisk } from '../storage/durable-file.js';
 import { dataDirError } from '../storage/make-data-dir.js';
 import { STORE_FORMAT, writeMeta } from '../storage/meta.js';
+import { freeBytes } from '../storage/store-error.js';
 import { type BytesDone, describeFiles, type FileWork, pathsBelow } from './backup-files.js';
 import { MadeFolder } from './made-folder.js';
 import { type BackedUpPartition, type BackupManifest, writeManifest } from './manifest.js';
@@ -133,8 +134,7 @@ function bytesOf(path: string): number {
 }
 
 function checkRoom(folder: string, bytes: number): void {
-  const { bavail, bsize } = statfsSync(folder);
-  const missing = bytes + RESERVE_BYTES - bavail * bsize;
+  const missing = bytes + RESERVE_BYTES - freeBytes(folder);
   if (missing > 0) throw new MendlogError('DISK_FULL', `it needs ${missing} bytes more than are free there`);
 }
 

@@ -20,6 +20,7 @@ import {
   parseRecordId,
 } from '@mendlog/core';
 import { z } from 'zod';
+import { asBuffer } from '../storage/as-buffer.js';
 
 const FORMAT = 1;
 const Count = z.int().min(0);
@@ -62,8 +63,8 @@ export function recordLine(frame: Uint8Array): string {
     timeMs,
     key,
     tombstone,
-    append: append && { id: bytesOf(append.id).toString('hex'), attempt: append.attempt },
-    value: bytesOf(value).toString('base64'),
+    append: append && { id: asBuffer(append.id).toString('hex'), attempt: append.attempt },
+    value: asBuffer(value).toString('base64'),
   });
 }
 
@@ -114,10 +115,6 @@ function frameOf({ version, timeMs, key, tombstone, append, value }: z.infer<typ
 
 function lineOf(content: object): string {
   return `${JSON.stringify(content)}\n`;
-}
-
-function bytesOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function parsed(line: string): unknown {

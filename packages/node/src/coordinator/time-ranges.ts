@@ -1,7 +1,7 @@
 /**
  * Where records of a time lie, as several replicas say: each may lack some, so all that any of them names is read.
  */
-import type { IndexRange, Store, TimeRanges, TimeWindow } from '@mendlog/core';
+import { type IndexRange, joinedRanges, type Store, type TimeRanges, type TimeWindow } from '@mendlog/core';
 
 /** What one replica answers. */
 export interface ReplicaTimeRanges extends TimeRanges {
@@ -22,15 +22,10 @@ export function timeRangesOf(
 export function mergeTimeRanges(answers: readonly ReplicaTimeRanges[]): ReplicaTimeRanges {
   const nexts = answers.flatMap(({ next }) => next ?? []);
   const next = nexts.length === 0 ? undefined : Math.min(...nexts);
-  const sorted = answers.flatMap(({ ranges }) => ranges).sort((a, b) => a.from - b.from);
-  const ranges: { from: number; to: number }[] = [];
-  for (const { from, to } of sorted) {
-    if (next !== undefined && from >= next) break;
-    const last = ranges.at(-1);
-    const end = next === undefined ? to : Math.min(to, next - 1);
-    if (last !== undefined && from <= last.to + 1) last.to = Math.max(last.to, end);
-    else ranges.push({ from, to: end });
-  }
+  const proven = { from: 0, to: (next ?? Number.POSITIVE_INFINITY) - 1 };
+  const named = answers.flatMap(({ ranges }) => ranges.flatMap((range) => clipped(range, proven) ?? []));
+  named.sort((a, b) => a.from - b.from);
+  const ranges = joinedRanges(named, (range) => range);
   return { ranges, next, isKnown: answers.some(({ isKnown }) => isKnown) };
 }
 

@@ -63,7 +63,7 @@ export class Scrubber {
   }
 
   get counts(): ScrubCounts {
-    const damaged = this.#options.store.damaged().reduce((sum, { versions }) => sum + versions.length, 0);
+    const damaged = recordsOf(this.#options.store.damaged());
     return { walks: this.#walks, records: this.#records, found: { ...this.#found }, damaged };
   }
 
@@ -119,11 +119,11 @@ export class Scrubber {
 
   async #repair(): Promise<void> {
     const { store, read, log } = this.#options;
-    const before = this.counts.damaged;
+    const damaged = store.damaged();
+    if (damaged.length === 0) return;
     let left = REPAIRS_MAX;
     // Not the same ones each time: some may be nobody's to give back.
-    const damaged = store.damaged().sort(() => Math.random() - 0.5);
-    for (const { partition, versions } of damaged) {
+    for (const { partition, versions } of damaged.toSorted(() => Math.random() - 0.5)) {
       const from = Math.floor(Math.random() * Math.max(1, versions.length - left + 1));
       const asked = versions.slice(from, from + left);
       left -= asked.length;
@@ -141,6 +141,10 @@ export class Scrubber {
       }
     }
     // A full batch of which something came is followed by the next one at once.
-    if (left === 0 && this.counts.damaged < before) this.#repairsAtMs = 0;
+    if (left === 0 && recordsOf(store.damaged()) < recordsOf(damaged)) this.#repairsAtMs = 0;
   }
+}
+
+function recordsOf(damaged: ReturnType<ScrubbedStore['damaged']>): number {
+  return damaged.reduce((sum, { versions }) => sum + versions.length, 0);
 }

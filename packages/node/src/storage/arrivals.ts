@@ -23,6 +23,7 @@ import {
   TAG_BYTES,
   type Version,
 } from '@mendlog/core';
+import { asBuffer } from './as-buffer.js';
 import { isSuperseded, keyOfFrame } from './key-holders.js';
 import { ascendingRuns, type LocatedRecord, type Run } from './located-record.js';
 import { type EntryWriter, planEntries } from './log-entry.js';
@@ -147,7 +148,7 @@ class Sorter {
     const { state, group, isAboveAll } = from;
     const { bytes, ends } = group;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const buffer = asBuffer(bytes);
     const tags = isAboveAll ? undefined : new Uint8Array(ends.length * TAG_BYTES);
     if (tags !== undefined) this.#kernel.tags(state.tagKey, bytes, ends, tags);
     this.#groups.push(from);

@@ -8,7 +8,7 @@
  * not one each. Version and tag lie as in an entry of the log, and of a listing.
  */
 import {
-  compareVersions,
+  compareVersionAt,
   LISTING_ENTRY_BYTES,
   readCounter,
   readVersion,
@@ -121,9 +121,7 @@ export class IndexBlock {
 
   /** As compareVersions() of the record's version and this one. */
   compareVersion(place: number, version: Version): number {
-    const counter = this.counter(place);
-    if (counter !== version.counter) return counter < version.counter ? -1 : 1;
-    return compareVersions(this.version(place), version);
+    return compareVersionAt(this.#view, place * RECORD_BYTES, version);
   }
 
   #record(place: number, { version, isCopy }: { version: Version; isCopy: boolean }): LocatedRecord {

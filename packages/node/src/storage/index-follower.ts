@@ -7,6 +7,7 @@
  *   trim watermark  --> records below it out of the index, so many a step
  *   outworn entries --> removed from the log, or written anew without what is dead
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LIMITS } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { ArrivedRun } from './arrivals.js';
@@ -289,8 +290,4 @@ export class IndexFollower {
     for (const trimmer of this.#trimmers) if (trimmer.state === state) trimmer.resolve();
     this.#trimmers = this.#trimmers.filter((trimmer) => trimmer.state !== state);
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -7,6 +7,7 @@
  * meanwhile may be seen or not.
  */
 import {
+  childRanges,
   compareTags,
   compareVersions,
   DIGEST_LAYOUT,
@@ -29,6 +30,7 @@ import type { LocatedRecord } from './located-record.js';
 import type { LogEntry } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';
 import { EMPTY_ROW } from './row-changes.js';
+import { isSoundFrame } from './sound-frame.js';
 import type { VersionIndex } from './version-index.js';
 
 interface CheckOptions {
@@ -102,9 +104,7 @@ export class IntegrityCheck {
     if (records.length < LIMITS.batchRecordsMax) {
       const row = new Uint8Array(ROW_BYTES);
       this.#kernel.addTags(row, new Uint32Array(records.length), packedTags(records), 1);
-      const stored =
-        this.#index.rows(state.id, 0, [{ from: segment, to: segment }]).get(segment) ?? EMPTY_ROW;
-      if (Buffer.compare(row, stored) !== 0)
+      if (Buffer.compare(row, this.#row(state, 0, segment)) !== 0)
         findings.push(
           indexFinding(`the row of segment ${segment} of ${state.name} is not that of its records`),
         );
@@ -178,29 +178,29 @@ export class IntegrityCheck {
     const findings: IntegrityFinding[] = [];
     const { root } = this.#index.partition(state.id);
     for (let level = DIGEST_LAYOUT.levels - 1; level > 0; level--) {
-      for (let next = this.#index.firstRow(state.id, level, 0); next !== undefined; ) {
-        const { fanout } = DIGEST_LAYOUT;
-        const below = { from: next * fanout, to: (next + 1) * fanout - 1 };
-        const sum = this.#sum(this.#index.rows(state.id, level - 1, [below]).values());
-        const row = this.#index.rows(state.id, level, [{ from: next, to: next }]).get(next) ?? EMPTY_ROW;
-        if (Buffer.compare(sum, row) !== 0)
+      for (const { index, row } of this.#rowsOf(state, level)) {
+        const below = this.#index.rows(state.id, level - 1, childRanges([index]));
+        if (Buffer.compare(this.#sum(below.values()), row) !== 0)
           findings.push(
-            indexFinding(`row ${next} of level ${level} of ${state.name} is not the sum of its rows`),
+            indexFinding(`row ${index} of level ${level} of ${state.name} is not the sum of its rows`),
           );
-        next = this.#index.firstRow(state.id, level, next + 1);
       }
     }
-    if (Buffer.compare(this.#sum(this.#topRows(state)), root) !== 0)
+    const top = [...this.#rowsOf(state, DIGEST_LAYOUT.levels - 1)];
+    if (Buffer.compare(this.#sum(top.map(({ row }) => row)), root) !== 0)
       findings.push(indexFinding(`the root of ${state.name} is not the sum of its rows`));
     yield { records: 0, bytes: 0, findings };
   }
 
-  *#topRows({ id }: PartitionState): Generator<Uint8Array> {
-    const level = DIGEST_LAYOUT.levels - 1;
-    for (let next = this.#index.firstRow(id, level, 0); next !== undefined; ) {
-      yield this.#index.rows(id, level, [{ from: next, to: next }]).get(next) ?? EMPTY_ROW;
-      next = this.#index.firstRow(id, level, next + 1);
+  *#rowsOf(state: PartitionState, level: number): Generator<{ index: number; row: Uint8Array }> {
+    for (let index = this.#index.firstRow(state.id, level, 0); index !== undefined; ) {
+      yield { index, row: this.#row(state, level, index) };
+      index = this.#index.firstRow(state.id, level, index + 1);
     }
+  }
+
+  #row({ id }: PartitionState, level: number, index: number): Uint8Array {
+    return this.#index.rows(id, level, [{ from: index, to: index }]).get(index) ?? EMPTY_ROW;
   }
 
   #sum(rows: Iterable<Uint8Array>): Uint8Array {
@@ -265,18 +265,12 @@ export class IntegrityCheck {
     if (indexed?.arrival === arrival && indexed.ordinal === entry.ordinal(place)) return true;
     // Of one version the higher tag stays, and of equal ones the later.
     if (indexed !== undefined && compareTags(indexed.tag, entry.tag(place)) >= 0) return true;
-    if (!this.#isSound(entry, place, state)) return true;
+    // Of a record that the index does not know, and whose frame the disk has changed, nothing can be said.
+    const { tagKey } = state;
+    if (!isSoundFrame(this.#kernel, entry.frame(place), { tagKey, tag: entry.tag(place) })) return true;
     if (!entry.hasKey(place)) return false;
     const { key, attempt } = entry.key(place);
     return isSuperseded({ attempt, version }, this.#index.holder(state.id, key));
-  }
-
-  /** Of a record that the index does not know, and whose frame the disk has changed, nothing can be said. */
-  #isSound(entry: LogEntry, place: number, { tagKey }: PartitionState): boolean {
-    const frame = entry.frame(place);
-    const tag = new Uint8Array(TAG_BYTES);
-    this.#kernel.tags(tagKey, frame, Uint32Array.of(frame.length), tag);
-    return compareTags(tag, entry.tag(place)) === 0;
   }
 }
 

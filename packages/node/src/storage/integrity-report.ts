@@ -1,4 +1,5 @@
 /** What a check of a store has found. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IntegrityFinding, IntegrityStep } from './integrity-finding.js';
 
 export interface IntegrityReport {
@@ -33,7 +34,7 @@ export async function reportOf(
       if (findings.length < FINDINGS_MAX) findings.push(finding);
     }
     onProgress?.(records);
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     signal?.throwIfAborted();
   }
   const isSound = counts.record + counts.entry + counts.index === 0;

@@ -3,28 +3,28 @@
  * held it before, for as long as the former is not flushed or may still fail.
  */
 import { compareClaims, frameKeyAt, type KeyClaim, LIMITS, type RecordKey } from '@mendlog/core';
+import { type ArrivalLink, latestBy, without } from './arrival-chain.js';
+import { asBuffer } from './as-buffer.js';
 
 export interface KeyHolder extends KeyClaim {
   readonly arrival: number;
 }
 
-interface ChainedHolder extends KeyHolder {
-  before: ChainedHolder | undefined;
-}
+interface ChainedHolder extends KeyHolder, ArrivalLink<ChainedHolder> {}
 
 /** The bytes of a key as a text that sorts as they do. */
 export function textOfKey(key: RecordKey): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
+  return asBuffer(key).toString('latin1');
 }
 
 /**
  * The same of the key of the frame at `start`, which has one, and the attempt of its record. Of a frame that
  * the disk has changed it is some other key, no longer than one can be.
  */
-export function keyOfFrame(bytes: Buffer, start = 0): { key: string; attempt: number } {
+export function keyOfFrame(bytes: Uint8Array, start = 0): { key: string; attempt: number } {
   const { namespace, from, to, attempt } = frameKeyAt(bytes, start);
   const end = Math.min(to, from + LIMITS.keyBytesMax);
-  return { key: String.fromCharCode(namespace) + bytes.toString('latin1', from, end), attempt };
+  return { key: String.fromCharCode(namespace) + asBuffer(bytes).toString('latin1', from, end), attempt };
 }
 
 /** The keys of one partition. */
@@ -42,9 +42,7 @@ export class KeyHolders {
 
   /** The holder that arrived up to there; whichever the last is unless told. */
   find(key: string, arrivedBy = Number.POSITIVE_INFINITY): KeyHolder | undefined {
-    let holder = this.#holders.get(key);
-    while (holder !== undefined && holder.arrival > arrivedBy) holder = holder.before;
-    return holder;
+    return latestBy(this.#holders.get(key), arrivedBy);
   }
 
   /** Forgets the holders for which this is true. */
@@ -60,18 +58,4 @@ export class KeyHolders {
 /** Whether a claim is not above what is there: the record that makes it does not come in. */
 export function isSuperseded(claim: KeyClaim, holder: KeyClaim | undefined): boolean {
   return holder !== undefined && compareClaims(holder, claim) > 0;
-}
-
-function without(last: ChainedHolder, isGone: (arrival: number) => boolean): ChainedHolder | undefined {
-  let kept: ChainedHolder | undefined;
-  let below: ChainedHolder | undefined;
-  // A loop: a key may be written many thousand times before the index follows.
-  for (let holder: ChainedHolder | undefined = last; holder !== undefined; holder = holder.before) {
-    if (isGone(holder.arrival)) continue;
-    if (below === undefined) kept = holder;
-    else below.before = holder;
-    below = holder;
-  }
-  if (below !== undefined) below.before = undefined;
-  return kept;
 }

@@ -15,7 +15,6 @@ import {
   type ApplyResult,
   type CatalogEntry,
   checkCounterJump,
-  compareTags,
   compareVersions,
   type DigestKernel,
   type HintBatch,
@@ -34,7 +33,6 @@ import {
   ROW_BYTES,
   type Store,
   type StoredHintBatch,
-  TAG_BYTES,
   type TailPage,
   type TailRange,
   type TimeRanges,
@@ -75,6 +73,7 @@ import {
 import { PartitionState } from './partition-state.js';
 import { RecordReader } from './record-reader.js';
 import { EMPTY_ROW } from './row-changes.js';
+import { isSoundFrame } from './sound-frame.js';
 import { isOfFolder } from './store-error.js';
 import { TailReader } from './tail-reader.js';
 import { VersionIndex, type VersionIndexOptions } from './version-index.js';
@@ -424,9 +423,8 @@ export class LmdbStore implements Store {
     const frame = entry === undefined ? this.#log.frameOf(record) : entry.frame(place);
     const state = this.#statesById[partitionId];
     if (frame === undefined || state === undefined) return undefined;
-    const tag = new Uint8Array(TAG_BYTES);
-    this.#kernel.tags(state.tagKey, frame, Uint32Array.of(frame.length), tag);
-    return compareTags(tag, record.tag) === 0 ? frame : undefined;
+    const { tagKey } = state;
+    return isSoundFrame(this.#kernel, frame, { tagKey, tag: record.tag }) ? frame : undefined;
   }
 
   #mark(finding: IntegrityFinding): void {

@@ -14,7 +14,7 @@
  * record is known.
  */
 import {
-  compareVersions,
+  compareVersionAt,
   type DigestKernel,
   FRAME_TIME_AT,
   FRAME_VERSION_AT,
@@ -29,6 +29,7 @@ import {
   VERSION_BYTES,
   type Version,
 } from '@mendlog/core';
+import { asBuffer } from './as-buffer.js';
 import { copyBytes } from './copy-bytes.js';
 import { keyOfFrame } from './key-holders.js';
 import { lowerBound } from './lower-bound.js';
@@ -235,7 +236,7 @@ export class LogEntry {
     this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#view = view;
-    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#buffer = asBuffer(this.bytes);
     if (bytes.length < HEADER_BYTES || bytes[CHECKSUM_BYTES] !== FORMAT) throw damaged();
     const hasOrdinals = bytes[CHECKSUM_BYTES + 1] === FLAG_ORDINALS;
     this.#groups = view.getUint16(CHECKSUM_BYTES + 2);
@@ -301,9 +302,7 @@ export class LogEntry {
 
   /** As compareVersions() of the record's version and this one. */
   compareVersion(place: number, version: Version): number {
-    const counter = this.counter(place);
-    if (counter !== version.counter) return counter < version.counter ? -1 : 1;
-    return compareVersions(this.version(place), version);
+    return compareVersionAt(this.#view, this.identityAt(place), version);
   }
 
   /** Where in `bytes` the version and the tag of a record lie, one after the other. */

@@ -8,13 +8,12 @@
  * runs are sorted by version and do not overlap; as a rule a new one is above them all.
  */
 import type { Version, VersionRange } from '@mendlog/core';
+import { type ArrivalLink, latestBy, without } from './arrival-chain.js';
 import { type LocatedRecord, type Run, recordAt } from './located-record.js';
 import { lowerBound } from './lower-bound.js';
 
-interface OverlayRun extends Run {
-  /** The record of the same version that this one, alone in its run, takes the place of. */
-  before?: OverlayRun | undefined;
-}
+/** `before` is the record of the same version that this one, alone in its run, takes the place of. */
+interface OverlayRun extends Run, ArrivalLink<OverlayRun> {}
 
 /** Arrivals above `after` and up to `flushed`. */
 export interface Arrivals {
@@ -139,8 +138,7 @@ export class OverlayRecords {
       run.before = isAlone ? found : { arrival, entry, from: place, to: place + 1 };
     }
     parts.push(run);
-    if (found.to > above && !(isThere && found.to - found.from === 1))
-      parts.push({ arrival, entry, from: above, to: found.to });
+    if (found.to > above) parts.push({ arrival, entry, from: above, to: found.to });
     // A run that lies whole above the new record keeps what came before its own.
     if (!isThere && place === found.from) parts[parts.length - 1] = found;
     this.#runs.splice(at, 1, ...parts);
@@ -158,24 +156,4 @@ export class OverlayRecords {
 /** The first place of a run that is not below; its end where all are. */
 function placeIn({ entry, from, to }: Run, version: Version): number {
   return from + lowerBound(to - from, (i) => entry.compareVersion(from + i, version) < 0);
-}
-
-function latestBy(last: OverlayRun, arrivedBy: number): OverlayRun | undefined {
-  let run: OverlayRun | undefined = last;
-  while (run !== undefined && run.arrival > arrivedBy) run = run.before;
-  return run;
-}
-
-/** The last one of these that is left, with those left before it. */
-function without(last: OverlayRun, isGone: (arrival: number) => boolean): OverlayRun | undefined {
-  let kept: OverlayRun | undefined;
-  let below: OverlayRun | undefined;
-  for (let run: OverlayRun | undefined = last; run !== undefined; run = run.before) {
-    if (isGone(run.arrival)) continue;
-    if (below === undefined) kept = run;
-    else below.before = run;
-    below = run;
-  }
-  if (below !== undefined) below.before = undefined;
-  return kept;
 }

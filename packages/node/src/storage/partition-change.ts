@@ -164,11 +164,6 @@ class Changes {
   #claimOf(record: LocatedRecord): (KeyClaim & { key: string }) | undefined {
     if (!record.hasKey) return undefined;
     const frame = this.#view.frameOf(record);
-    return (
-      frame && {
-        ...keyOfFrame(Buffer.from(frame.buffer, frame.byteOffset, frame.length)),
-        version: record.version,
-      }
-    );
+    return frame && { ...keyOfFrame(frame), version: record.version };
   }
 }

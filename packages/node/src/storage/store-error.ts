@@ -59,7 +59,7 @@ function isNearlyFull(folder: string): boolean {
   }
 }
 
-function freeBytes(folder: string): number {
+export function freeBytes(folder: string): number {
   const { bavail, bsize } = statfsSync(folder);
   return bavail * bsize;
 }

@@ -6,10 +6,10 @@
  */
 import {
   type ArrivalCursor,
+  checkCursor,
   compareTags,
   type DigestKernel,
   KEY_BYTES,
-  MendlogError,
   TAG_BYTES,
   type TailPage,
   type TailRange,
@@ -46,11 +46,7 @@ export class TailReader {
   /** Up to the arrival number `flushed`. */
   page({ after, partitions, recordsMax, bytesMax }: TailRange, flushed: number): TailPage {
     const { storeId, log } = this.#options;
-    if (after !== undefined && after.storeId !== storeId)
-      throw new MendlogError(
-        'BAD_REQUEST',
-        `the cursor is of store ${after.storeId}, and this is ${storeId}`,
-      );
+    checkCursor(storeId, after);
     const start = after ?? { storeId, arrival: 0, ordinal: 0 };
     let cursor: ArrivalCursor = start;
     const found: Found[] = [];

@@ -340,7 +340,7 @@ export class VersionIndex {
     if (!record.hasKey) return [];
     const frame = this.#frameOf(partitionId, record);
     if (frame === undefined) return [];
-    const { key } = keyOfFrame(Buffer.from(frame.buffer, frame.byteOffset, frame.length));
+    const { key } = keyOfFrame(frame);
     const holder = this.holder(partitionId, key);
     const isHeld = holder !== undefined && compareVersions(holder.version, record.version) === 0;
     return isHeld ? [[key, undefined]] : [];

@@ -1,15 +1,16 @@
 /** The client: partitions of one cluster, over one connection to each of its nodes. */
-import type { ConsistencyLevel } from '@mendlog/core';
-import { AppendBatcher } from './append-batcher.js';
+import type { Level } from '@mendlog/core';
 import { type Codec, jsonCodec, type Schema } from './codec.js';
+import { GetBatcher } from './get-batcher.js';
 import { NodePool } from './node-pool.js';
 import { Partition } from './partition.js';
+import { WriteBatcher } from './write-batcher.js';
 
 export interface ClientOptions {
   /** URLs of one or more nodes; the others are found through them. */
   readonly nodes: readonly string[];
   /** For calls that name no level; by default that of the partition, else of the node (QUORUM). */
-  readonly consistency?: ConsistencyLevel;
+  readonly consistency?: Level;
   /** How long a call may take, and how long the first one waits for a node. */
   readonly timeoutMs?: number;
 }
@@ -28,19 +29,21 @@ export interface Client extends AsyncDisposable {
 /** Connects in the background; the first call waits until a node is reached. */
 export function createClient(options: ClientOptions): Client {
   const pool = new NodePool(options.nodes, options.timeoutMs ?? 5000);
-  const batcher = new AppendBatcher(pool);
+  const batcher = new WriteBatcher(pool);
+  const gets = new GetBatcher(pool);
   const { consistency } = options;
 
   function partition(name: string): Partition<unknown>;
   function partition<T>(name: string, values: ValueOptions<T>): Partition<T>;
   function partition<T>(name: string, values?: ValueOptions<T>): Partition<unknown> | Partition<T> {
     if (values === undefined)
-      return new Partition<unknown>(name, { codec: jsonCodec<unknown>(), consistency, pool, batcher });
+      return new Partition<unknown>(name, { codec: jsonCodec<unknown>(), consistency, pool, batcher, gets });
     return new Partition<T>(name, {
       codec: values.codec ?? jsonCodec(values.schema),
       consistency,
       pool,
       batcher,
+      gets,
     });
   }
 

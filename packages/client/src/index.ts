@@ -1,4 +1,18 @@
-export { type ConsistencyLevel, type ErrorCode, MendlogError } from '@mendlog/core';
+export {
+  type ConsistencyLevel,
+  type ErrorCode,
+  type Level,
+  MendlogError,
+  type WriteOrder,
+} from '@mendlog/core';
 export { type Client, type ClientOptions, createClient, type ValueOptions } from './client.js';
 export { bytesCodec, type Codec, jsonCodec, type Schema, textCodec } from './codec.js';
-export type { AppendResult, CallOptions, Partition, ReadRecord, ScanOptions } from './partition.js';
+export type {
+  AppendOptions,
+  CallOptions,
+  Partition,
+  ReadRecord,
+  ScanOptions,
+  WriteOptions,
+  WriteResult,
+} from './partition.js';

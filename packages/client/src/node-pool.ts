@@ -35,6 +35,10 @@ export class NodePool {
     }
   }
 
+  get isReady(): boolean {
+    return this.#layout !== undefined;
+  }
+
   /** Resolves once the layout is known. Rejects with UNREACHABLE when no node answers in time. */
   async ready(): Promise<void> {
     if (this.#layout !== undefined) return;

@@ -1,26 +1,33 @@
-/** A partition as an app sees it: append, read and scan, with values of one type. */
+/** A partition as an app sees it: append, put, get, delete, read and scan, with values of one type. */
 import {
-  type ConsistencyLevel,
   checkPartitionName,
   decodeFrame,
   decodePacked,
+  encodeDraft,
   formatVersion,
+  frameKey,
   itemsOf,
+  type Level,
+  LIMITS,
   MendlogError,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
   parseRecordId,
+  putKey,
   type RecordId,
   toMendlogError,
   VERSION_HIGHEST,
   VERSION_LOWEST,
   type Version,
+  type WriteOrder,
 } from '@mendlog/core';
-import type { Acknowledgement, AppendBatcher } from './append-batcher.js';
 import type { Codec } from './codec.js';
+import type { GetBatcher } from './get-batcher.js';
 import type { NodePool } from './node-pool.js';
+import { appendOnce } from './retried-append.js';
+import type { Acknowledgement, WriteBatcher, WriteHow } from './write-batcher.js';
 
-export interface AppendResult {
+export interface WriteResult {
   /** Names the record for good, such as `1042-0k3v9x2m7q1ab`. */
   readonly version: string;
   /** The version's counter: enough while no other record has it. */
@@ -33,11 +40,27 @@ export interface ReadRecord<T> {
   readonly id: number;
   /** Wall clock of the coordinator, milliseconds since 1970. */
   readonly timeMs: number;
+  /** Of a record that was put. */
+  readonly key?: string;
   readonly value: T;
 }
 
 export interface CallOptions {
-  readonly consistency?: ConsistencyLevel;
+  /** A level by name, or how many replicas a read and a write need. */
+  readonly consistency?: Level;
+}
+
+export interface WriteOptions extends CallOptions {
+  /**
+   * real-time (the default): the version is above that of every write that was acknowledged before this call.
+   * causal: it is above what its coordinator has seen; that saves a round trip.
+   */
+  readonly order?: WriteOrder;
+}
+
+export interface AppendOptions extends WriteOptions {
+  /** False: an append of unknown outcome is not retried, and its record has no key: for bulk loads. */
+  readonly idempotent?: boolean;
 }
 
 export interface ScanOptions extends CallOptions {
@@ -53,9 +76,10 @@ export interface ScanOptions extends CallOptions {
 export interface PartitionOptions<T> {
   readonly codec: Codec<T>;
   /** Undefined: what the partition, else the node says. */
-  readonly consistency: ConsistencyLevel | undefined;
+  readonly consistency: Level | undefined;
   readonly pool: NodePool;
-  readonly batcher: AppendBatcher;
+  readonly batcher: WriteBatcher;
+  readonly gets: GetBatcher;
 }
 
 const PAGE_RECORDS = 1000;
@@ -73,19 +97,47 @@ export class Partition<T> {
 
   /**
    * Appends a record. Resolves when as many replicas as the level asks for have flushed it.
-   * UNREACHABLE, UNAVAILABLE, OVERLOADED and TOO_LARGE: nothing was written.
-   * WRITE_TIMEOUT and CONNECTION_LOST: the outcome is unknown; another append would be a second record.
+   * An attempt of unknown outcome is followed by others, of which one record stays. UNREACHABLE, UNAVAILABLE,
+   * OVERLOADED and TOO_LARGE: nothing was written. WRITE_TIMEOUT and CONNECTION_LOST: after all attempts the
+   * outcome is unknown; another append would be a second record.
    */
-  async append(value: T, options: CallOptions = {}): Promise<AppendResult> {
+  async append(value: T, options: AppendOptions = {}): Promise<WriteResult> {
     const { batcher, codec, pool } = this.#options;
-    const bytes = codec.encode(value);
-    await pool.ready();
-    const acknowledgement = await batcher.append(
-      this.name,
-      bytes,
-      options.consistency ?? this.#options.consistency,
-    );
-    return appendResult(acknowledgement);
+    const bytes = checkedValue(codec.encode(value));
+    const how = this.#how(options);
+    if (!pool.isReady) await pool.ready();
+    const written =
+      options.idempotent === false
+        ? batcher.write(this.name, encodeDraft({ value: bytes }), how)
+        : appendOnce(batcher, this.name, { value: bytes, how });
+    return writeResult(await written);
+  }
+
+  /**
+   * Puts a record under a key, in place of the one that holds it. Rejects as `append`, but a put of unknown outcome
+   * is not retried: the retry would be a second write.
+   */
+  async put(key: string, value: T, options: WriteOptions = {}): Promise<WriteResult> {
+    const bytes = checkedValue(this.#options.codec.encode(value));
+    return await this.#write(encodeDraft({ key, value: bytes }), options);
+  }
+
+  /** Deletes a key, whether or not a record holds it. Rejects as `put`. */
+  async delete(key: string, options: WriteOptions = {}): Promise<WriteResult> {
+    return await this.#write(encodeDraft({ key, tombstone: true, value: NO_VALUE }), options);
+  }
+
+  /**
+   * The record that holds a key, or undefined. Rejects with UNAVAILABLE, READ_TIMEOUT or OVERLOADED, and with
+   * MALFORMED where the codec cannot read the value.
+   */
+  async get(key: string, options: CallOptions = {}): Promise<ReadRecord<T> | undefined> {
+    const recordKey = putKey(key);
+    const { gets, pool } = this.#options;
+    if (!pool.isReady) await pool.ready();
+    const frame = await gets.get(this.name, recordKey, options.consistency ?? this.#options.consistency);
+    if (frame === undefined || frameKey(frame)?.isTombstone === true) return undefined;
+    return this.#decode(frame);
   }
 
   /**
@@ -123,18 +175,38 @@ export class Partition<T> {
       const input = { partition: this.name, range, time, consistency };
       const page = await this.#call((connection) => connection.call.batches.scan.query(input));
       const frames = decodePacked(page.packed).flatMap((group) => [...itemsOf(group)]);
-      for (const frame of frames) yield this.#decode(frame);
-      left -= frames.length;
+      for (const frame of frames) {
+        if (frameKey(frame)?.isTombstone === true) continue;
+        yield this.#decode(frame);
+        left--;
+      }
       if (page.next === undefined) return;
       from = page.next;
     }
   }
 
+  async #write(draft: Uint8Array, options: WriteOptions): Promise<WriteResult> {
+    const { batcher, pool } = this.#options;
+    if (!pool.isReady) await pool.ready();
+    return writeResult(await batcher.write(this.name, draft, this.#how(options)));
+  }
+
+  #how({ consistency = this.#options.consistency, order }: WriteOptions): WriteHow {
+    return { level: consistency, order };
+  }
+
   #decode(frame: Uint8Array): ReadRecord<T> {
-    const { version, timeMs, value } = decodeFrame(frame);
+    const { version, timeMs, value, key } = decodeFrame(frame);
     const text = formatVersion(version);
     try {
-      return { version: text, id: version.counter, timeMs, value: this.#options.codec.decode(value) };
+      const decoded = this.#options.codec.decode(value);
+      return {
+        version: text,
+        id: version.counter,
+        timeMs,
+        ...(key === undefined ? {} : { key }),
+        value: decoded,
+      };
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new MendlogError(
@@ -160,8 +232,18 @@ export class Partition<T> {
 
 const READ_ATTEMPTS_MAX = 3;
 
-function appendResult({ counter, origin, acks }: Acknowledgement): AppendResult {
+const NO_VALUE = new Uint8Array(0);
+
+function writeResult({ counter, origin, acks }: Acknowledgement): WriteResult {
   return { version: formatVersion({ counter, origin }), id: counter, acks };
+}
+
+function checkedValue(value: Uint8Array): Uint8Array {
+  if (value.length <= LIMITS.valueBytesMax) return value;
+  throw new MendlogError(
+    'TOO_LARGE',
+    `a value of ${value.length} bytes is over the limit of ${LIMITS.valueBytesMax}`,
+  );
 }
 
 function recordIdText(id: string | number): string {

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decodeFrame, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
 import { createNode, type MendlogNode } from '@mendlog/node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bytesCodec, type Client, createClient, textCodec } from '../src/index.js';
@@ -49,6 +50,64 @@ describe('partition', () => {
     expect(await ids({ toTimeMs: before - 1 })).toEqual([]);
     for await (const _ of client.partition('none').scan()) expect.unreachable();
     expect(await client.partition('none').read(1)).toBeUndefined();
+  });
+
+  test('partition: a key is put, read, put again and deleted, and scans show what is left', async () => {
+    const settings = client.partition('settings', { codec: textCodec });
+    expect(await settings.get('colour')).toBeUndefined();
+    const first = await settings.put('colour', 'green');
+    expect(await settings.get('colour')).toMatchObject({
+      version: first.version,
+      key: 'colour',
+      value: 'green',
+    });
+    const second = await settings.put('colour', 'blue');
+    await settings.append('a line');
+    const found: (string | undefined)[][] = [];
+    for await (const { key, value, version } of settings.scan()) found.push([key, value, version]);
+    expect(found).toEqual([
+      ['colour', 'blue', second.version],
+      [undefined, 'a line', expect.any(String)],
+    ]);
+    await settings.delete('colour');
+    expect(await settings.get('colour')).toBeUndefined();
+    const left: string[] = [];
+    for await (const { value } of settings.scan()) left.push(value);
+    expect(left).toEqual(['a line']);
+  });
+
+  test('partition: a thousand gets of one turn are answered, each its own', async () => {
+    const numbers = client.partition('numbers', { codec: textCodec });
+    const keys = Array.from({ length: 1000 }, (_, i) => `k${i}`);
+    await Promise.all(keys.map((key) => numbers.put(key, `v${key}`)));
+    const got = await Promise.all(keys.map((key) => numbers.get(key)));
+    expect(got.map((record) => record?.value)).toEqual(keys.map((key) => `v${key}`));
+  });
+
+  test.each([
+    ['empty', ''],
+    ['too long', 'x'.repeat(1025)],
+    ['half a surrogate pair', '\ud800'],
+  ])('partition: a key that is none is BAD_REQUEST (%s)', async (_, key) => {
+    const settings = client.partition('settings', { codec: textCodec });
+    for (const call of [settings.put(key, 'x'), settings.get(key), settings.delete(key)])
+      await expect(call).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  test('partition: an append that is not to be retried has no key, others have one each', async () => {
+    const lines = client.partition('bulk', { codec: textCodec });
+    await Promise.all([
+      ...['a', 'b'].map((line) => lines.append(line)),
+      lines.append('c', { idempotent: false, order: 'causal', consistency: { r: 1, w: 1 } }),
+    ]);
+    const { frames } = await node.service.scan(
+      'bulk',
+      { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: 9 },
+      'ONE',
+    );
+    const ids = frames.map((frame) => decodeFrame(frame).append?.id);
+    expect(ids.filter((id) => id === undefined)).toHaveLength(1);
+    expect(new Set(ids.map(String)).size).toBe(3);
   });
 
   test('partition: a call without a level takes that of its partition', async () => {

@@ -32,7 +32,35 @@ export {
   type PartitionOptions,
 } from './catalog/catalog-entry.js';
 export { type RetainedRecord, type Retention, retentionCut } from './catalog/retention.js';
-export { answersNeeded, CONSISTENCY_LEVELS, type ConsistencyLevel, majorityOf } from './consistency.js';
+export {
+  acknowledgementsNeeded,
+  answersNeeded,
+  CONSISTENCY_LEVELS,
+  type ConsistencyLevel,
+  type Level,
+  levelText,
+  majorityOf,
+} from './consistency.js';
+export { Coordinator } from './coordination/coordinator.js';
+export type { HeadsQuestion } from './coordination/counter-round.js';
+export type {
+  KeyAnswers,
+  KeyAsk,
+  KeyOutcome,
+  KeyQuestion,
+  KeyReadPorts,
+  KeyReadRequest,
+  ReadRepairMode,
+} from './coordination/key-reads.js';
+export {
+  refusedWrite,
+  WRITE_ORDERS,
+  type WriteOptions,
+  type WriteOrder,
+  type WriteOutcome,
+} from './coordination/write.js';
+export type { WriteRequest } from './coordination/write-coordinator.js';
+export type { WritePorts } from './coordination/write-ports.js';
 export { checkCounterJump } from './counter-jump.js';
 export { packIndexedRows, tooManyRows } from './digest/indexed-rows.js';
 export {
@@ -104,6 +132,7 @@ export type {
   TimeRanges,
   TimeWindow,
 } from './ports/store.js';
+export { type KeyHolding, type KeyState, packKeyStates, unpackKeyStates } from './protocol/key-claims.js';
 export {
   compareTags,
   LISTING_ENTRY_BYTES,
@@ -127,6 +156,7 @@ export { type ReplicaAnswer, WriteQuorum, type WriteVerdict } from './quorum/wri
 export {
   checkFrame,
   decodeFrame,
+  encodeDraft,
   encodeFrame,
   FRAME_BYTES_MAX,
   FRAME_HEADER_BYTES,
@@ -140,6 +170,7 @@ export {
   writeFrame,
 } from './record.js';
 export {
+  APPEND_KEY_BYTES,
   APPEND_NAMESPACE,
   appendKey,
   compareClaims,

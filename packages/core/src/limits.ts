@@ -25,6 +25,8 @@ export const LIMITS = {
   jsonBodyBytesMax: 2 * MIB,
   /** Bytes waiting in a node's or a client's write queue. */
   writeQueueBytesMax: 64 * MIB,
+  /** Reads of keys waiting in a node's queue. */
+  readQueueMax: 65_536,
   /** Requests without an answer on one connection. */
   connectionRequestsMax: 4096,
   /** Bytes sent and not yet answered on one connection. */

@@ -26,7 +26,14 @@ import {
   putKey,
   type RecordKey,
 } from './record-key.js';
-import { readCounter, readVersion, VERSION_BYTES, type Version, writeVersion } from './version.js';
+import {
+  ORIGIN_LOWEST,
+  readCounter,
+  readVersion,
+  VERSION_BYTES,
+  type Version,
+  writeVersion,
+} from './version.js';
 
 export interface LogRecord {
   readonly version: Version;
@@ -58,6 +65,7 @@ const FRAME_APPEND_KEY_BYTES = 1 + APPEND_KEY_BYTES;
 export const FRAME_BYTES_MAX =
   FRAME_HEADER_BYTES + KEY_LENGTH_BYTES + LIMITS.keyBytesMax + LIMITS.valueBytesMax;
 const UINT32 = 2 ** 32;
+const NO_VERSION: Version = { counter: 0, origin: ORIGIN_LOWEST };
 
 /** Writes the frame of a record without a key at `offset` and returns where it ends. The caller provides the room. */
 export function writeFrame(out: Uint8Array, offset: number, record: LogRecord): number {
@@ -83,6 +91,35 @@ export function encodeFrame(record: LogRecord): Uint8Array {
   return frame;
 }
 
+/**
+ * The frame of a record that has no version yet: whoever writes makes it, and the coordinator puts version and
+ * time into it where it lies, so that a value is copied into its frame once on its way from the caller to disk.
+ */
+export function encodeDraft(record: Omit<LogRecord, 'version' | 'timeMs'>): Uint8Array {
+  return encodeFrame({ ...record, version: NO_VERSION, timeMs: 0 });
+}
+
+/** Checks the draft from `start` up to `end`. Throws MALFORMED or TOO_LARGE. */
+export function checkDraft(view: DataView, start: number, end: number): void {
+  const valueBytes = checkShape(view, start, end);
+  if (valueBytes > LIMITS.valueBytesMax) {
+    throw new MendlogError(
+      'TOO_LARGE',
+      `a value of ${valueBytes} bytes is over the limit of ${LIMITS.valueBytesMax}`,
+    );
+  }
+  for (let at = start + FRAME_VERSION_AT; at < start + FRAME_HEADER_BYTES; at += 4) {
+    if (view.getUint32(at) !== 0) throw new MendlogError('MALFORMED', 'a draft has no version and no time');
+  }
+}
+
+/** Gives a draft its version and its time. */
+export function stampDraft(view: DataView, start: number, version: Version, timeMs: number): void {
+  writeVersion(view, start + FRAME_VERSION_AT, version);
+  view.setUint32(start + FRAME_TIME_AT, Math.floor(timeMs / UINT32));
+  view.setUint32(start + FRAME_TIME_AT + 4, timeMs % UINT32);
+}
+
 /** Checks a frame and reads its version. Throws MALFORMED. */
 export function frameVersion(frame: Uint8Array): Version {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
@@ -95,17 +132,23 @@ export function frameVersion(frame: Uint8Array): Version {
  * decode later, or it would spoil every page that it is on.
  */
 export function checkFrame(view: DataView, start: number, end: number): number {
-  const length = end - start;
-  if (length < FRAME_HEADER_BYTES) throw new MendlogError('MALFORMED', 'a frame is shorter than its header');
-  const [format, flags] = [view.getUint8(start), view.getUint8(start + 1)];
-  if (format !== FRAME_FORMAT) throw new MendlogError('MALFORMED', `unknown frame format ${format}`);
+  if (checkShape(view, start, end) > LIMITS.valueBytesMax)
+    throw new MendlogError('MALFORMED', 'a frame is longer than any record');
   const counter = readCounter(view, start + FRAME_VERSION_AT);
   if (counter === 0) throw new MendlogError('MALFORMED', 'a record has a counter of at least 1');
   readCounter(view, start + FRAME_TIME_AT);
-  const valueAt = flags === 0 ? FRAME_HEADER_BYTES : checkKey(view, start, length);
-  if (length - valueAt > LIMITS.valueBytesMax)
-    throw new MendlogError('MALFORMED', 'a frame is longer than any record');
   return counter;
+}
+
+/** Everything of a frame but its version and its time. Returns the bytes of its value. */
+function checkShape(view: DataView, start: number, end: number): number {
+  const length = end - start;
+  if (length < FRAME_HEADER_BYTES) throw new MendlogError('MALFORMED', 'a frame is shorter than its header');
+  const format = view.getUint8(start);
+  if (format !== FRAME_FORMAT) throw new MendlogError('MALFORMED', `unknown frame format ${format}`);
+  const flags = view.getUint8(start + 1);
+  const valueAt = flags === 0 ? FRAME_HEADER_BYTES : checkKey(view, start, length);
+  return length - valueAt;
 }
 
 /** Where in `bytes` the key of the sound frame at `start` lies; it has one. */

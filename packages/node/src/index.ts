@@ -1,7 +1,6 @@
 export type { AppRouter, BinaryRouter } from './api/router.js';
 export { type ApiServer, type ApiServerOptions, createApiServer, type HttpTimeouts } from './api/server.js';
 export type {
-  AppendOutcome,
   Health,
   HintStats,
   Jobs,

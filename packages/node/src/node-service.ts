@@ -17,10 +17,11 @@ import type { PartitionChange, PartitionDetails, Service, Summary } from './api/
 import type { Catalog } from './catalog/catalog.js';
 import type { PartitionChanges } from './catalog/partition-changes.js';
 import { partitionTotals } from './catalog/partition-totals.js';
+import type { NodeCoordinator } from './coordinator/node-coordinator.js';
+import { unpackOutcomes } from './coordinator/packed-outcomes.js';
 import type { ReadCoordinator } from './coordinator/read-coordinator.js';
-import { routeAppends } from './coordinator/route-appends.js';
+import { routeWrites } from './coordinator/route-writes.js';
 import { scanTime } from './coordinator/scan-time.js';
-import type { WriteCoordinator } from './coordinator/write-coordinator.js';
 import type { HintKeeper } from './hints/hint-keeper.js';
 import { answerOf } from './membership/answer-of.js';
 import { healthOf, type Totals } from './membership/health.js';
@@ -35,7 +36,7 @@ export interface NodeServiceOptions {
   readonly secret: Uint8Array;
   readonly peers: Peers;
   readonly placement: Placement;
-  readonly writes: WriteCoordinator;
+  readonly coordinator: NodeCoordinator;
   readonly reads: ReadCoordinator;
   readonly hints: HintKeeper;
   readonly antiEntropy: AntiEntropy;
@@ -49,8 +50,19 @@ export interface NodeServiceOptions {
 const SAME_COUNTER_MAX = 64;
 
 export function createNodeService(options: NodeServiceOptions): Service {
-  const { store, peers, placement, catalog, changes, writes, reads, hints, antiEntropy, merkle, metrics } =
-    options;
+  const {
+    store,
+    peers,
+    placement,
+    catalog,
+    changes,
+    coordinator,
+    reads,
+    hints,
+    antiEntropy,
+    merkle,
+    metrics,
+  } = options;
 
   /** The first live primary, this node included. */
   const coordinatorOf = (partition: string): string => {
@@ -70,16 +82,17 @@ export function createNodeService(options: NodeServiceOptions): Service {
   };
 
   return {
-    append: (groups, consistency) =>
-      routeAppends(groups, {
+    write: (groups, options) =>
+      routeWrites(groups, {
         coordinatorOf,
         async send(nodeId, part) {
-          if (nodeId === peers.self)
-            return await Promise.all(part.map((group) => writes.submit(group, consistency)));
-          const input = { packed: encodePacked(part), consistency };
-          return (await peers.connectionTo(nodeId).call.peer.append.mutate(input)).outcomes;
+          if (nodeId === peers.self) return await coordinator.write(part, options);
+          const input = { packed: encodePacked(part), consistency: options.level, order: options.order };
+          return unpackOutcomes(await peers.connectionTo(nodeId).call.peer.write.mutate(input));
         },
       }),
+
+    readKeys: (questions, level) => coordinator.readKeys(questions, level),
 
     async read(partition, ids, level) {
       return await reads.read(partition, ids.map(rangeOfId), level);

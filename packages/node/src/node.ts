@@ -11,10 +11,12 @@ import {
   checkMerkleOptions,
   HINT_POLICY_DEFAULT,
   type HintPolicy,
+  type Level,
   MERKLE_DEFAULT,
   type MerkleOptions,
   majorityOf,
   originFromBits,
+  type ReadRepairMode,
 } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { AntiEntropy } from './anti-entropy/anti-entropy.js';
@@ -31,8 +33,8 @@ import { clusterSecret, peerToken } from './cluster-secret.js';
 import { checkNodeOptions } from './config/check-node-options.js';
 import { NODE_DEFAULTS } from './config/node-defaults.js';
 import { parseListen } from './config/parse-listen.js';
-import { ReadCoordinator, type ReadRepairMode } from './coordinator/read-coordinator.js';
-import { WriteCoordinator } from './coordinator/write-coordinator.js';
+import { NodeCoordinator } from './coordinator/node-coordinator.js';
+import { ReadCoordinator } from './coordinator/read-coordinator.js';
 import { HintKeeper } from './hints/hint-keeper.js';
 import { type Log, silentLog } from './log.js';
 import { Peers } from './membership/peers.js';
@@ -121,7 +123,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     replicationFactor,
     (partition) => catalog.optionsOf(partition).replicationFactor,
   );
-  const levelOf = (partition: string, level: ConsistencyLevel | undefined): ConsistencyLevel =>
+  const levelOf = (partition: string, level: Level | undefined): Level =>
     level ?? catalog.optionsOf(partition).consistency ?? defaultConsistency;
   const incarnation = originFromBits(randomBytes(8).readBigUInt64BE());
   const peers = new Peers({ self: options.id, nodes, token, log });
@@ -133,7 +135,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     hints: () => hints.stats(),
     hintAgesMs: () => hints.agesMs(),
     totals: () => storeTotals(store),
-    writeQueueBytes: () => writes.queuedBytes,
+    writeQueueBytes: () => coordinator.queuedBytes,
     jobs: () => antiEntropy.countByStatus(),
     oldestPendingJobMs: () => antiEntropy.oldestPendingMs(),
     cachedTrees: () => trees.cachedTrees,
@@ -164,7 +166,10 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
       }
     },
   });
-  const writes = new WriteCoordinator({
+  const readTimeoutMs = options.readTimeoutMs ?? NODE_DEFAULTS.readTimeoutMs;
+  const readRepair = options.readRepair ?? NODE_DEFAULTS.readRepair;
+  const readRepairChance = options.readRepairChance ?? NODE_DEFAULTS.readRepairChance;
+  const coordinator = new NodeCoordinator({
     store,
     peers,
     placement,
@@ -174,6 +179,9 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     levelOf,
     incarnation,
     writeTimeoutMs: options.writeTimeoutMs ?? NODE_DEFAULTS.writeTimeoutMs,
+    readTimeoutMs,
+    readRepair,
+    readRepairChance,
   });
   const reads = new ReadCoordinator({
     store,
@@ -182,9 +190,9 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     metrics,
     log,
     levelOf,
-    readTimeoutMs: options.readTimeoutMs ?? NODE_DEFAULTS.readTimeoutMs,
-    readRepair: options.readRepair ?? NODE_DEFAULTS.readRepair,
-    readRepairChance: options.readRepairChance ?? NODE_DEFAULTS.readRepairChance,
+    readTimeoutMs,
+    readRepair,
+    readRepairChance,
   });
   const scrubber = new Scrubber({
     store,
@@ -199,7 +207,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     peers,
     placement,
     reads,
-    headOf: (partition) => writes.head(partition),
+    headOf: (partition) => coordinator.head(partition),
     incarnation,
   });
   const retention = new RetentionKeeper({
@@ -225,7 +233,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     secret,
     peers,
     placement,
-    writes,
+    coordinator,
     reads,
     hints,
     antiEntropy,
@@ -240,7 +248,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     peers,
     catalog,
     changes,
-    writes,
+    coordinator,
     trees,
     merkle,
     antiEntropy,
@@ -255,7 +263,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
 
   // New work is refused first; what runs ends; the store closes when nothing uses it any more.
   const closeAll = async () => {
-    await writes.close();
+    await coordinator.close();
     await server.close();
     await Promise.all([hints.close(), antiEntropy.close(), retention.close(), scrubber.close()]);
     await Promise.all([catalogSync.settled(), watermarkSync.settled()]);

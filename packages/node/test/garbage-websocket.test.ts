@@ -84,7 +84,7 @@ test.each<[what: string, path: string, input: unknown, code: string]>([
   ['a path into a prototype', '__proto__.constructor', {}, 'NOT_FOUND'],
   ['a procedure of the peers', 'peer.store', { packed: Buffer.alloc(4) }, 'UNAUTHORIZED'],
   ['a wrong shape', 'records.append', { partitionId: 7 }, 'BAD_REQUEST'],
-  ['no input', 'batches.append', undefined, 'BAD_REQUEST'],
+  ['no input', 'batches.write', undefined, 'BAD_REQUEST'],
 ])('garbage on the binary WebSocket: %s is refused', async (_what, path, input, code) => {
   const { answer } = await reactionTo('/trpc/binary', [packr.pack([7, 1, path, input, 1000])], SUBPROTOCOL);
   expect(answer === undefined ? undefined : packr.unpack(answer)).toMatchObject([7, 1, { code }]);
@@ -99,14 +99,14 @@ test.each<[what: string, packed: Uint8Array]>([
   const input = { packed, consistency: 'QUORUM' };
   const { answer } = await reactionTo(
     '/trpc/binary',
-    [packr.pack([7, 1, 'batches.append', input, 1000])],
+    [packr.pack([7, 1, 'batches.write', input, 1000])],
     SUBPROTOCOL,
   );
   const unpacked: unknown = answer === undefined ? undefined : packr.unpack(answer);
   expect([
     [7, 1, { code: 'MALFORMED' }],
     [7, 1, { code: 'BAD_REQUEST' }],
-    [7, 0, { outcomes: [] }],
+    [7, 0, { counters: [], acks: [], origins: [], originOf: [], levels: [], levelOf: [], refused: [] }],
   ]).toContainEqual(withCodeAlone(unpacked));
   await neighbour.goesOn();
 });
@@ -122,7 +122,7 @@ test(`garbage on the binary WebSocket: random messages (rounds=200, MENDLOG_TEST
   const good = packr.pack([
     1,
     1,
-    'batches.append',
+    'batches.write',
     { packed: seededBytes(seed, 100), consistency: 'ONE' },
     1000,
   ]);

@@ -1,9 +1,9 @@
 // Hints and anti-entropy jobs when things go wrong: expiry, failed attempts, restarts, schedule, priorities.
-import { LIMITS, packItems, preferenceList } from '@mendlog/core';
+import { LIMITS, preferenceList } from '@mendlog/core';
 import type { Jobs, Service } from '@mendlog/node';
 import { describe, expect, test } from 'vitest';
 import { eventually } from './eventually.js';
-import { frame, groupOf } from './records.js';
+import { draftsOf, frame, groupOf } from './records.js';
 import { TestCluster } from './test-cluster.js';
 
 type Job = Jobs['jobs'][number];
@@ -17,7 +17,7 @@ function partitionOf(id: string, prefix = 'orders'): string {
 }
 
 async function append(service: Service, partition: string): Promise<void> {
-  const [outcome] = await service.append([packItems(partition, [Buffer.from('x')])], 'ONE');
+  const [outcome] = await service.write([draftsOf(partition, [Buffer.from('x')])], { level: 'ONE' });
   if (outcome?.ok !== true) throw new Error(`not acknowledged: ${JSON.stringify(outcome)}`);
 }
 

@@ -1,16 +1,16 @@
 // Partitions as users manage them: options, drop, trim, retention and times, on three nodes.
-import { decodeFrame, encodeFrame, LIMITS, packItems, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
+import { decodeFrame, encodeFrame, LIMITS, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
 import type { Service } from '@mendlog/node';
 import { describe, expect, test } from 'vitest';
 import { eventually } from './eventually.js';
-import { counters, frame, groupOf, version } from './records.js';
+import { counters, draftsOf, frame, groupOf, version } from './records.js';
 import { TestCluster } from './test-cluster.js';
 
 const EVERYTHING = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: 1000 };
 
 async function append(service: Service, partition: string, count = 1): Promise<number> {
-  const group = packItems(partition, Array(count).fill(Buffer.from('x')));
-  const [outcome] = await service.append([group], undefined);
+  const group = draftsOf(partition, Array(count).fill(Buffer.from('x')));
+  const [outcome] = await service.write([group], {});
   if (outcome?.ok !== true) throw new Error(`not acknowledged: ${JSON.stringify(outcome)}`);
   return outcome.firstCounter;
 }
@@ -42,10 +42,8 @@ describe('partitions: options', () => {
       expect(await service.partition('orders')).toEqual(created);
       expect(await namesOf(service)).toEqual(['orders']);
     }
-    const [outcome] = await cluster
-      .node('n1')
-      .service.append([packItems('orders', [Buffer.from('x')])], undefined);
-    expect(outcome).toMatchObject({ ok: true, acks: 1, firstCounter: 1, consistency: 'ONE' });
+    const [outcome] = await cluster.node('n1').service.write([draftsOf('orders', [Buffer.from('x')])], {});
+    expect(outcome).toMatchObject({ ok: true, acks: 1, firstCounter: 1, level: 'ONE' });
     const holders = await Promise.all(
       cluster.running.map(async ({ id, service }) =>
         (await service.summary())[0]?.partitions.length ? id : [],

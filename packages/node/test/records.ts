@@ -1,5 +1,12 @@
 // Records made to measure: chosen counters and origins, as no coordinator would give them.
-import { encodeFrame, originFromBits, type PackedGroup, packItems, type Version } from '@mendlog/core';
+import {
+  encodeDraft,
+  encodeFrame,
+  originFromBits,
+  type PackedGroup,
+  packItems,
+  type Version,
+} from '@mendlog/core';
 
 export function version(counter: number, origin: number | bigint = 1): Version {
   return { counter, origin: originFromBits(BigInt(origin)) };
@@ -9,6 +16,15 @@ export function frame(counter: number, value = '', origin: number | bigint = 1):
   return encodeFrame({ version: version(counter, origin), timeMs: 1_000, value: Buffer.from(value) });
 }
 
+/** Of a record with a key. */
+export function frameOf(
+  counter: number,
+  value: string,
+  keyed: Pick<LogRecord, 'key' | 'append' | 'tombstone'>,
+): Uint8Array {
+  return encodeFrame({ version: version(counter), timeMs: 1_000, value: Buffer.from(value), ...keyed });
+}
+
 export function groupOf(partition: string, frames: readonly Uint8Array[]): PackedGroup {
   return packItems(partition, frames);
 }
@@ -16,4 +32,12 @@ export function groupOf(partition: string, frames: readonly Uint8Array[]): Packe
 /** Consecutive counters, both ends included. */
 export function counters(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}
+
+/** Values as an append sends them. */
+export function draftsOf(partition: string, values: readonly Uint8Array[]): PackedGroup {
+  return packItems(
+    partition,
+    values.map((value) => encodeDraft({ value })),
+  );
 }

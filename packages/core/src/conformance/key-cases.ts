@@ -230,10 +230,27 @@ async function expectWinner(opened: OpenedStore, race: Race, together: boolean):
 }
 
 function expectKeys(
-  { store }: OpenedStore,
+  opened: OpenedStore,
   keys: readonly RecordKey[],
   frames: readonly Uint8Array[],
   partition = 'orders',
 ): void {
+  const { store } = opened;
   expectEqual(store.readKeys(partition, keys, UNBOUNDED), frames, `the holders of ${keys.length} keys`);
+  const states = store.keyStates(partition, keys).map((state) => {
+    if (typeof state === 'string') return state;
+    const { attempt, version: held, tag } = state;
+    return { attempt, version: held, tag };
+  });
+  const expected = keys.map((key) => {
+    const held = frames.find((one) => isSameKey(frameKey(one)?.key, key));
+    if (held === undefined) return 'absent';
+    const attempt = frameKey(held)?.attempt ?? 0;
+    return { attempt, version: frameVersion(held), tag: opened.tagOf(partition, held) };
+  });
+  expectEqual(states, expected, `who holds ${keys.length} keys`);
+}
+
+function isSameKey(a: RecordKey | undefined, b: RecordKey): boolean {
+  return a?.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -10,6 +10,7 @@ import type { Job } from '../anti-entropy/job.js';
 import type { CatalogEntry } from '../catalog/catalog-entry.js';
 import type { IndexRange } from '../digest/layout.js';
 import type { HintState } from '../hints/hint-policy.js';
+import type { KeyState } from '../protocol/key-claims.js';
 import type { Listing, VersionRange } from '../protocol/listing.js';
 import type { PackedGroup } from '../protocol/packed.js';
 import type { RecordKey } from '../record-key.js';
@@ -118,6 +119,7 @@ export interface Store {
   cleaned(): Promise<void>;
 
   head(partition: string): number;
+  trimmedTo(partition: string): number;
   partitions(): PartitionSummary[];
   summary(partition: string): PartitionSummary | undefined;
 
@@ -130,6 +132,8 @@ export interface Store {
    * passed. A deleted key has its tombstone.
    */
   readKeys(partition: string, keys: readonly RecordKey[], bytesMax: number): Uint8Array[];
+  /** Who holds each of these keys, in their order. A deleted key is held by its tombstone. */
+  keyStates(partition: string, keys: readonly RecordKey[]): KeyState[];
   /** Frames of a range, in its order, at least one where there is one, until `bytesMax` is passed. */
   readRange(partition: string, range: VersionRange, bytesMax: number): Page;
   list(partition: string, range: VersionRange): Listing;

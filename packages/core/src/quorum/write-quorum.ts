@@ -33,6 +33,17 @@ export class WriteQuorum {
     this.#decide();
   }
 
+  /** Goes on by itself from what is known now. */
+  copy(): WriteQuorum {
+    const copy = new WriteQuorum([], this.needed);
+    for (const [replica, answer] of this.#answers) copy.#answers.set(replica, answer);
+    copy.#acks = this.#acks;
+    copy.#refusals = this.#refusals;
+    copy.#pending = this.#pending;
+    copy.#verdict = this.#verdict;
+    return copy;
+  }
+
   get verdict(): WriteVerdict {
     return this.#verdict;
   }

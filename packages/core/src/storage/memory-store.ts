@@ -25,6 +25,7 @@ import type {
   TimeRanges,
   TimeWindow,
 } from '../ports/store.js';
+import type { KeyState } from '../protocol/key-claims.js';
 import { compareTags, type Listing, packListingEntries, type VersionRange } from '../protocol/listing.js';
 import { itemsOf, type PackedGroup } from '../protocol/packed.js';
 import { decodeFrame, frameKey, frameVersion } from '../record.js';
@@ -130,6 +131,10 @@ export class MemoryStore implements Store {
     return this.#disk.partitions.get(partition)?.head ?? 0;
   }
 
+  trimmedTo(partition: string): number {
+    return this.#disk.partitions.get(partition)?.trimmedTo ?? 0;
+  }
+
   partitions(): PartitionSummary[] {
     return [...this.#disk.partitions.keys()].flatMap((partition) => this.summary(partition) ?? []);
   }
@@ -172,6 +177,11 @@ export class MemoryStore implements Store {
       return holder === undefined ? [] : [holder.version];
     });
     return this.readVersions(partition, versions, bytesMax);
+  }
+
+  keyStates(partition: string, keys: readonly RecordKey[]): KeyState[] {
+    const known = this.#disk.partitions.get(partition);
+    return keys.map((key) => (known && holderOf({ key: keyOf(key) }, known)) ?? 'absent');
   }
 
   readRange(partition: string, range: VersionRange, bytesMax: number): Page {
@@ -344,7 +354,10 @@ function keyOf(key: RecordKey): string {
 }
 
 /** The record that holds the key of another one. */
-function holderOf({ key }: MemoryRecord, { records }: MemoryPartition): MemoryRecord | undefined {
+function holderOf(
+  { key }: Pick<MemoryRecord, 'key'>,
+  { records }: MemoryPartition,
+): MemoryRecord | undefined {
   if (key === undefined) return undefined;
   return [...records.values()].find((record) => record.key === key);
 }

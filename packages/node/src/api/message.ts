@@ -6,14 +6,18 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export interface RecordJson {
   readonly id: number;
   readonly version: string;
+  readonly key?: string;
+  readonly deleted?: true;
   readonly message?: string;
   readonly messageBase64?: string;
   readonly timeMs: number;
 }
 
 export function recordJson(frame: Uint8Array): RecordJson {
-  const { version, timeMs, value } = decodeFrame(frame);
-  return { id: version.counter, version: formatVersion(version), ...valueJson(value), timeMs };
+  const { version, timeMs, value, key, tombstone } = decodeFrame(frame);
+  const keyed = key === undefined ? {} : { key };
+  const content = tombstone === undefined ? valueJson(value) : { deleted: tombstone };
+  return { id: version.counter, version: formatVersion(version), ...keyed, ...content, timeMs };
 }
 
 function valueJson(value: Uint8Array): { message: string } | { messageBase64: string } {

@@ -1,5 +1,6 @@
 /** What nodes ask each other: it needs the cluster secret, and a replica. */
 import { decodePacked, encodePacked } from '@mendlog/core';
+import { packOutcomes } from '../coordinator/packed-outcomes.js';
 import { peerProcedure, t } from './procedure.js';
 import * as schemas from './schemas.js';
 
@@ -11,9 +12,13 @@ export const peer = t.router({
   heads: peerProcedure
     .input(schemas.PeerHeadsInput)
     .query(({ ctx, input }) => ({ heads: ctx.peer.heads(input.partitions) })),
-  append: peerProcedure.input(schemas.BatchAppendInput).mutation(async ({ ctx, input }) => ({
-    outcomes: await ctx.peer.coordinate(decodePacked(input.packed), input.consistency),
-  })),
+  write: peerProcedure.input(schemas.BatchWriteInput).mutation(async ({ ctx, input }) => {
+    const options = { level: input.consistency, order: input.order };
+    return packOutcomes(await ctx.peer.coordinate(decodePacked(input.packed), options));
+  }),
+  keys: peerProcedure
+    .input(schemas.PeerKeysInput)
+    .query(({ ctx, input }) => ctx.peer.keys(decodePacked(input.packed), input.withRecords)),
   store: peerProcedure
     .input(schemas.PeerStoreInput)
     .mutation(({ ctx, input }) => ctx.peer.apply(decodePacked(input.packed))),

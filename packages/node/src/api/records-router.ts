@@ -1,32 +1,61 @@
 /** The procedures over records: one at a time in JSON, and many in one call as packed groups. */
 import {
+  type ConsistencyLevel,
   decodePacked,
+  encodeDraft,
   encodePacked,
   formatVersion,
+  itemsOf,
+  LIMITS,
+  levelText,
   MendlogError,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
   packItems,
   parseRecordId,
+  putKey,
   VERSION_HIGHEST,
   VERSION_LOWEST,
 } from '@mendlog/core';
+import type { z } from 'zod';
+import { packKeyOutcomes, packOutcomes } from '../coordinator/packed-outcomes.js';
 import { type RecordJson, recordJson, valueBytes } from './message.js';
 import { procedure, t } from './procedure.js';
 import * as schemas from './schemas.js';
+import type { Service } from './service.js';
 
 export const records = t.router({
   append: procedure
     .input(schemas.WriteInput)
     .output(schemas.WriteOutput)
-    .mutation(async ({ ctx, input }) => {
-      const group = packItems(input.partitionId, [valueBytes(input)]);
-      const [outcome] = await ctx.service.append([group], input.consistency);
-      if (outcome === undefined) throw new MendlogError('INTERNAL', 'an append had no outcome');
+    .mutation(({ ctx, input }) => write(ctx.service, input, encodeDraft({ value: valueBytes(input) }))),
+
+  put: procedure
+    .input(schemas.PutInput)
+    .output(schemas.WriteOutput)
+    .mutation(({ ctx, input }) =>
+      write(ctx.service, input, encodeDraft({ key: input.key, value: valueBytes(input) })),
+    ),
+
+  delete: procedure
+    .input(schemas.KeyInput)
+    .output(schemas.WriteOutput)
+    .mutation(({ ctx, input }) =>
+      write(ctx.service, input, encodeDraft({ key: input.key, tombstone: true, value: new Uint8Array(0) })),
+    ),
+
+  get: procedure
+    .input(schemas.KeyInput)
+    .output(schemas.GetOutput)
+    .query(async ({ ctx, input }) => {
+      const question = { partition: input.partitionId, key: putKey(input.key) };
+      const [outcome] = await ctx.service.readKeys([question], input.consistency);
+      if (outcome === undefined) throw new MendlogError('INTERNAL', 'a read had no outcome');
       if (!outcome.ok) throw MendlogError.fromShape(outcome.error);
-      const { firstCounter, origin, acks, consistency } = outcome;
-      const version = formatVersion({ counter: firstCounter, origin });
-      return { partitionId: input.partitionId, id: firstCounter, version, acks, consistency };
+      const record = outcome.frame && recordJson(outcome.frame);
+      if (record === undefined || record.deleted === true)
+        throw new MendlogError('NOT_FOUND', `partition ${input.partitionId} has no key ${input.key}`);
+      return { partitionId: input.partitionId, ...record, repaired: outcome.repaired };
     }),
 
   read: procedure
@@ -60,6 +89,20 @@ export const records = t.router({
     }),
 });
 
+/** One record. */
+async function write(
+  service: Service,
+  { partitionId, consistency }: { partitionId: string; consistency?: ConsistencyLevel | undefined },
+  draft: Uint8Array,
+): Promise<z.infer<typeof schemas.WriteOutput>> {
+  const [outcome] = await service.write([packItems(partitionId, [draft])], { level: consistency });
+  if (outcome === undefined) throw new MendlogError('INTERNAL', 'a write had no outcome');
+  if (!outcome.ok) throw MendlogError.fromShape(outcome.error);
+  const { firstCounter, origin, acks, level } = outcome;
+  const version = formatVersion({ counter: firstCounter, origin });
+  return { partitionId, id: firstCounter, version, acks, consistency: levelText(level) };
+}
+
 function theOnly(found: readonly RecordJson[], input: { partitionId: string; id: string }): RecordJson {
   const [record] = found;
   if (record === undefined)
@@ -75,9 +118,24 @@ function theOnly(found: readonly RecordJson[], input: { partitionId: string; id:
 }
 
 export const batches = t.router({
-  append: procedure.input(schemas.BatchAppendInput).mutation(async ({ ctx, input }) => ({
-    outcomes: await ctx.service.append(decodePacked(input.packed), input.consistency),
-  })),
+  /** Groups of drafts, which are frames without a version. */
+  write: procedure.input(schemas.BatchWriteInput).mutation(async ({ ctx, input }) => {
+    const options = { level: input.consistency, order: input.order };
+    return packOutcomes(await ctx.service.write(decodePacked(input.packed), options));
+  }),
+
+  /** Groups of record keys. */
+  get: procedure.input(schemas.BatchGetInput).query(async ({ ctx, input }) => {
+    const groups = decodePacked(input.packed);
+    const questions = groups.flatMap((group) =>
+      [...itemsOf(group)].map((key) => ({ partition: group.partition, key })),
+    );
+    if (questions.length > LIMITS.rangesMax) {
+      const message = `${questions.length} keys are over the limit of ${LIMITS.rangesMax} for one call`;
+      throw new MendlogError('TOO_LARGE', message);
+    }
+    return packKeyOutcomes(await ctx.service.readKeys(questions, input.consistency));
+  }),
 
   read: procedure.input(schemas.BatchReadInput).query(async ({ ctx, input }) => {
     const found = await ctx.service.read(input.partition, input.ids.map(parseRecordId), input.consistency);

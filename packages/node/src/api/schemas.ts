@@ -6,6 +6,7 @@ import {
   LIMITS,
   ORIGIN_PATTERN,
   PARTITION_NAME_PATTERN,
+  WRITE_ORDERS,
 } from '@mendlog/core';
 import { z } from 'zod';
 
@@ -61,7 +62,25 @@ export const WriteOutput = z.object({
   id: Counter,
   version: VersionText,
   acks: z.int(),
-  consistency: Level,
+  /** The level that was kept. */
+  consistency: z.string(),
+});
+
+const Key = z
+  .string()
+  .min(1)
+  .max(LIMITS.keyBytesMax)
+  .meta({ examples: ['key-1'] });
+export const PutInput = z
+  .strictObject({ partitionId: PartitionId, key: Key, ...messageOfWrite, consistency: Level.optional() })
+  .refine((input) => (input.message === undefined) !== (input.messageBase64 === undefined), {
+    error: 'give exactly one of message and messageBase64',
+  })
+  .meta({ oneOf: [{ required: ['message'] }, { required: ['messageBase64'] }] });
+export const KeyInput = z.strictObject({
+  partitionId: PartitionId,
+  key: Key,
+  consistency: Level.optional(),
 });
 
 export const ReadInput = z.strictObject({
@@ -72,9 +91,14 @@ export const ReadInput = z.strictObject({
 const RecordOutput = z.object({
   id: Counter,
   version: VersionText,
+  /** Of a record that was put. */
+  key: z.string().optional(),
+  /** The key was deleted with this record, which has no value. */
+  deleted: z.literal(true).optional(),
   ...messageOfRead,
   timeMs: z.int(),
 });
+export const GetOutput = RecordOutput.extend({ partitionId: PartitionId, repaired: z.boolean() });
 export const ReadOutput = RecordOutput.extend({ partitionId: PartitionId, repaired: z.boolean() });
 
 /** Milliseconds since 1970, or ISO 8601 with a zone, such as 2026-11-24T12:00:00Z. */
@@ -330,21 +354,31 @@ const RangeShape = z.object({
 });
 const IndexRangeShape = z.object({ from: Counter, to: Counter });
 
-export const BatchAppendInput = z.object({ packed: Bytes, consistency: Level.optional() });
+const Replicas = z.int().min(1).max(100);
+/** By name, or how many replicas must answer a read and have flushed a write. */
+const AnyLevel = z.union([Level, z.strictObject({ r: Replicas, w: Replicas })]);
+
+export const BatchWriteInput = z.object({
+  packed: Bytes,
+  consistency: AnyLevel.optional(),
+  order: z.enum(WRITE_ORDERS).optional(),
+});
+export const BatchGetInput = z.object({ packed: Bytes, consistency: AnyLevel.optional() });
 export const BatchReadInput = z.object({
   partition: PartitionId,
   ids: z.array(RecordIdText).min(1).max(LIMITS.rangesMax),
-  consistency: Level.optional(),
+  consistency: AnyLevel.optional(),
 });
 export const BatchScanInput = z.object({
   partition: PartitionId,
   range: RangeShape,
   time: z.object({ fromMs: z.int().optional(), toMs: z.int().optional() }).optional(),
-  consistency: Level.optional(),
+  consistency: AnyLevel.optional(),
 });
 
 export const PeerHeartbeatInput = z.object({ from: NodeId.optional() });
 export const PeerHeadsInput = z.object({ partitions: z.array(PartitionId).max(LIMITS.batchGroupsMax) });
+export const PeerKeysInput = z.object({ packed: Bytes, withRecords: z.boolean() });
 export const PeerStoreInput = z.object({ packed: Bytes });
 export const PeerTrimInput = z.object({ partition: PartitionId, counter: Counter });
 export const PeerPageInput = z.object({

@@ -5,10 +5,11 @@
 import type {
   ApplyResult,
   CatalogEntry,
-  ConsistencyLevel,
-  ErrorShape,
   IndexRange,
   JobReason,
+  KeyOutcome,
+  KeyQuestion,
+  Level,
   Listing,
   PackedGroup,
   PartitionOptions,
@@ -18,22 +19,12 @@ import type {
   TimeWindow,
   Version,
   VersionRange,
+  WriteOptions,
+  WriteOutcome,
 } from '@mendlog/core';
 import type { z } from 'zod';
+import type { PackedKeyAnswers } from '../coordinator/key-lookup.js';
 import type * as schemas from './schemas.js';
-
-/** What became of one group of an append: its records have consecutive counters from `firstCounter`. */
-export type AppendOutcome =
-  | {
-      readonly ok: true;
-      readonly firstCounter: number;
-      readonly count: number;
-      readonly origin: string;
-      readonly acks: number;
-      /** The level that was kept. */
-      readonly consistency: ConsistencyLevel;
-    }
-  | { readonly ok: false; readonly error: ErrorShape };
 
 /** The records of one range, ascending. */
 export interface ReadOutcome {
@@ -92,17 +83,20 @@ interface TimeRange {
 }
 
 /** A call without a level takes that of its partition, else that of the node that coordinates. */
-export type Level = ConsistencyLevel | undefined;
+export type AskedLevel = Level | undefined;
 
 export interface Service {
-  append(groups: readonly PackedGroup[], level: Level): Promise<AppendOutcome[]>;
+  /** Groups of drafts; one outcome for each, in order. */
+  write(groups: readonly PackedGroup[], options: WriteOptions): Promise<WriteOutcome[]>;
+  /** One outcome for each key, in order. */
+  readKeys(questions: readonly KeyQuestion[], level: AskedLevel): Promise<KeyOutcome[]>;
   /** One outcome for each id, in order; no frame where there is no such record. */
-  read(partition: string, ids: readonly RecordId[], level: Level): Promise<ReadOutcome[]>;
+  read(partition: string, ids: readonly RecordId[], level: AskedLevel): Promise<ReadOutcome[]>;
   /** Rejects with NOT_FOUND for a partition that nobody knows. */
   scan(
     partition: string,
     range: VersionRange & { time?: TimeRange | undefined },
-    level: Level,
+    level: AskedLevel,
   ): Promise<ReadOutcome>;
 
   layout(): Promise<Layout>;
@@ -147,7 +141,9 @@ export interface PeerService {
   heartbeat(from: string | undefined): Heartbeat;
   totals(): { partitions: number; records: number };
   heads(partitions: readonly string[]): number[];
-  coordinate(groups: readonly PackedGroup[], level: Level): Promise<AppendOutcome[]>;
+  coordinate(groups: readonly PackedGroup[], options: WriteOptions): Promise<WriteOutcome[]>;
+  /** Who holds the keys of these groups, and their records where they are asked for. */
+  keys(groups: readonly PackedGroup[], withRecords: boolean): PackedKeyAnswers;
   apply(groups: readonly PackedGroup[]): Promise<ApplyResult>;
   trim(partition: string, counter: number): Promise<void>;
   list(ranges: readonly { partition: string; range: VersionRange }[]): Listing[];

@@ -8,18 +8,19 @@
  */
 import {
   answersNeeded,
-  type ConsistencyLevel,
   decodePacked,
   encodePacked,
   formatVersion,
   frameVersion,
   itemsOf,
+  type Level,
   LIMITS,
   type Listing,
   MendlogError,
   mergeListings,
   packItems,
   type RangeReadAnswer,
+  type ReadRepairMode,
   type Store,
   type TimeWindow,
   toMendlogError,
@@ -28,7 +29,7 @@ import {
   type Version,
   type VersionRange,
 } from '@mendlog/core';
-import type { Level, ReadOutcome } from '../api/service.js';
+import type { AskedLevel, ReadOutcome } from '../api/service.js';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
@@ -39,7 +40,7 @@ export interface ReadCoordinatorOptions {
   readonly store: Store;
   readonly peers: Peers;
   readonly placement: Placement;
-  readonly levelOf: (partition: string, level: Level) => ConsistencyLevel;
+  readonly levelOf: (partition: string, level: AskedLevel) => Level;
   readonly readTimeoutMs: number;
   readonly readRepair: ReadRepairMode;
   /** How likely a read also compares the live replicas beyond those its level asks, in the background. */
@@ -47,9 +48,6 @@ export interface ReadCoordinatorOptions {
   readonly metrics: Metrics;
   readonly log: Log;
 }
-
-/** blocking: before the answer; async: after it; off: not at all. */
-export type ReadRepairMode = 'blocking' | 'async' | 'off';
 
 const ANY_RECORD: VersionRange = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: 1 };
 /** How often one read goes on past a page on which every record had been trimmed. */
@@ -75,7 +73,7 @@ export class ReadCoordinator {
   }
 
   /** One outcome for each range, in order. All ranges are of one partition. */
-  async read(partition: string, ranges: readonly VersionRange[], level: Level): Promise<ReadOutcome[]> {
+  async read(partition: string, ranges: readonly VersionRange[], level: AskedLevel): Promise<ReadOutcome[]> {
     const primaries = this.#options.placement.primaries(partition);
     const consistency = this.#options.levelOf(partition, level);
     const needed = answersNeeded(consistency, primaries.length);
@@ -103,7 +101,7 @@ export class ReadCoordinator {
   async timeRanges(
     partition: string,
     asked: { time: TimeWindow; from: number },
-    level: Level,
+    level: AskedLevel,
   ): Promise<ReplicaTimeRanges> {
     const { peers, placement, store, levelOf } = this.#options;
     const primaries = placement.primaries(partition);

@@ -13,7 +13,7 @@ import {
   type Version,
   type VersionRange,
 } from '@mendlog/core';
-import type { Level, ReadOutcome } from '../api/service.js';
+import type { AskedLevel, ReadOutcome } from '../api/service.js';
 import type { ReadCoordinator } from './read-coordinator.js';
 import { clipped } from './time-ranges.js';
 
@@ -24,7 +24,7 @@ const READS_MAX = 16;
 export async function scanTime(
   reads: Pick<ReadCoordinator, 'read' | 'timeRanges'>,
   partition: string,
-  { range, window, level }: { range: VersionRange; window: TimeWindow; level: Level },
+  { range, window, level }: { range: VersionRange; window: TimeWindow; level: AskedLevel },
 ): Promise<ReadOutcome> {
   const asked = { time: window, from: range.from.counter };
   const { ranges, next: later, isKnown } = await reads.timeRanges(partition, asked, level);

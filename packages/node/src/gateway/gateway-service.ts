@@ -12,7 +12,9 @@ import {
 } from '@mendlog/core';
 import { jobCursor } from '../anti-entropy/job-json.js';
 import type { HintStats, HintsPage, Jobs, Partitions, Service } from '../api/service.js';
-import { routeAppends } from '../coordinator/route-appends.js';
+import { unpackKeyOutcomes, unpackOutcomes } from '../coordinator/packed-outcomes.js';
+import { readKeysByNode } from '../coordinator/route-key-reads.js';
+import { routeWrites } from '../coordinator/route-writes.js';
 import { healthOf } from '../membership/health.js';
 import { nodeIdOf } from '../membership/node-url.js';
 import type { PeerConnection, Peers } from '../membership/peers.js';
@@ -56,12 +58,21 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
   };
 
   return {
-    append: (groups, consistency) =>
-      routeAppends(groups, {
+    write: (groups, options) =>
+      routeWrites(groups, {
         coordinatorOf,
         async send(nodeId, part) {
-          const input = { packed: encodePacked(part), consistency };
-          return (await peers.connectionTo(nodeId).call.batches.append.mutate(input)).outcomes;
+          const input = { packed: encodePacked(part), consistency: options.level, order: options.order };
+          return unpackOutcomes(await peers.connectionTo(nodeId).call.batches.write.mutate(input));
+        },
+      }),
+
+    readKeys: (questions, consistency) =>
+      readKeysByNode(questions, {
+        nodeOf: coordinatorOf,
+        async ask(nodeId, groups) {
+          const input = { packed: encodePacked(groups), consistency };
+          return unpackKeyOutcomes(await peers.connectionTo(nodeId).call.batches.get.query(input));
         },
       }),
 

@@ -47,6 +47,7 @@ export class HintKeeper {
   readonly #pending = new Map<string, number>();
   readonly #counts = { stored: 0, replayed: 0, expired: 0, dropped: 0, failed: 0 };
   readonly #replaying = new Map<string, Promise<void>>();
+  readonly #keeping = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
   #closed = false;
 
@@ -67,6 +68,12 @@ export class HintKeeper {
 
   /** Stores a hint by itself: its target was believed alive and did not acknowledge. Never rejects. */
   async keep(hint: HintBatch): Promise<void> {
+    const kept = this.#kept(hint).finally(() => this.#keeping.delete(kept));
+    this.#keeping.add(kept);
+    await kept;
+  }
+
+  async #kept(hint: HintBatch): Promise<void> {
     try {
       await this.#options.store.apply([], [hint]);
       this.noteStored([hint]);
@@ -158,7 +165,7 @@ export class HintKeeper {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
-    await Promise.all(this.#replaying.values());
+    await Promise.all([...this.#replaying.values(), ...this.#keeping]);
   }
 
   #times(

@@ -2,7 +2,7 @@
  * What a node counts, for Prometheus: only what has no state elsewhere. Each is counted once for a group,
  * a read or a job, never for each record.
  */
-import { CONSISTENCY_LEVELS, type ConsistencyLevel } from '@mendlog/core';
+import { CONSISTENCY_LEVELS, type Level, levelText } from '@mendlog/core';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { type MetricSources, registerStateGauges } from './state-gauges.js';
 
@@ -11,8 +11,15 @@ const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 
 /** Refused: nothing was written. Unknown: the records may be stored or not. */
 const WRITE_OUTCOMES = ['acknowledged', 'refused', 'unknown'] as const;
-export type WriteOutcome = (typeof WRITE_OUTCOMES)[number];
 const READ_OUTCOMES = ['answered', 'failed'] as const;
+/** Groups of one request with the same result and level. */
+export interface CountedWrites {
+  readonly result: (typeof WRITE_OUTCOMES)[number];
+  readonly level: string;
+  groups: number;
+  records: number;
+  bytes: number;
+}
 export type ReadResult = (typeof READ_OUTCOMES)[number];
 
 /** Seconds; from a comparison of equal roots to the streaming of a whole partition. */
@@ -52,7 +59,7 @@ export class Metrics {
   );
   readonly #bytes = this.#counter(
     'mendlog_bytes_written_total',
-    'Bytes of values acknowledged by this coordinator',
+    'Bytes of records acknowledged by this coordinator',
   );
   readonly #reads = this.#counter('mendlog_reads_total', 'Ranges read through this coordinator', [
     'outcome',
@@ -82,24 +89,19 @@ export class Metrics {
     for (const direction of ['sent', 'received']) this.#repairBytes.inc({ direction }, 0);
   }
 
-  wrote(
-    outcome: WriteOutcome,
-    group: { consistency: ConsistencyLevel; records: number; bytes: number },
-    seconds: number,
-  ): void {
-    this.#writes.inc({ outcome, consistency: group.consistency });
-    if (outcome !== 'acknowledged') return;
-    this.#records.inc(group.records);
-    this.#bytes.inc(group.bytes);
-    this.#writeSeconds.observe(seconds);
+  /** One request. */
+  wrote(counts: readonly CountedWrites[], seconds: number): void {
+    for (const { result, level, groups, records, bytes } of counts) {
+      this.#writes.inc({ outcome: result, consistency: level }, groups);
+      if (result !== 'acknowledged') continue;
+      this.#records.inc(records);
+      this.#bytes.inc(bytes);
+      this.#writeSeconds.observe(seconds);
+    }
   }
 
-  readRanges(
-    outcome: ReadResult,
-    read: { consistency: ConsistencyLevel; ranges: number },
-    seconds: number,
-  ): void {
-    this.#reads.inc({ outcome, consistency: read.consistency }, read.ranges);
+  readRanges(outcome: ReadResult, read: { consistency: Level; ranges: number }, seconds: number): void {
+    this.#reads.inc({ outcome, consistency: levelText(read.consistency) }, read.ranges);
     if (outcome === 'answered') this.#readSeconds.observe(seconds);
   }
 

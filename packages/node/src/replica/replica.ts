@@ -1,12 +1,13 @@
 /** What this node does for its peers: the procedures of the `peer` router over the local store. */
-import type { IndexRange, Listing, PackedGroup, Store, Version, VersionRange } from '@mendlog/core';
+import type { IndexRange, Listing, Store, Version, VersionRange } from '@mendlog/core';
 import type { AntiEntropy } from '../anti-entropy/anti-entropy.js';
 import { readGroup, sideSummary } from '../anti-entropy/run-session.js';
-import type { AppendOutcome, Level, PeerService } from '../api/service.js';
+import type { PeerService } from '../api/service.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { PartitionChanges } from '../catalog/partition-changes.js';
+import { lookUpKeys } from '../coordinator/key-lookup.js';
+import type { NodeCoordinator } from '../coordinator/node-coordinator.js';
 import { timeRangesOf } from '../coordinator/time-ranges.js';
-import type { WriteCoordinator } from '../coordinator/write-coordinator.js';
 import type { Peers } from '../membership/peers.js';
 import { treeView } from '../merkle/compare.js';
 import type { MerkleService } from '../merkle/merkle-service.js';
@@ -19,7 +20,7 @@ export interface ReplicaOptions {
   readonly peers: Peers;
   readonly catalog: Catalog;
   readonly changes: PartitionChanges;
-  readonly writes: WriteCoordinator;
+  readonly coordinator: NodeCoordinator;
   readonly trees: MerkleTrees;
   readonly merkle: MerkleService;
   readonly antiEntropy: AntiEntropy;
@@ -31,7 +32,7 @@ export function createReplica({
   peers,
   catalog,
   changes,
-  writes,
+  coordinator,
   trees,
   merkle,
   antiEntropy,
@@ -42,9 +43,9 @@ export function createReplica({
       return { node: nodeId, storeId: store.storeId, catalog: catalog.digest };
     },
     totals: () => storeTotals(store),
-    heads: (partitions) => partitions.map((partition) => writes.head(partition)),
-    coordinate: (groups: readonly PackedGroup[], level: Level): Promise<AppendOutcome[]> =>
-      Promise.all(groups.map((group) => writes.submit(group, level))),
+    heads: (partitions) => partitions.map((partition) => coordinator.head(partition)),
+    coordinate: (groups, options) => coordinator.write(groups, options),
+    keys: (groups, withRecords) => lookUpKeys(store, groups, withRecords),
     apply: (groups) => store.apply(groups, []),
     trim: (partition, counter) => store.trim(partition, counter),
     list: (ranges: readonly { partition: string; range: VersionRange }[]): Listing[] =>

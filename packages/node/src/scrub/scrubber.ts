@@ -5,7 +5,7 @@
  *   every TICK_MS: steps, until the tick's share of bytes or time is used up --> damaged records --> read
  */
 import { formatVersion, LIMITS, toMendlogError, type Version, type VersionRange } from '@mendlog/core';
-import type { Level } from '../api/service.js';
+import type { AskedLevel } from '../api/service.js';
 import type { Log } from '../log.js';
 import type { IntegrityFinding, IntegrityStep } from '../storage/integrity-finding.js';
 
@@ -24,7 +24,7 @@ export interface ScrubOptions {
 
 interface ScrubberOptions extends ScrubOptions {
   readonly store: ScrubbedStore;
-  readonly read: (partition: string, ranges: readonly VersionRange[], level: Level) => Promise<unknown>;
+  readonly read: (partition: string, ranges: readonly VersionRange[], level: AskedLevel) => Promise<unknown>;
   readonly log: Log;
 }
 

@@ -20,6 +20,7 @@ import {
   type HintBatch,
   type IndexRange,
   type Job,
+  type KeyState,
   LIMITS,
   type Listing,
   MendlogError,
@@ -258,6 +259,10 @@ export class LmdbStore implements Store {
     return this.#partitions.get(partition)?.head ?? 0;
   }
 
+  trimmedTo(partition: string): number {
+    return this.#loggedState(partition)?.trimmedTo ?? 0;
+  }
+
   partitions(): PartitionSummary[] {
     return [...this.#partitions.values()]
       .filter(({ logged }) => logged)
@@ -286,6 +291,11 @@ export class LmdbStore implements Store {
   readKeys(partition: string, keys: readonly RecordKey[], bytesMax: number): Uint8Array[] {
     const state = this.#loggedState(partition);
     return state === undefined ? [] : this.#reader.keys(state, keys, bytesMax);
+  }
+
+  keyStates(partition: string, keys: readonly RecordKey[]): KeyState[] {
+    const state = this.#loggedState(partition);
+    return state === undefined ? keys.map(() => 'absent') : this.#reader.keyStates(state, keys);
   }
 
   readRange(partition: string, range: VersionRange, bytesMax: number): Page {

@@ -13,6 +13,7 @@ import {
   itemStart,
   joinedRanges,
   type KeyClaim,
+  type KeyState,
   type Listing,
   laterVersion,
   ORIGIN_HIGHEST,
@@ -85,6 +86,17 @@ export class RecordReader {
       return holder === undefined ? [] : [holder.version];
     });
     return this.versions(state, versions, bytesMax);
+  }
+
+  /** Who holds these keys. A holder that the disk is known to have changed is not known. */
+  keyStates(state: PartitionState, keys: readonly RecordKey[]): KeyState[] {
+    return keys.map((key) => {
+      const holder = this.holder(state, textOfKey(key));
+      if (holder === undefined) return 'absent';
+      const record = this.find(state, holder.version);
+      if (record === undefined || state.damaged.has(holder.version)) return 'unknown';
+      return { attempt: holder.attempt, version: holder.version, tag: record.tag };
+    });
   }
 
   versions(state: PartitionState, versions: readonly Version[], bytesMax: number): Uint8Array[] {

@@ -1,30 +1,25 @@
 /**
- * The highest counter of each partition as this node knows it: stored here, heard of in a counter
+ * The highest counter of each partition as a coordinator knows it: stored here, heard of in a counter
  * round, or given to a write that is still under way. It only rises.
  */
-import { LIMITS, MendlogError, type Store } from '@mendlog/core';
+import { checkCounterJump } from '../counter-jump.js';
 
 export class AssignedHeads {
-  readonly #store: Store;
+  readonly #storedHead: (partition: string) => number;
   readonly #heads = new Map<string, number>();
 
-  constructor(store: Store) {
-    this.#store = store;
+  constructor(storedHead: (partition: string) => number) {
+    this.#storedHead = storedHead;
   }
 
   head(partition: string): number {
-    return Math.max(this.#store.head(partition), this.#heads.get(partition) ?? 0);
+    return Math.max(this.#storedHead(partition), this.#heads.get(partition) ?? 0);
   }
 
   /** Takes note of a peer's counter. Throws CLOCK_JUMP where it is too far ahead to be true. */
   raise(partition: string, counter: number): void {
     const head = this.head(partition);
-    if (counter > head + LIMITS.counterJumpMax) {
-      throw new MendlogError(
-        'CLOCK_JUMP',
-        `a peer's counter ${counter} is too far ahead of ${head}: nothing was written`,
-      );
-    }
+    checkCounterJump(head, counter);
     if (counter > head) this.#heads.set(partition, counter);
   }
 

@@ -1,19 +1,18 @@
-/** Splits an append by coordinator, sends each part, and puts the outcomes back in order. */
-import { type PackedGroup, toMendlogError } from '@mendlog/core';
-import type { AppendOutcome } from '../api/service.js';
+/** Splits a write by coordinator, sends each part, and puts the outcomes back in order. */
+import { type PackedGroup, refusedWrite, toMendlogError, type WriteOutcome } from '@mendlog/core';
 
-export interface AppendRoutes {
+export interface WriteRoutes {
   /** Throws where no replica can coordinate. */
   coordinatorOf(partition: string): string;
   /** One outcome for each group, in order. */
-  send(nodeId: string, groups: PackedGroup[]): Promise<AppendOutcome[]>;
+  send(nodeId: string, groups: PackedGroup[]): Promise<WriteOutcome[]>;
 }
 
-export async function routeAppends(
+export async function routeWrites(
   groups: readonly PackedGroup[],
-  routes: AppendRoutes,
-): Promise<AppendOutcome[]> {
-  const outcomes: AppendOutcome[] = groups.map(() => NO_OUTCOME);
+  routes: WriteRoutes,
+): Promise<WriteOutcome[]> {
+  const outcomes: WriteOutcome[] = groups.map(() => NO_OUTCOME);
   const byCoordinator = new Map<string, number[]>();
   for (const [i, { partition }] of groups.entries()) {
     try {
@@ -42,11 +41,11 @@ export async function routeAppends(
   return outcomes;
 }
 
-const NO_OUTCOME: AppendOutcome = {
+const NO_OUTCOME: WriteOutcome = {
   ok: false,
   error: { code: 'INTERNAL', message: 'the coordinator answered without an outcome for this group' },
 };
 
-function refusalOf(thrown: unknown): AppendOutcome {
-  return { ok: false, error: toMendlogError(thrown).toShape() };
+function refusalOf(thrown: unknown): WriteOutcome {
+  return refusedWrite(toMendlogError(thrown));
 }

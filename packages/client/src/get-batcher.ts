@@ -1,0 +1,137 @@
+/**
+ * Coalesces reads of keys: what is called in one turn of the event loop goes out as one request per node,
+ * as long as its level is the same. Requests under way per node are bounded, and so is what waits.
+ */
+import {
+  encodePacked,
+  type Level,
+  LIMITS,
+  levelText,
+  MendlogError,
+  type PackedGroup,
+  packItems,
+  type RecordKey,
+  toMendlogError,
+} from '@mendlog/core';
+import type { NodeConnection, NodePool } from './node-pool.js';
+
+interface PendingGet {
+  readonly partition: string;
+  readonly key: RecordKey;
+  readonly resolve: (frame: Uint8Array | undefined) => void;
+  readonly reject: (error: MendlogError) => void;
+}
+
+/** Gets of one level on their way to one node. */
+interface Lane {
+  readonly connection: NodeConnection;
+  readonly level: Level | undefined;
+  readonly queue: PendingGet[];
+  underWay: number;
+}
+
+const REQUESTS_PER_LANE_MAX = 2;
+const ATTEMPTS_MAX = 3;
+
+export class GetBatcher {
+  readonly #pool: NodePool;
+  readonly #lanes = new Map<NodeConnection, Map<string, Lane>>();
+  #waiting = 0;
+  #isScheduled = false;
+
+  constructor(pool: NodePool) {
+    this.#pool = pool;
+  }
+
+  /** The frame of the record that holds the key, a tombstone where it was deleted. */
+  async get(partition: string, key: RecordKey, level: Level | undefined): Promise<Uint8Array | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#ask(partition, key, level);
+      } catch (thrown) {
+        // Reads change nothing, so one that a dying node took along is asked of the next node.
+        if (toMendlogError(thrown).code !== 'CONNECTION_LOST' || attempt >= ATTEMPTS_MAX) throw thrown;
+      }
+    }
+  }
+
+  #ask(partition: string, key: RecordKey, level: Level | undefined): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting >= LIMITS.readQueueMax)
+        throw new MendlogError('OVERLOADED', 'too many reads are waiting; await some before you send more');
+      const lane = this.#laneOf(this.#pool.pick(partition), level);
+      lane.queue.push({ partition, key, resolve, reject });
+      this.#waiting++;
+      if (this.#isScheduled) return;
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        for (const lanes of this.#lanes.values()) for (const lane of lanes.values()) this.#pump(lane);
+      });
+    });
+  }
+
+  #laneOf(connection: NodeConnection, level: Level | undefined): Lane {
+    let lanes = this.#lanes.get(connection);
+    if (lanes === undefined) {
+      lanes = new Map();
+      this.#lanes.set(connection, lanes);
+    }
+    const name = level === undefined ? '' : levelText(level);
+    let lane = lanes.get(name);
+    if (lane === undefined) {
+      lane = { connection, level, queue: [], underWay: 0 };
+      lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  #pump(lane: Lane): void {
+    while (lane.queue.length > 0 && lane.underWay < REQUESTS_PER_LANE_MAX) {
+      const batch = lane.queue.splice(0, LIMITS.rangesMax);
+      this.#waiting -= batch.length;
+      lane.underWay++;
+      void this.#send(lane, batch).finally(() => {
+        lane.underWay--;
+        this.#pump(lane);
+      });
+    }
+  }
+
+  async #send({ connection, level }: Lane, batch: readonly PendingGet[]): Promise<void> {
+    try {
+      const input = { packed: encodePacked(groupsOf(batch)), consistency: level };
+      const { frames, failed } = await connection.call.batches.get.query(input);
+      const failures = new Map(failed);
+      for (const [i, { resolve, reject }] of batch.entries()) {
+        const failure = failures.get(i);
+        const frame = frames[i];
+        if (failure !== undefined) reject(MendlogError.fromShape(failure));
+        else if (frame === undefined)
+          reject(new MendlogError('INTERNAL', 'the node answered without an outcome for this key'));
+        else resolve(frame.length === 0 ? undefined : frame);
+      }
+    } catch (thrown) {
+      const error = toMendlogError(thrown);
+      for (const { reject } of batch) reject(error);
+    }
+  }
+}
+
+/** Keys in their order, consecutive ones of a partition in one group. */
+function groupsOf(batch: readonly PendingGet[]): PackedGroup[] {
+  const groups: PackedGroup[] = [];
+  for (let from = 0; from < batch.length; ) {
+    const { partition } = batch[from] as PendingGet;
+    let to = from + 1;
+    while (batch[to]?.partition === partition) to++;
+    groups.push(
+      packItems(
+        partition,
+        batch.slice(from, to).map(({ key }) => key),
+      ),
+    );
+    from = to;
+  }
+  return groups;
+}

@@ -1,0 +1,167 @@
+/**
+ * Coalesces writes: what is called in one turn of the event loop goes out as one request per node,
+ * grouped by partition. A call costs a promise; everything else is paid by the batch.
+ *
+ * Bounds: bytes waiting in all, requests under way per node. While a node's requests are under way,
+ * its writes gather, so batches grow under load by themselves. What was called first goes out first; a
+ * first retry is a group of its own, since it may be answered with what the first attempt has left.
+ */
+import {
+  encodePacked,
+  type Level,
+  LIMITS,
+  MendlogError,
+  packItems,
+  toMendlogError,
+  type WriteOrder,
+} from '@mendlog/core';
+import type { NodeConnection, NodePool } from './node-pool.js';
+
+export interface Acknowledgement {
+  readonly counter: number;
+  readonly origin: string;
+  /** Replicas that had flushed the record when the node answered. */
+  readonly acks: number;
+}
+
+interface PendingWrite {
+  readonly partition: string;
+  readonly draft: Uint8Array;
+  readonly how: WriteHow;
+  readonly resolve: (acknowledgement: Acknowledgement) => void;
+  readonly reject: (error: MendlogError) => void;
+}
+
+/** What writes of one request have in common: the same object, or equal ones. */
+export interface WriteHow {
+  readonly level: Level | undefined;
+  readonly order: WriteOrder | undefined;
+  /** The write may be found done: it is answered by itself. */
+  readonly isRetry?: boolean;
+}
+
+interface Lane {
+  readonly queue: PendingWrite[];
+  underWay: number;
+}
+
+const REQUESTS_PER_NODE_MAX = 2;
+
+export class WriteBatcher {
+  readonly #pool: NodePool;
+  readonly #lanes = new Map<NodeConnection, Lane>();
+  #waitingBytes = 0;
+  #scheduled = false;
+
+  constructor(pool: NodePool) {
+    this.#pool = pool;
+  }
+
+  /** Rejects with what the node says, or with OVERLOADED, UNREACHABLE or CLOSED where nothing was sent. */
+  write(partition: string, draft: Uint8Array, how: WriteHow): Promise<Acknowledgement> {
+    return new Promise((resolve, reject) => {
+      if (this.#waitingBytes + draft.length > LIMITS.writeQueueBytesMax)
+        throw new MendlogError('OVERLOADED', 'too many writes are waiting; await some before you send more');
+      const connection = this.#pool.pick(partition);
+      let lane = this.#lanes.get(connection);
+      if (lane === undefined) {
+        lane = { queue: [], underWay: 0 };
+        this.#lanes.set(connection, lane);
+      }
+      lane.queue.push({ partition, draft, how, resolve, reject });
+      this.#waitingBytes += draft.length;
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      for (const [connection, lane] of this.#lanes) this.#pump(connection, lane);
+    });
+  }
+
+  #pump(connection: NodeConnection, lane: Lane): void {
+    while (lane.queue.length > 0 && lane.underWay < REQUESTS_PER_NODE_MAX) {
+      lane.underWay++;
+      void this.#send(connection, this.#takeBatch(lane.queue)).finally(() => {
+        lane.underWay--;
+        this.#pump(connection, lane);
+      });
+    }
+  }
+
+  /** The longest prefix of one kind that fits a batch; at least one write. */
+  #takeBatch(queue: PendingWrite[]): PendingWrite[] {
+    const first = queue[0]?.how;
+    let bytes = 0;
+    let count = 0;
+    for (const { draft, how } of queue) {
+      const fits = bytes + draft.length <= LIMITS.batchBytesTarget && count < LIMITS.batchRecordsMax;
+      if (count > 0 && (!fits || !isAlike(how, first))) break;
+      bytes += draft.length;
+      count++;
+    }
+    this.#waitingBytes -= bytes;
+    return queue.splice(0, count);
+  }
+
+  async #send(connection: NodeConnection, batch: readonly PendingWrite[]): Promise<void> {
+    const groups = grouped(batch);
+    const packed = encodePacked(
+      groups.map((writes) =>
+        packItems(
+          (writes[0] as PendingWrite).partition,
+          writes.map(({ draft }) => draft),
+        ),
+      ),
+    );
+    const { level, order } = (batch[0] as PendingWrite).how;
+    try {
+      const answer = await connection.call.batches.write.mutate({ packed, consistency: level, order });
+      const { counters, acks, origins, originOf, refused } = answer;
+      const refusals = new Map(refused);
+      for (const [i, writes] of groups.entries()) {
+        const refusal = refusals.get(i);
+        const firstCounter = counters[i];
+        if (refusal !== undefined || firstCounter === undefined) {
+          const error = refusal === undefined ? missingOutcome() : MendlogError.fromShape(refusal);
+          for (const { reject } of writes) reject(error);
+          continue;
+        }
+        const origin = origins[originOf[i] ?? 0] ?? '';
+        for (const [offset, { resolve }] of writes.entries())
+          resolve({ counter: firstCounter + offset, origin, acks: acks[i] ?? 0 });
+      }
+    } catch (thrown) {
+      const error = toMendlogError(thrown);
+      for (const { reject } of batch) reject(error);
+    }
+  }
+}
+
+/** By partition, in the order of the first write of each; retries one by one. */
+function grouped(batch: readonly PendingWrite[]): PendingWrite[][] {
+  if (batch[0]?.how.isRetry === true) return batch.map((write) => [write]);
+  const byPartition = new Map<string, PendingWrite[]>();
+  for (const write of batch) {
+    const group = byPartition.get(write.partition);
+    if (group === undefined) byPartition.set(write.partition, [write]);
+    else group.push(write);
+  }
+  return [...byPartition.values()];
+}
+
+function isAlike(a: WriteHow, b: WriteHow | undefined): boolean {
+  if (a === b) return true;
+  if (b === undefined || a.order !== b.order || a.isRetry !== b.isRetry) return false;
+  if (a.level === b.level) return true;
+  if (typeof a.level !== 'object' || typeof b.level !== 'object') return false;
+  return a.level.r === b.level.r && a.level.w === b.level.w;
+}
+
+function missingOutcome(): MendlogError {
+  return new MendlogError('INTERNAL', 'the node answered without an outcome for this write');
+}

@@ -1,0 +1,84 @@
+/**
+ * The counter round of a group commit, after Attiya, Bar-Noy and Dolev ("Sharing memory robustly in
+ * message-passing systems", JACM 1995): a majority of each partition's replicas, this node among them, tells
+ * the highest counter that it knows, before versions are given. So a write whose call began after another's
+ * acknowledgement gets the higher version, whichever nodes coordinated the two.
+ *
+ * No more peers are asked than are needed, until one of them fails or is slow.
+ */
+import { majorityOf } from '../consistency.js';
+import type { Cohort } from './group-commit.js';
+
+export interface HeadsQuestion {
+  readonly node: string;
+  readonly partitions: readonly string[];
+}
+
+/** What is asked about the partitions of one cohort. */
+interface Part {
+  readonly cohort: Cohort;
+  readonly partitions: readonly string[];
+  /** Who may still be asked. */
+  readonly left: string[];
+  readonly waiting: Set<HeadsQuestion>;
+  /** Answers that are needed still. */
+  missing: number;
+}
+
+export class CounterRound {
+  readonly #parts: Part[] = [];
+  readonly #asked = new Map<HeadsQuestion, Part[]>();
+
+  constructor(cohorts: readonly Cohort[], self: string) {
+    for (const cohort of cohorts) {
+      if (!cohort.inRealTime) continue;
+      const left = cohort.replicas.filter((node) => node !== self);
+      const own = cohort.replicas.length - left.length;
+      const missing = majorityOf(cohort.replicas.length) - own;
+      if (missing <= 0) continue;
+      const partitions = [...new Set(cohort.writes.map(({ group }) => group.partition))];
+      this.#parts.push({ cohort, partitions, left, waiting: new Set(), missing });
+    }
+  }
+
+  get isOver(): boolean {
+    return this.#parts.every(({ missing }) => missing <= 0);
+  }
+
+  /** The next questions: as many as answers are missing, or to everybody that is left. */
+  ask(isUsable: (node: string) => boolean, everybody = false): HeadsQuestion[] {
+    const partsOf = new Map<string, Part[]>();
+    for (const part of this.#parts) {
+      if (part.missing <= 0) continue;
+      let wanted = everybody ? part.left.length : part.missing - part.waiting.size;
+      for (const node of [...part.left]) {
+        if (wanted <= 0) break;
+        if (!isUsable(node)) continue;
+        wanted--;
+        part.left.splice(part.left.indexOf(node), 1);
+        partsOf.set(node, [...(partsOf.get(node) ?? []), part]);
+      }
+    }
+    return [...partsOf].map(([node, parts]) => {
+      const question = { node, partitions: parts.flatMap(({ partitions }) => partitions) };
+      this.#asked.set(question, parts);
+      for (const { waiting } of parts) waiting.add(question);
+      return question;
+    });
+  }
+
+  told(question: HeadsQuestion): void {
+    for (const part of this.#asked.get(question) ?? []) if (part.waiting.delete(question)) part.missing--;
+  }
+
+  failed(question: HeadsQuestion): void {
+    for (const part of this.#asked.get(question) ?? []) part.waiting.delete(question);
+  }
+
+  /** Cohorts of which no majority can be heard any more; the round goes on without them. */
+  takeHopeless(): Cohort[] {
+    const hopeless = this.#parts.filter(({ missing, waiting }) => missing > waiting.size);
+    for (const part of hopeless) part.missing = 0;
+    return hopeless.map(({ cohort }) => cohort);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The writes of one group commit, by cohort: those that have the same replicas and need as many of them. A
+ * replica's answer is counted once a cohort, however many records it has.
+ */
+import type { Level } from '../consistency.js';
+import type { MendlogError } from '../errors.js';
+import type { PackedGroup } from '../protocol/packed.js';
+import { WriteQuorum } from '../quorum/write-quorum.js';
+
+/** One group of a request, from its admission to its outcome. */
+export interface PendingWrite {
+  readonly group: PackedGroup;
+  readonly primaries: readonly string[];
+  readonly level: Level;
+  readonly needed: number;
+  /** Its version is to be above that of every write that was acknowledged before it came. */
+  readonly inRealTime: boolean;
+  firstCounter: number;
+  isRefused: boolean;
+  readonly end: (result: 'acknowledged' | MendlogError, acks: number) => void;
+}
+
+export interface Cohort {
+  readonly replicas: readonly string[];
+  readonly quorum: WriteQuorum;
+  readonly inRealTime: boolean;
+  writes: PendingWrite[];
+  /** Its writes are answered: once, whatever replicas say later. */
+  isSettled: boolean;
+}
+
+/** The cohorts of writes; their primaries may be the same in another order. */
+export function cohortsOf(writes: readonly PendingWrite[]): Cohort[] {
+  const cohorts = new Map<string, Cohort>();
+  for (const write of writes) {
+    const { primaries, needed, inRealTime } = write;
+    const id = `${needed} ${inRealTime} ${replicaSetOf(primaries)}`;
+    const cohort = cohorts.get(id);
+    if (cohort !== undefined) cohort.writes.push(write);
+    else {
+      const quorum = new WriteQuorum(primaries, needed);
+      cohorts.set(id, { replicas: primaries, quorum, inRealTime, writes: [write], isSettled: false });
+    }
+  }
+  return [...cohorts.values()];
+}
+
+/** Takes the writes of these partitions out of a cohort, into one of their own that knows the same answers. */
+export function splitCohort(cohort: Cohort, partitions: ReadonlySet<string>): Cohort | undefined {
+  const writes = cohort.writes.filter(({ group }) => partitions.has(group.partition));
+  if (writes.length === 0) return undefined;
+  cohort.writes = cohort.writes.filter(({ group }) => !partitions.has(group.partition));
+  return { ...cohort, quorum: cohort.quorum.copy(), writes };
+}
+
+const replicaSets = new WeakMap<readonly string[], string>();
+
+/** Names the set, whatever its order. */
+export function replicaSetOf(replicas: readonly string[]): string {
+  let name = replicaSets.get(replicas);
+  if (name === undefined) {
+    name = [...replicas].sort().join('\n');
+    replicaSets.set(replicas, name);
+  }
+  return name;
+}

@@ -1,0 +1,450 @@
+/**
+ * Coordinates reads of keys: asks R replicas who holds each, and gives asked replicas what they lack before it
+ * answers, so that no later quorum read can miss what this one answers (Attiya, Bar-Noy and Dolev).
+ *
+ *   submit --> [ ask R replicas: one for records too --> missing records --> repair ] --> answer
+ *
+ * What is asked in one turn of the event loop goes out together, a round for each set of replicas. "Absent"
+ * is an answer; a replica that does not know, fails or is slow is replaced by another one as long as
+ * there are any. A synchronous state machine: events are its methods, what it wants done are calls of its
+ * ports.
+ */
+import { answersNeeded, type Level } from '../consistency.js';
+import { type ErrorShape, MendlogError, toMendlogError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import { compareHoldings, type KeyHolding, type KeyState } from '../protocol/key-claims.js';
+import { type PackedGroup, packItems } from '../protocol/packed.js';
+import type { RecordKey } from '../record-key.js';
+import { replicaSetOf } from './group-commit.js';
+
+/** blocking: before the answer; async: after it; off: not at all. */
+export type ReadRepairMode = 'blocking' | 'async' | 'off';
+
+export interface KeyQuestion {
+  readonly partition: string;
+  readonly key: RecordKey;
+}
+
+/** What one replica says of each question, in order. */
+export interface KeyAnswers {
+  readonly states: readonly KeyState[];
+  /** The trim watermark of each question's partition. */
+  readonly trimmedTo: readonly number[];
+  /** Where records were asked for: the frame of the holder, as far as there is one. */
+  readonly frames: readonly (Uint8Array | undefined)[];
+}
+
+export type KeyOutcome =
+  | {
+      readonly ok: true;
+      /** The record that holds the key, a tombstone where it was deleted; undefined where nothing does. */
+      readonly frame: Uint8Array | undefined;
+      /** An asked replica lacked it and has been given it. */
+      readonly repaired: boolean;
+    }
+  | { readonly ok: false; readonly error: ErrorShape };
+
+export interface KeyReadRequest {
+  readonly questions: readonly KeyQuestion[];
+  readonly levelOf: (partition: string) => Level;
+  readonly repair: ReadRepairMode;
+}
+
+export interface KeyReadPorts {
+  readonly self: string;
+  primaries(partition: string): readonly string[];
+  isAlive(node: string): boolean;
+  /** Calls `pump` when this turn of the event loop ends. */
+  schedule(): void;
+  /** Calls `isSlow` some time later, and `timeUp` after the read time-out, unless `stopTimers` comes first. */
+  startTimers(round: number): void;
+  stopTimers(round: number): void;
+  /** Asks a node, perhaps this one: `answered` or `failed` follows, in any case and not before this returns. */
+  ask(ask: number, node: string, what: KeyAsk): void;
+  /** Has a node, perhaps this one, store records: `given` or `failed` follows, as above. */
+  give(ask: number, node: string, groups: readonly PackedGroup[]): void;
+}
+
+export interface KeyAsk {
+  readonly questions: readonly KeyQuestion[];
+  readonly withRecords: boolean;
+}
+
+interface PendingRead {
+  readonly question: KeyQuestion;
+  readonly primaries: readonly string[];
+  readonly needed: number;
+  readonly repair: ReadRepairMode;
+  /** Replicas that failed to answer it, or did not know. */
+  readonly excluded: ReadonlySet<string>;
+  readonly end: (outcome: KeyOutcome) => void;
+}
+
+interface Round {
+  readonly id: number;
+  reads: PendingRead[];
+  readonly replicas: readonly string[];
+  readonly needed: number;
+  readonly repair: ReadRepairMode;
+  readonly excluded: Set<string>;
+  /** Asks that are not answered, by number, in this phase. */
+  readonly waiting: Map<number, Ask>;
+  readonly answers: Map<string, KeyAnswers>;
+  phase: 'asking' | 'fetching' | 'repairing';
+  /** Of each read, in order. */
+  winners: (Winner | undefined)[];
+}
+
+interface Ask {
+  readonly round: Round;
+  readonly node: string;
+  /** What it is about. */
+  readonly reads: readonly PendingRead[];
+}
+
+interface Winner {
+  readonly holding: KeyHolding;
+  readonly frame: Uint8Array | undefined;
+  readonly holder: string;
+  readonly lacking: readonly string[];
+  repaired: boolean;
+}
+
+export class KeyReads {
+  readonly #ports: KeyReadPorts;
+  readonly #queue: PendingRead[] = [];
+  readonly #rounds = new Map<number, Round>();
+  readonly #asks = new Map<number, Ask>();
+  #nextRound = 1;
+  #nextAsk = 1;
+  #isScheduled = false;
+
+  constructor(ports: KeyReadPorts) {
+    this.#ports = ports;
+  }
+
+  /** Calls back once, with an outcome for each question in order. */
+  submit(request: KeyReadRequest, answer: (outcomes: KeyOutcome[]) => void): void {
+    const { questions, levelOf, repair } = request;
+    const outcomes = new Array<KeyOutcome>(questions.length);
+    let open = questions.length;
+    if (open === 0) answer(outcomes);
+    for (const [index, question] of questions.entries()) {
+      const end = (outcome: KeyOutcome) => {
+        outcomes[index] = outcome;
+        if (--open === 0) answer(outcomes);
+      };
+      try {
+        if (this.#queue.length >= LIMITS.readQueueMax)
+          throw new MendlogError('OVERLOADED', 'too many reads are waiting; try again later');
+        const primaries = this.#ports.primaries(question.partition);
+        const needed = answersNeeded(levelOf(question.partition), primaries.length);
+        this.#queue.push({ question, primaries, needed, repair, excluded: NOBODY, end });
+      } catch (thrown) {
+        end(failureOf(thrown));
+      }
+    }
+    this.#schedule();
+  }
+
+  pump(): void {
+    this.#isScheduled = false;
+    const rounds = new Map<string, PendingRead[]>();
+    for (const read of this.#queue.splice(0)) {
+      const id = `${read.needed} ${read.repair} ${[...read.excluded].join('\n')} ${replicaSetOf(read.primaries)}`;
+      const together = rounds.get(id);
+      if (together === undefined) rounds.set(id, [read]);
+      else together.push(read);
+    }
+    for (const reads of rounds.values())
+      for (let at = 0; at < reads.length; at += LIMITS.rangesMax)
+        this.#begin(reads.slice(at, at + LIMITS.rangesMax));
+  }
+
+  answered(id: number, answers: KeyAnswers): void {
+    const ask = this.#take(id);
+    if (ask === undefined) return;
+    const { round, node, reads } = ask;
+    if (answers.states.length !== reads.length) this.#leave(ask);
+    else if (round.phase === 'fetching') this.#fetched(ask, answers);
+    else {
+      round.answers.set(node, answers);
+      if (round.answers.size >= round.needed) this.#merge(round);
+    }
+  }
+
+  /** A node did not answer, or did not store what it was given. */
+  failed(id: number): void {
+    const ask = this.#take(id);
+    if (ask !== undefined) this.#leave(ask);
+  }
+
+  given(id: number): void {
+    const ask = this.#take(id);
+    if (ask === undefined) return;
+    const { round, reads } = ask;
+    for (const [i, read] of round.reads.entries()) {
+      const winner = round.winners[i];
+      if (winner !== undefined && reads.includes(read)) winner.repaired = true;
+    }
+    if (round.waiting.size === 0) this.#answer(round);
+  }
+
+  /** Those asked take long: one more is asked, if there is one. */
+  isSlow(id: number): void {
+    const round = this.#rounds.get(id);
+    if (round?.phase !== 'asking') return;
+    const [node] = this.#usable(round);
+    if (node !== undefined) this.#ask(round, { node, reads: round.reads }, true);
+  }
+
+  timeUp(id: number): void {
+    const round = this.#rounds.get(id);
+    if (round === undefined) return;
+    const waiting = [...round.waiting.values()].map(({ node }) => node).join(', ');
+    const error = new MendlogError('READ_TIMEOUT', `${waiting} did not answer in time`).toShape();
+    for (const { end } of round.reads) end({ ok: false, error });
+    this.#end(round);
+  }
+
+  #schedule(): void {
+    if (this.#queue.length === 0 || this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#ports.schedule();
+  }
+
+  #begin(reads: PendingRead[]): void {
+    const [{ primaries, needed, repair, excluded }] = reads as [PendingRead];
+    const round: Round = {
+      id: this.#nextRound++,
+      reads,
+      replicas: primaries,
+      needed,
+      repair,
+      excluded: new Set(excluded),
+      waiting: new Map(),
+      answers: new Map(),
+      phase: 'asking',
+      winners: [],
+    };
+    this.#rounds.set(round.id, round);
+    this.#ports.startTimers(round.id);
+    this.#askMore(round, needed);
+  }
+
+  #usable(round: Round): string[] {
+    const { self } = this.#ports;
+    const asked = new Set([...round.waiting.values()].map(({ node }) => node));
+    return (
+      round.replicas
+        .filter((node) => this.#ports.isAlive(node) && !round.excluded.has(node))
+        .filter((node) => !asked.has(node) && !round.answers.has(node))
+        // This node first: its records are at hand.
+        .sort((a, b) => Number(b === self) - Number(a === self))
+    );
+  }
+
+  /** Asks so many more; where there are not enough, the reads fail. */
+  #askMore(round: Round, count: number): void {
+    const usable = this.#usable(round);
+    if (usable.length < count) {
+      this.#fail(round);
+      return;
+    }
+    const isFirst = round.answers.size === 0 && round.waiting.size === 0;
+    for (const [i, node] of usable.slice(0, count).entries())
+      this.#ask(round, { node, reads: round.reads }, isFirst && i === 0);
+  }
+
+  #ask(round: Round, { node, reads }: Pick<Ask, 'node' | 'reads'>, withRecords: boolean): void {
+    const id = this.#nextAsk++;
+    const ask = { round, node, reads };
+    round.waiting.set(id, ask);
+    this.#asks.set(id, ask);
+    this.#ports.ask(id, node, { questions: reads.map(({ question }) => question), withRecords });
+  }
+
+  /** The ask with this number, once; undefined where nobody waits for it any more. */
+  #take(id: number): Ask | undefined {
+    const ask = this.#asks.get(id);
+    if (ask === undefined) return undefined;
+    this.#asks.delete(id);
+    ask.round.waiting.delete(id);
+    return ask;
+  }
+
+  #forget(round: Round): void {
+    for (const id of round.waiting.keys()) this.#asks.delete(id);
+    round.waiting.clear();
+  }
+
+  /** Somebody else is asked in its place; what it held, or was to be given, is read anew without it. */
+  #leave({ round, node, reads }: Ask): void {
+    if (round.phase === 'asking') {
+      round.excluded.add(node);
+      if (round.answers.size + round.waiting.size < round.needed) this.#askMore(round, 1);
+      return;
+    }
+    this.#again(round, reads, node);
+    this.#goOn(round);
+  }
+
+  /** Takes reads out of a round, and reads them anew without this node. */
+  #again(round: Round, reads: readonly PendingRead[], node: string): void {
+    const gone = new Set(reads);
+    const left = round.reads.flatMap((read, i) => (gone.has(read) ? [] : [i]));
+    for (const read of round.reads) {
+      if (!gone.has(read)) continue;
+      this.#queue.push({ ...read, excluded: new Set([...round.excluded, ...read.excluded, node]) });
+    }
+    round.winners = left.map((i) => round.winners[i]);
+    round.reads = left.map((i) => round.reads[i] as PendingRead);
+    this.#schedule();
+  }
+
+  #goOn(round: Round): void {
+    if (round.waiting.size > 0) return;
+    if (round.phase === 'fetching') this.#repair(round);
+    else this.#answer(round);
+  }
+
+  #merge(round: Round): void {
+    this.#forget(round);
+    round.phase = 'fetching';
+    round.winners = round.reads.map((_, i) => winnerOf(round.answers, i));
+    const { reads } = round;
+    // Whoever does not know the holder of a key has no vote on it.
+    for (const [node, { states }] of round.answers) {
+      const unknown = reads.filter((_, i) => states[i] === 'unknown');
+      if (unknown.length > 0) this.#again(round, unknown, node);
+    }
+    const unread = new Map<string, PendingRead[]>();
+    for (const [i, winner] of round.winners.entries()) {
+      if (winner === undefined || winner.frame !== undefined) continue;
+      const read = round.reads[i] as PendingRead;
+      unread.set(winner.holder, [...(unread.get(winner.holder) ?? []), read]);
+    }
+    for (const [node, wanted] of unread) this.#ask(round, { node, reads: wanted }, true);
+    this.#goOn(round);
+  }
+
+  /** The holder may hold something newer by now, which nobody else has then, or nothing. */
+  #fetched({ round, node, reads }: Ask, { states, frames }: KeyAnswers): void {
+    const unread: PendingRead[] = [];
+    for (const [i, read] of reads.entries()) {
+      const at = round.reads.indexOf(read);
+      const winner = round.winners[at];
+      const [holding, frame] = [states[i], frames[i]];
+      if (winner === undefined) continue;
+      const isHeld = holding !== undefined && typeof holding !== 'string' && frame !== undefined;
+      const order = isHeld ? compareHoldings(holding, winner.holding) : -1;
+      if (!isHeld || order < 0) unread.push(read);
+      else {
+        const others = [...round.answers.keys()].filter((other) => other !== node);
+        const lacking = order === 0 ? winner.lacking : others;
+        round.winners[at] = { ...winner, holding, frame, lacking };
+      }
+    }
+    if (unread.length > 0) this.#again(round, unread, node);
+    this.#goOn(round);
+  }
+
+  #repair(round: Round): void {
+    round.phase = 'repairing';
+    const gifts = round.repair === 'off' ? NO_GIFTS : giftsOf(round);
+    const asks = [...gifts].map(([node, { reads, groups }]) => {
+      const id = this.#nextAsk++;
+      const ask = { round, node, reads };
+      if (round.repair === 'blocking') {
+        round.waiting.set(id, ask);
+        this.#asks.set(id, ask);
+      }
+      return { id, node, groups };
+    });
+    for (const { id, node, groups } of asks) this.#ports.give(id, node, groups);
+    if (round.waiting.size === 0) this.#answer(round);
+  }
+
+  #answer(round: Round): void {
+    for (const [i, { end }] of round.reads.entries()) {
+      const winner = round.winners[i];
+      end({ ok: true, frame: winner?.frame, repaired: winner?.repaired ?? false });
+    }
+    this.#end(round);
+  }
+
+  #fail(round: Round): void {
+    const missing = round.replicas.filter((node) => round.excluded.has(node) || !this.#ports.isAlive(node));
+    const [code, why] =
+      round.excluded.size > 0
+        ? (['READ_TIMEOUT', 'did not answer, or cannot read what they hold'] as const)
+        : (['UNAVAILABLE', 'cannot be reached'] as const);
+    const message = `${round.needed} replicas are needed and ${missing.join(', ')} ${why}`;
+    const error = new MendlogError(code, message, { details: { needed: round.needed, missing } }).toShape();
+    for (const { end } of round.reads) end({ ok: false, error });
+    this.#end(round);
+  }
+
+  #end(round: Round): void {
+    this.#forget(round);
+    this.#ports.stopTimers(round.id);
+    this.#rounds.delete(round.id);
+  }
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+const NO_GIFTS: ReadonlyMap<string, Gift> = new Map();
+
+/** Of the replicas' answers to one question the holder with the highest claim above every watermark. */
+function winnerOf(answers: ReadonlyMap<string, KeyAnswers>, i: number): Winner | undefined {
+  let trimmedTo = 0;
+  for (const answer of answers.values()) trimmedTo = Math.max(trimmedTo, answer.trimmedTo[i] ?? 0);
+  let best: { holding: KeyHolding; node: string } | undefined;
+  for (const [node, { states }] of answers) {
+    const state = states[i];
+    if (state === undefined || typeof state === 'string' || state.version.counter <= trimmedTo) continue;
+    if (best === undefined || compareHoldings(state, best.holding) > 0) best = { holding: state, node };
+  }
+  if (best === undefined) return undefined;
+  const { holding, node } = best;
+  let frame: Uint8Array | undefined;
+  const lacking: string[] = [];
+  for (const [other, { states, frames }] of answers) {
+    const state = states[i];
+    const holds = state !== undefined && typeof state !== 'string' && compareHoldings(state, holding) === 0;
+    if (holds) frame ??= frames[i];
+    else lacking.push(other);
+  }
+  return { holding, frame, holder: node, lacking, repaired: false };
+}
+
+interface Gift {
+  readonly reads: PendingRead[];
+  readonly groups: PackedGroup[];
+}
+
+/** What each replica is to be given. */
+function giftsOf({ reads, winners }: Round): Map<string, Gift> {
+  const gifts = new Map<string, { reads: PendingRead[]; items: Map<string, Uint8Array[]> }>();
+  for (const [i, read] of reads.entries()) {
+    const { frame, lacking = [] } = winners[i] ?? {};
+    if (frame === undefined) continue;
+    const { partition } = read.question;
+    for (const node of lacking) {
+      const gift = gifts.get(node) ?? { reads: [], items: new Map<string, Uint8Array[]>() };
+      gifts.set(node, gift);
+      gift.reads.push(read);
+      gift.items.set(partition, [...(gift.items.get(partition) ?? []), frame]);
+    }
+  }
+  return new Map(
+    [...gifts].map(([node, { reads, items }]) => [
+      node,
+      { reads, groups: [...items].map(([partition, frames]) => packItems(partition, frames)) },
+    ]),
+  );
+}
+
+function failureOf(thrown: unknown): KeyOutcome {
+  return { ok: false, error: toMendlogError(thrown).toShape() };
+}

@@ -1,0 +1,22 @@
+/**
+ * Appends that are made again: the first retry looks its key up at a read quorum, and what it finds is
+ * completed, which is to say that enough replicas hold it before it is acknowledged. Where nothing is found, and at
+ * every later attempt, the record is written anew; of the records of one append key the highest attempt stays.
+ */
+import type { Level } from '../consistency.js';
+import { itemAt, type PackedGroup } from '../protocol/packed.js';
+import { frameKey } from '../record.js';
+import type { KeyQuestion } from './key-reads.js';
+
+/** The question to ask first, where a group is the first retry of an append. */
+export function retryQuestion(group: PackedGroup): KeyQuestion | undefined {
+  if (group.ends.length !== 1) return undefined;
+  const found = frameKey(itemAt(group, 0));
+  if (found === undefined || found.attempt !== 1) return undefined;
+  return { partition: group.partition, key: found.key };
+}
+
+/** What has been found is to be on so many replicas before it is acknowledged. */
+export function completionLevel(replicas: number): Level {
+  return { r: replicas, w: replicas };
+}

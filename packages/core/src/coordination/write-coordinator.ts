@@ -1,0 +1,408 @@
+/**
+ * Coordinates writes: gathers what waits into a group commit, gives it versions, has it stored here and on
+ * the other primaries, and answers each request when enough replicas have flushed it.
+ *
+ *   submit --> queue --> [ counter round --> versions --> store here | at peers | hints ] --> answer
+ *                         \____________ one group commit, several under way ____________/
+ *
+ * A synchronous state machine: events are its methods, what it wants done are calls of its ports. A write
+ * joins only a round that begins after the write arrived: the group is closed before its round begins. Rounds
+ * overlap and may end in any order; versions are given in the order of the groups, so that what a client sends
+ * one after another is ordered as it was sent.
+ */
+import { acknowledgementsNeeded, type Level, majorityOf } from '../consistency.js';
+import { type ErrorCode, MendlogError, toMendlogError } from '../errors.js';
+import { LIMITS } from '../limits.js';
+import type { ApplyResult, HintBatch } from '../ports/store.js';
+import { itemStart, type PackedGroup } from '../protocol/packed.js';
+import type { ReplicaAnswer, WriteQuorum } from '../quorum/write-quorum.js';
+import { stampDraft } from '../record.js';
+import { VERSION_BYTES, writeVersion } from '../version.js';
+import { AssignedHeads } from './assigned-heads.js';
+import { CounterRound, type HeadsQuestion } from './counter-round.js';
+import { type Cohort, cohortsOf, type PendingWrite, splitCohort } from './group-commit.js';
+import { refusedWrite, type WriteOptions, type WriteOutcome } from './write.js';
+import type { WritePorts } from './write-ports.js';
+
+export interface WriteRequest extends Omit<WriteOptions, 'level'> {
+  /** Drafts that are checked; they get their versions where they lie. */
+  readonly groups: readonly PackedGroup[];
+  /** The level of a group's partition, where the call has none of its own. */
+  readonly levelOf: (partition: string) => Level;
+}
+
+interface Commit {
+  readonly id: number;
+  /** In the order in which they came, which is that of their versions. */
+  readonly writes: readonly PendingWrite[];
+  cohorts: Cohort[];
+  readonly round: CounterRound;
+  /** Versions are given. */
+  isVersioned: boolean;
+  /** Replicas that have not answered yet, this node included. */
+  readonly unanswered: Set<string>;
+  /** For replicas that were down, stored here with the records. */
+  hints: readonly HintBatch[];
+  isStoredHere: boolean;
+  /** It counts no more among those under way; peers may still answer. */
+  isOver: boolean;
+}
+
+/** With these a replica says that it has stored nothing. UNREACHABLE: nothing was sent. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'CLOCK_JUMP', 'UNREACHABLE', 'OVERLOADED']);
+
+export class WriteCoordinator {
+  readonly #ports: WritePorts;
+  readonly #heads: AssignedHeads;
+  readonly #queue: PendingWrite[] = [];
+  #queuedBytes = 0;
+  readonly #commits = new Map<number, Commit>();
+  /** In the order of their groups, those without versions. */
+  readonly #unversioned: Commit[] = [];
+  #underWay = 0;
+  #nextCommit = 1;
+  #isScheduled = false;
+  #isClosed = false;
+
+  constructor(ports: WritePorts) {
+    this.#ports = ports;
+    this.#heads = new AssignedHeads((partition) => ports.storedHead(partition));
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Nothing is queued and every replica has answered. */
+  get isIdle(): boolean {
+    return this.#queue.length === 0 && this.#commits.size === 0;
+  }
+
+  /** The highest counter this node knows of: stored, or given to a write that is under way. */
+  head(partition: string): number {
+    return this.#heads.head(partition);
+  }
+
+  /** Calls back once, with an outcome for each group in order. */
+  submit(request: WriteRequest, answer: (outcomes: WriteOutcome[]) => void): void {
+    const { groups } = request;
+    const outcomes = new Array<WriteOutcome>(groups.length);
+    let open = groups.length;
+    const end = (index: number, outcome: WriteOutcome) => {
+      outcomes[index] = outcome;
+      if (--open === 0) answer(outcomes);
+    };
+    if (open === 0) answer(outcomes);
+    for (let index = 0; index < groups.length; index++) {
+      const group = groups[index] as PackedGroup;
+      try {
+        const pending = this.#admit(group, request, (outcome) => end(index, outcome));
+        this.#queue.push(pending);
+        this.#queuedBytes += group.bytes.length;
+      } catch (thrown) {
+        end(index, refusedWrite(toMendlogError(thrown)));
+      }
+    }
+    if (this.#queue.length > 0 && !this.#isScheduled) {
+      this.#isScheduled = true;
+      // Everything that arrives in this turn of the event loop joins one commit.
+      this.#ports.schedule();
+    }
+  }
+
+  /** Begins as many group commits as may be under way. */
+  pump(): void {
+    this.#isScheduled = false;
+    while (this.#queue.length > 0 && this.#underWay < LIMITS.groupCommitsMax) this.#begin(this.#takeGroup());
+  }
+
+  headsTold(id: number, question: HeadsQuestion, heads: readonly number[]): void {
+    const commit = this.#commits.get(id);
+    if (commit === undefined || commit.isVersioned) return;
+    try {
+      for (const [i, partition] of question.partitions.entries()) this.#heads.raise(partition, heads[i] ?? 0);
+    } catch {
+      // Counters that cannot be true: as if it had told nothing.
+      this.headsFailed(id, question);
+      return;
+    }
+    commit.round.told(question);
+    this.#goOn(commit);
+  }
+
+  headsFailed(id: number, question: HeadsQuestion): void {
+    const commit = this.#commits.get(id);
+    if (commit === undefined || commit.isVersioned) return;
+    commit.round.failed(question);
+    this.#askHeads(commit);
+  }
+
+  /** Whoever was asked takes long: everybody else is asked too. */
+  roundIsSlow(id: number): void {
+    const commit = this.#commits.get(id);
+    if (commit !== undefined && !commit.isVersioned) this.#askHeads(commit, true);
+  }
+
+  stored(id: number, node: string, trimmed: ApplyResult['trimmed']): void {
+    const commit = this.#commits.get(id);
+    if (commit === undefined) return;
+    if (trimmed.length > 0) {
+      // A trim came in between: these are not stored there, and no hint may bring them.
+      const partitions = new Set(trimmed.map(({ partition }) => partition));
+      for (const cohort of [...commit.cohorts]) {
+        const apart = cohort.replicas.includes(node) ? splitCohort(cohort, partitions) : undefined;
+        if (apart === undefined) continue;
+        commit.cohorts.push(apart);
+        this.#count(apart, node, new MendlogError('WRITE_TIMEOUT', 'the partition was trimmed meanwhile'));
+      }
+      for (const one of trimmed) this.#ports.takeOverTrim(one);
+    }
+    for (const cohort of commit.cohorts) this.#count(cohort, node);
+    this.#answered(commit, node);
+  }
+
+  notStored(id: number, node: string, failure: MendlogError): void {
+    const commit = this.#commits.get(id);
+    if (commit === undefined) return;
+    for (const cohort of commit.cohorts) this.#count(cohort, node, failure);
+    const hints = node === this.#ports.self ? commit.hints : [this.#hintFor(commit, node)];
+    for (const hint of hints) this.#ports.keepHint(hint);
+    this.#answered(commit, node);
+  }
+
+  timeUp(id: number): void {
+    const commit = this.#commits.get(id);
+    if (commit === undefined) return;
+    for (const cohort of commit.cohorts) {
+      cohort.quorum.timeUp();
+      this.#settle(cohort);
+    }
+    this.#checkOver(commit);
+  }
+
+  /** Refuses what waits and what comes; what is under way goes on to its end. */
+  close(): void {
+    this.#isClosed = true;
+    const refusal = new MendlogError('CLOSED', 'the node is closing: nothing was written');
+    this.#queuedBytes = 0;
+    for (const write of this.#queue.splice(0)) write.end(refusal, 0);
+  }
+
+  /** Refuses before anything is queued what could not be written anyway. */
+  #admit(
+    group: PackedGroup,
+    { levelOf, order = 'real-time' }: WriteRequest,
+    answer: (outcome: WriteOutcome) => void,
+  ): PendingWrite {
+    if (this.#isClosed) throw new MendlogError('CLOSED', 'the node is closing');
+    if (this.#queuedBytes + group.bytes.length > LIMITS.writeQueueBytesMax)
+      throw new MendlogError('OVERLOADED', 'too many writes are waiting; try again later');
+    const level = levelOf(group.partition);
+    const primaries = this.#ports.primaries(group.partition);
+    const needed = acknowledgementsNeeded(level, primaries.length);
+    let alive = 0;
+    for (const node of primaries) if (this.#ports.isAlive(node)) alive++;
+    if (alive < needed) throw this.#unavailable(primaries, needed);
+    // Below a majority of acknowledgements there is no real-time order to keep.
+    const inRealTime = order === 'real-time' && needed >= majorityOf(primaries.length);
+    const pending: PendingWrite = {
+      group,
+      primaries,
+      level,
+      needed,
+      inRealTime,
+      firstCounter: 0,
+      isRefused: false,
+      end: (result, acks) => {
+        if (result !== 'acknowledged') answer(refusedWrite(result));
+        else {
+          const { firstCounter } = pending;
+          answer({ ok: true, firstCounter, origin: this.#ports.incarnation, acks, level });
+        }
+      },
+    };
+    return pending;
+  }
+
+  #unavailable(primaries: readonly string[], needed: number): MendlogError {
+    const missing = primaries.filter((node) => !this.#ports.isAlive(node));
+    return new MendlogError(
+      'UNAVAILABLE',
+      `${needed} replicas are needed and ${missing.join(', ')} cannot be reached: nothing was written`,
+      { details: { needed, missing } },
+    );
+  }
+
+  #takeGroup(): PendingWrite[] {
+    let bytes = 0;
+    let count = 0;
+    let records = 0;
+    for (const { group } of this.#queue) {
+      const fits =
+        bytes + group.bytes.length <= LIMITS.batchBytesTarget &&
+        records + group.ends.length <= LIMITS.batchRecordsMax;
+      if (count > 0 && !fits) break;
+      bytes += group.bytes.length;
+      records += group.ends.length;
+      count++;
+    }
+    this.#queuedBytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+
+  #begin(writes: readonly PendingWrite[]): void {
+    const cohorts = cohortsOf(writes);
+    const commit: Commit = {
+      id: this.#nextCommit++,
+      writes,
+      cohorts,
+      round: new CounterRound(cohorts, this.#ports.self),
+      isVersioned: false,
+      unanswered: new Set(),
+      hints: [],
+      isStoredHere: false,
+      isOver: false,
+    };
+    this.#commits.set(commit.id, commit);
+    this.#unversioned.push(commit);
+    this.#underWay++;
+    if (!commit.round.isOver) this.#ports.startTimer(commit.id, 'round');
+    this.#askHeads(commit);
+  }
+
+  #askHeads(commit: Commit, everybody = false): void {
+    const questions = commit.round.ask((node) => this.#ports.isAlive(node), everybody);
+    for (const cohort of commit.round.takeHopeless()) {
+      commit.cohorts = commit.cohorts.filter((other) => other !== cohort);
+      const refusal = new MendlogError('UNAVAILABLE', 'no majority told its counters: nothing was written');
+      for (const write of cohort.writes) {
+        write.isRefused = true;
+        write.end(refusal, 0);
+      }
+    }
+    for (const question of questions) this.#ports.askHeads(commit.id, question);
+    this.#goOn(commit);
+  }
+
+  /** Versions are given as soon as the round is over, to this commit and to those that wait behind it. */
+  #goOn(commit: Commit): void {
+    if (!commit.round.isOver) return;
+    for (let first = this.#unversioned[0]; first?.round.isOver; first = this.#unversioned[0]) {
+      this.#unversioned.shift();
+      first.isVersioned = true;
+      this.#ports.stopTimers(first.id);
+      this.#giveVersions(first);
+      this.#replicate(first);
+    }
+  }
+
+  #giveVersions(commit: Commit): void {
+    const timeMs = this.#ports.nowMs();
+    const origin = this.#ports.incarnation;
+    for (const write of commit.writes) {
+      if (write.isRefused) continue;
+      const { partition, bytes, ends } = write.group;
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      write.firstCounter = this.#heads.take(partition, ends.length);
+      for (let i = 0; i < ends.length; i++)
+        stampDraft(view, itemStart({ ends }, i), { counter: write.firstCounter + i, origin }, timeMs);
+    }
+  }
+
+  #replicate(commit: Commit): void {
+    const { self } = this.#ports;
+    const replicas = new Set(commit.cohorts.flatMap(({ replicas }) => replicas));
+    if (replicas.size > 0) this.#ports.startTimer(commit.id, 'acknowledgements');
+    const down = [...replicas].filter((node) => !this.#ports.isAlive(node));
+    for (const node of replicas) if (!down.includes(node)) commit.unanswered.add(node);
+    // Known to be down: its hint is written with the records themselves.
+    commit.hints = down.map((node) => this.#hintFor(commit, node));
+    commit.isStoredHere = !commit.unanswered.has(self);
+    for (const node of [...commit.unanswered])
+      if (node !== self) this.#ports.storeAt(commit.id, node, groupsOf(commit, node));
+    if (!commit.isStoredHere) this.#ports.storeHere(commit.id, groupsOf(commit, self), commit.hints);
+    for (const node of down) {
+      const failure = new MendlogError('UNREACHABLE', `node ${node} is not alive`);
+      for (const cohort of commit.cohorts) this.#count(cohort, node, failure);
+    }
+    this.#checkOver(commit);
+  }
+
+  #count(cohort: Cohort, node: string, failure?: MendlogError): void {
+    if (!cohort.replicas.includes(node)) return;
+    cohort.quorum.answer(node, answerOf(failure));
+    this.#settle(cohort, failure);
+  }
+
+  /** Answers the writes of a cohort once its outcome is known. */
+  #settle(cohort: Cohort, failure?: MendlogError): void {
+    const { quorum, writes } = cohort;
+    if (quorum.verdict === 'waiting' || cohort.isSettled) return;
+    cohort.isSettled = true;
+    const result =
+      quorum.verdict === 'acknowledged'
+        ? 'acknowledged'
+        : quorum.verdict === 'refused' && failure !== undefined
+          ? failure
+          : unknownOutcome(quorum, failure);
+    for (const write of writes) write.end(result, quorum.acks);
+  }
+
+  #answered(commit: Commit, node: string): void {
+    commit.unanswered.delete(node);
+    if (node === this.#ports.self) commit.isStoredHere = true;
+    this.#checkOver(commit);
+  }
+
+  /** Another commit may begin when all is answered and stored here; slow peers go on by themselves. */
+  #checkOver(commit: Commit): void {
+    const isAnswered = commit.cohorts.every(({ quorum }) => quorum.verdict !== 'waiting');
+    if (commit.isVersioned && isAnswered && commit.isStoredHere && !commit.isOver) {
+      commit.isOver = true;
+      this.#ports.stopTimers(commit.id);
+      this.#underWay--;
+      this.pump();
+    }
+    if (commit.isOver && commit.unanswered.size === 0) this.#commits.delete(commit.id);
+  }
+
+  #hintFor(commit: Commit, target: string): HintBatch {
+    const groups = commit.cohorts
+      .filter(({ replicas }) => replicas.includes(target))
+      .flatMap(({ writes }) => writes)
+      .map(({ group, firstCounter }) => ({
+        partition: group.partition,
+        versions: consecutiveVersions(firstCounter, group.ends.length, this.#ports.incarnation),
+      }));
+    return { target, groups, createdAtMs: this.#ports.nowMs(), attempts: 0, nextAttemptAtMs: 0 };
+  }
+}
+
+function groupsOf({ cohorts }: Commit, node: string): PackedGroup[] {
+  const groups: PackedGroup[] = [];
+  for (const { replicas, writes } of cohorts)
+    if (replicas.includes(node)) for (const { group } of writes) groups.push(group);
+  return groups;
+}
+
+function answerOf(failure: MendlogError | undefined): Exclude<ReplicaAnswer, 'pending'> {
+  if (failure === undefined) return 'acknowledged';
+  return REFUSALS.has(failure.code) ? 'refused' : 'failed';
+}
+
+function unknownOutcome(quorum: WriteQuorum, failure: MendlogError | undefined): MendlogError {
+  const why = failure === undefined ? 'time is up' : failure.message;
+  return new MendlogError(
+    'WRITE_TIMEOUT',
+    `outcome unknown: ${quorum.acks} of ${quorum.needed} replicas acknowledged (${why})`,
+    { details: { acks: quorum.acks, needed: quorum.needed } },
+  );
+}
+
+function consecutiveVersions(firstCounter: number, count: number, origin: string): Uint8Array {
+  const versions = new Uint8Array(count * VERSION_BYTES);
+  const view = new DataView(versions.buffer);
+  for (let i = 0; i < count; i++)
+    writeVersion(view, i * VERSION_BYTES, { counter: firstCounter + i, origin });
+  return versions;
+}

@@ -1,0 +1,34 @@
+/** What the coordination of writes needs of the node around it, and asks of it. Calls return at once. */
+import type { ApplyResult, HintBatch } from '../ports/store.js';
+import type { PackedGroup } from '../protocol/packed.js';
+import type { HeadsQuestion } from './counter-round.js';
+
+export interface WritePorts {
+  /** This node. */
+  readonly self: string;
+  /** The origin of the versions that it gives: random, and fresh at each start. */
+  readonly incarnation: string;
+  /** The same array for the same partition, as long as its primaries are the same. */
+  primaries(partition: string): readonly string[];
+  isAlive(node: string): boolean;
+  /** The highest counter of the partition that is stored here. */
+  storedHead(partition: string): number;
+  /** Wall clock, milliseconds since 1970: it is written into records, and orders nothing. */
+  nowMs(): number;
+
+  /** Calls `pump` when this turn of the event loop ends. */
+  schedule(): void;
+  /** Calls `roundIsSlow` some time later, and `timeUp` after the write time-out, unless `stopTimers` comes first. */
+  startTimer(commit: number, what: 'round' | 'acknowledgements'): void;
+  stopTimers(commit: number): void;
+  /** Asks a peer for its highest counters: `headsTold` or `headsFailed` follows, in any case. */
+  askHeads(commit: number, question: HeadsQuestion): void;
+  /** Stores here, in one transaction, and flushes: `stored` or `notStored` follows, in any case. */
+  storeHere(commit: number, groups: readonly PackedGroup[], hints: readonly HintBatch[]): void;
+  /** Has a peer store: `stored` or `notStored` follows, in any case. */
+  storeAt(commit: number, node: string, groups: readonly PackedGroup[]): void;
+  /** Keeps a hint whose records are not written with it. */
+  keepHint(hint: HintBatch): void;
+  /** Takes over the trim watermark of another replica: counters at or below it are not given out twice. */
+  takeOverTrim(trimmed: ApplyResult['trimmed'][number]): void;
+}

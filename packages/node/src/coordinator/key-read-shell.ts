@@ -1,0 +1,86 @@
+/** Performs what the coordination of reads of keys decides: asks replicas, repairs them, keeps time. */
+import {
+  type Coordinator,
+  encodePacked,
+  type KeyAnswers,
+  type KeyAsk,
+  type KeyReadPorts,
+  type PackedGroup,
+  type Store,
+} from '@mendlog/core';
+import type { Log } from '../log.js';
+import type { Peers } from '../membership/peers.js';
+import type { Placement } from '../membership/placement.js';
+import type { Metrics } from '../metrics/metrics.js';
+import { lookUpKeys, packQuestions, unpackAnswers } from './key-lookup.js';
+
+export interface KeyReadShellOptions {
+  readonly store: Store;
+  readonly peers: Peers;
+  readonly placement: Placement;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly readTimeoutMs: number;
+}
+
+/** One more replica is asked when those asked have not answered by then. */
+const SLOW_MS = 50;
+
+type Reads = Coordinator['reads'];
+
+/** `reads` is what these ports are for; it is asked for when it is there. */
+export function keyReadPorts(options: KeyReadShellOptions, reads: () => Reads): KeyReadPorts {
+  const { store, peers, placement, metrics, log, readTimeoutMs } = options;
+  const timers = new Map<number, NodeJS.Timeout>();
+  const context = { timeoutMs: readTimeoutMs };
+
+  const answersOf = async (node: string, { questions, withRecords }: KeyAsk): Promise<KeyAnswers> => {
+    const groups = packQuestions(questions);
+    if (node === peers.self) return unpackAnswers(questions, lookUpKeys(store, groups, withRecords));
+    const { keys } = peers.connectionTo(node).call.peer;
+    const input = { packed: encodePacked(groups), withRecords };
+    return unpackAnswers(questions, await keys.query(input, { context }));
+  };
+  const give = async (node: string, groups: readonly PackedGroup[]): Promise<void> => {
+    metrics.readRepair();
+    if (node === peers.self) await store.apply(groups, []);
+    else await peers.connectionTo(node).call.peer.store.mutate({ packed: encodePacked(groups) }, { context });
+  };
+  const failed = (ask: number, node: string, error: unknown) => {
+    log.debug('a replica did not take part in a read of keys', { node, error });
+    reads().failed(ask);
+  };
+
+  return {
+    self: peers.self,
+    primaries: (partition) => placement.primaries(partition),
+    isAlive: (node) => peers.isAlive(node),
+    schedule: () => void setImmediate(() => reads().pump()),
+    startTimers(round) {
+      const slow = () => {
+        timers.set(
+          round,
+          setTimeout(() => reads().timeUp(round), readTimeoutMs),
+        );
+        reads().isSlow(round);
+      };
+      timers.set(round, setTimeout(slow, SLOW_MS));
+    },
+    stopTimers(round) {
+      clearTimeout(timers.get(round));
+      timers.delete(round);
+    },
+    ask(ask, node, what) {
+      answersOf(node, what).then(
+        (answers) => reads().answered(ask, answers),
+        (error: unknown) => failed(ask, node, error),
+      );
+    },
+    give(ask, node, groups) {
+      give(node, groups).then(
+        () => reads().given(ask),
+        (error: unknown) => failed(ask, node, error),
+      );
+    },
+  };
+}

@@ -1,0 +1,120 @@
+/** Coordinates writes and reads of keys for this node: core decides, this measures and waits. */
+import {
+  Coordinator,
+  type KeyOutcome,
+  type KeyQuestion,
+  type Level,
+  levelText,
+  type PackedGroup,
+  type ReadRepairMode,
+  type WriteOptions,
+  type WriteOutcome,
+} from '@mendlog/core';
+import type { CountedWrites, Metrics } from '../metrics/metrics.js';
+import { type KeyReadShellOptions, keyReadPorts } from './key-read-shell.js';
+import { type WriteShellOptions, writePorts } from './write-shell.js';
+
+export interface NodeCoordinatorOptions extends WriteShellOptions, KeyReadShellOptions {
+  readonly metrics: Metrics;
+  readonly levelOf: (partition: string, level: Level | undefined) => Level;
+  readonly readRepair: ReadRepairMode;
+  /** How likely a read also compares the live replicas beyond those its level asks, in the background. */
+  readonly readRepairChance: number;
+}
+
+export class NodeCoordinator {
+  readonly #options: NodeCoordinatorOptions;
+  readonly #core: Coordinator;
+  #idle: (() => void) | undefined;
+
+  constructor(options: NodeCoordinatorOptions) {
+    this.#options = options;
+    this.#core = new Coordinator({
+      writes: writePorts(
+        options,
+        () => this.#core.writes,
+        () => this.#checkIdle(),
+      ),
+      reads: keyReadPorts(options, () => this.#core.reads),
+    });
+  }
+
+  get queuedBytes(): number {
+    return this.#core.writes.queuedBytes;
+  }
+
+  /** The highest counter this node knows of: stored, or given to a write that is under way. */
+  head(partition: string): number {
+    return this.#core.writes.head(partition);
+  }
+
+  /** Drafts; one outcome for each group, in order. Never rejects: what goes wrong is the group's outcome. */
+  write(groups: readonly PackedGroup[], { level, order }: WriteOptions): Promise<WriteOutcome[]> {
+    const { metrics, levelOf } = this.#options;
+    const startedMs = performance.now();
+    return new Promise((resolve) => {
+      const request = { groups, order, levelOf: (partition: string) => levelOf(partition, level) };
+      this.#core.write(request, (outcomes) => {
+        metrics.wrote(countWrites(groups, outcomes, request.levelOf), (performance.now() - startedMs) / 1000);
+        resolve(outcomes);
+      });
+    });
+  }
+
+  /** One outcome for each key, in order. Never rejects. */
+  readKeys(questions: readonly KeyQuestion[], level: Level | undefined): Promise<KeyOutcome[]> {
+    const { levelOf, readRepair, readRepairChance } = this.#options;
+    if (Math.random() < readRepairChance) this.#repairAll(questions);
+    return new Promise((resolve) => {
+      this.#core.readKeys(
+        { questions, levelOf: (partition) => levelOf(partition, level), repair: readRepair },
+        resolve,
+      );
+    });
+  }
+
+  /** Refuses what waits and what comes; resolves when what is under way has ended and its hints are kept. */
+  async close(): Promise<void> {
+    this.#core.writes.close();
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+      this.#checkIdle();
+    });
+  }
+
+  #checkIdle(): void {
+    if (this.#core.writes.isIdle) this.#idle?.();
+  }
+
+  /** Compares all live replicas behind the answer, and repairs what differs. */
+  #repairAll(questions: readonly KeyQuestion[]): void {
+    const { placement, peers } = this.#options;
+    const levelOf = (partition: string): Level => {
+      const alive = placement.primaries(partition).filter((node) => peers.isAlive(node)).length;
+      return { r: Math.max(1, alive), w: 1 };
+    };
+    // What goes wrong behind an answer is anti-entropy's to mend.
+    this.#core.readKeys({ questions, levelOf, repair: 'blocking' }, () => {});
+  }
+}
+
+/** What became of groups, added up: a request has many, and most of them alike. */
+function countWrites(
+  groups: readonly PackedGroup[],
+  outcomes: readonly WriteOutcome[],
+  levelOf: (partition: string) => Level,
+): CountedWrites[] {
+  const counts = new Map<string, CountedWrites>();
+  for (const [i, { partition, ends, bytes }] of groups.entries()) {
+    const outcome = outcomes[i];
+    const level = levelText(levelOf(partition));
+    const result =
+      outcome?.ok === true ? 'acknowledged' : outcome?.error.code === 'WRITE_TIMEOUT' ? 'unknown' : 'refused';
+    const count = counts.get(`${result} ${level}`) ?? { result, level, groups: 0, records: 0, bytes: 0 };
+    count.groups++;
+    count.records += ends.length;
+    count.bytes += bytes.length;
+    counts.set(`${result} ${level}`, count);
+  }
+  return [...counts.values()];
+}

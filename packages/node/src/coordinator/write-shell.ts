@@ -1,0 +1,97 @@
+/** Performs what the coordination of writes decides: asks peers, stores, keeps time. */
+import {
+  type Coordinator,
+  encodePacked,
+  type HintBatch,
+  type PackedGroup,
+  type Store,
+  toMendlogError,
+  type WritePorts,
+} from '@mendlog/core';
+import type { HintKeeper } from '../hints/hint-keeper.js';
+import type { Log } from '../log.js';
+import type { Peers } from '../membership/peers.js';
+import type { Placement } from '../membership/placement.js';
+
+export interface WriteShellOptions {
+  readonly store: Store;
+  readonly peers: Peers;
+  readonly placement: Placement;
+  readonly hints: HintKeeper;
+  readonly log: Log;
+  readonly incarnation: string;
+  readonly writeTimeoutMs: number;
+}
+
+/** After this long everybody is asked for their counters, not only as many as are needed. */
+const ROUND_SLOW_MS = 100;
+
+type Writes = Coordinator['writes'];
+
+/** `writes` is what these ports are for; it is asked for when it is there. After each answer `answered` is called. */
+export function writePorts(
+  options: WriteShellOptions,
+  writes: () => Writes,
+  answered: () => void,
+): WritePorts {
+  const { store, peers, placement, hints, log, incarnation, writeTimeoutMs } = options;
+  const timers = new Map<number, NodeJS.Timeout>();
+  const context = { timeoutMs: writeTimeoutMs };
+
+  const storeAt = async (commit: number, node: string, groups: readonly PackedGroup[]) => {
+    try {
+      const { store: storeThere } = peers.connectionTo(node).call.peer;
+      const { trimmed } = await storeThere.mutate({ packed: encodePacked(groups) }, { context });
+      writes().stored(commit, node, trimmed);
+    } catch (thrown) {
+      writes().notStored(commit, node, toMendlogError(thrown));
+    }
+    answered();
+  };
+  const storeHere = async (commit: number, groups: readonly PackedGroup[], kept: readonly HintBatch[]) => {
+    try {
+      const { trimmed } = await store.apply(groups, kept);
+      hints.noteStored(kept);
+      writes().stored(commit, peers.self, trimmed);
+    } catch (thrown) {
+      writes().notStored(commit, peers.self, toMendlogError(thrown));
+    }
+    answered();
+  };
+
+  return {
+    self: peers.self,
+    incarnation,
+    primaries: (partition) => placement.primaries(partition),
+    isAlive: (node) => peers.isAlive(node),
+    storedHead: (partition) => store.head(partition),
+    nowMs: () => Date.now(),
+    schedule: () => void setImmediate(() => writes().pump()),
+    startTimer(commit, what) {
+      const end = what === 'round' ? () => writes().roundIsSlow(commit) : () => writes().timeUp(commit);
+      timers.set(commit, setTimeout(end, what === 'round' ? ROUND_SLOW_MS : writeTimeoutMs));
+    },
+    stopTimers(commit) {
+      clearTimeout(timers.get(commit));
+      timers.delete(commit);
+    },
+    askHeads(commit, question) {
+      const ask = async () => {
+        const { heads } = peers.connectionTo(question.node).call.peer;
+        return (await heads.query({ partitions: [...question.partitions] }, { context })).heads;
+      };
+      ask().then(
+        (heads) => writes().headsTold(commit, question, heads),
+        () => writes().headsFailed(commit, question),
+      );
+    },
+    storeHere: (commit, groups, kept) => void storeHere(commit, groups, kept),
+    storeAt: (commit, node, groups) => void storeAt(commit, node, groups),
+    keepHint: (hint) => void hints.keep(hint),
+    takeOverTrim({ partition, trimmedTo }) {
+      store.trim(partition, trimmedTo).catch((error: unknown) => {
+        log.warn('a trim watermark could not be taken over', { partition, error });
+      });
+    },
+  };
+}

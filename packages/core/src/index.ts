@@ -115,6 +115,7 @@ export {
   type HintState,
   hintAfterFailure,
 } from './hints/hint-policy.js';
+export { LatencyHistogram, type LatencySummary } from './latency-histogram.js';
 export { LIMITS } from './limits.js';
 export { checkPartitionName, PARTITION_NAME_PATTERN } from './partition-name.js';
 export { type PreferenceList, preferenceList } from './placement.js';

@@ -1,9 +1,8 @@
 /** `mendlog load-test`: loads a running cluster and says how fast it was, and what failed. */
-import type { ConsistencyLevel } from '@mendlog/core';
+import type { ConsistencyLevel, LatencyHistogram, LatencySummary } from '@mendlog/core';
 import { readConfig } from '../config.js';
 import { findCluster } from '../find-cluster.js';
 import { Narrator } from '../narrator.js';
-import type { LatencyHistogram, LatencySummary } from './latency-histogram.js';
 import { Load, type LoadOptions } from './load.js';
 
 export interface LoadTestOptions extends LoadOptions {

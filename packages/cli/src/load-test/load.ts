@@ -6,8 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { bytesCodec, type Client, type Partition } from '@mendlog/client';
-import { toMendlogError } from '@mendlog/core';
-import { LatencyHistogram } from './latency-histogram.js';
+import { LatencyHistogram, toMendlogError } from '@mendlog/core';
 
 export interface LoadOptions {
   readonly writers: number;

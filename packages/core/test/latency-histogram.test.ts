@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LatencyHistogram } from '../src/load-test/latency-histogram.js';
+import { LatencyHistogram } from '../src/latency-histogram.js';
 
 /** What the buckets may add to a quantile: one of them, which is 2 ** (1 / 32) wide. */
 const PRECISION = 2 ** (1 / 32);

@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { parseOptions } from '../src/cluster/options.js';
+
+describe('cluster bench options', () => {
+  test('cluster bench options: none are the defaults', () => {
+    expect(parseOptions([])).toEqual({
+      seconds: 60,
+      warmUpSeconds: 10,
+      outstanding: [1, 64, 1024],
+      partitions: 256,
+      mode: 'append',
+      folder: undefined,
+      json: undefined,
+      isProfiled: false,
+    });
+  });
+
+  test('cluster bench options: all of them', () => {
+    const args = ['--seconds', '2.5', '--warm-up', '0', '--outstanding', '2,8', '--partitions', '16'];
+    const more = ['--mode', 'append', '--folder', 'data', '--json', 'out.json', '--profile'];
+    expect(parseOptions([...args, ...more])).toEqual({
+      seconds: 2.5,
+      warmUpSeconds: 0,
+      outstanding: [2, 8],
+      partitions: 16,
+      mode: 'append',
+      folder: 'data',
+      json: 'out.json',
+      isProfiled: true,
+    });
+  });
+
+  test.each([
+    [['--seconds', '0'], /^--seconds is "0": expected a number from 0\.1 to 86400$/],
+    [['--seconds', ''], /^--seconds is "": expected/],
+    [['--warm-up', 'long'], /^--warm-up is "long": expected a number from 0 to 86400$/],
+    [['--outstanding', '1,,2'], /^--outstanding has "": expected integers from 1 to 100000$/],
+    [['--outstanding', '100001'], /^--outstanding has "100001": expected/],
+    [['--outstanding', '8,1,8'], /^--outstanding has 8 twice/],
+    [['--outstanding', Array.from({ length: 21 }, (_, i) => i + 1).join()], /has over 20 numbers/],
+    [['--partitions', '1.5'], /^--partitions has "1\.5": expected integers from 1 to 100000$/],
+    [['--mode', 'appendix'], /^--mode is "appendix": expected one of append/],
+    [['--second', '1'], /'--second'/],
+    [['60'], /'60'/],
+  ])('cluster bench options: a wrong one is one sentence (%j)', (args, sentence) => {
+    const parse = () => parseOptions(args);
+    expect(parse).toThrow(sentence);
+    expect(parse).toThrow(expect.objectContaining({ code: 'BAD_CONFIG' }));
+    expect(parse).not.toThrow(/\n/);
+  });
+});

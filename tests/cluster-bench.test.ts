@@ -1,0 +1,67 @@
+// The cluster benchmark as a process: it ends as it should, prints its figures, and leaves nothing behind.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Command, startCommand } from './support/command.js';
+import { eventually } from './support/eventually.js';
+import { temporaryFolder } from './support/temporary-folder.js';
+
+const BENCH = resolve(import.meta.dirname, '../bench/dist/cluster.js');
+const TIMEOUT_MS = 60_000;
+
+/** Temporary files go to the folder. */
+function bench(args: readonly string[], folder: string): Command {
+  return startCommand(process.execPath, [BENCH, ...args], { env: { TMPDIR: folder } });
+}
+
+describe('cluster bench', () => {
+  test(
+    'cluster bench: a short run ends well with figures and leaves nothing (seconds=2, outstanding=2)',
+    async () => {
+      using folder = temporaryFolder();
+      const json = join(folder.path, 'result.json');
+      const args = ['--seconds', '2', '--warm-up', '0.5', '--outstanding', '2', '--partitions', '8'];
+      await using command = bench([...args, '--json', json], folder.path);
+      const { status, stdout, stderr } = await command.ended;
+      expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+      expect(stdout).toMatch(/bare disk before, 65536 bytes a sync: [\d,]+ syncs\/s/);
+      expect(stdout).toMatch(/2 outstanding, .* records\/s; CPU client [\d.]+, node1 [\d.]+, /);
+      const { levels } = JSON.parse(readFileSync(json, 'utf8'));
+      expect(levels).toHaveLength(1);
+      expect(levels[0]).toMatchObject({ outstanding: 2, errors: {} });
+      expect(levels[0].records).toBeGreaterThan(0);
+      expect(readdirSync(folder.path)).toEqual(['result.json']);
+    },
+    TIMEOUT_MS,
+  );
+
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'cluster bench: it stops everything when asked to (%s)',
+    async (signal) => {
+      using folder = temporaryFolder();
+      await using command = bench(['--outstanding', '2', '--partitions', '8'], folder.path);
+      const dataOf = (name: string) => join(folder.path, name, 'data-2', 'node3');
+      await eventually(
+        'the data of a node',
+        () => readdirSync(folder.path),
+        (names) => names.some((name) => existsSync(dataOf(name))),
+      );
+      command.killGroup(signal);
+      const { status, stderr } = await command.ended;
+      expect({ status, stderr }).toEqual({ status: signal === 'SIGINT' ? 130 : 143, stderr: '' });
+      expect(readdirSync(folder.path)).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test('cluster bench: a wrong option is one sentence with the usage', async () => {
+    using folder = temporaryFolder();
+    await using command = bench(['--outstanding', 'many'], folder.path);
+    const { status, stdout, stderr } = await command.ended;
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /^cluster: --outstanding has "many": expected .*; node bench\/dist\/cluster\.js .*\n$/,
+    );
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+});

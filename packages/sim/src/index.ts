@@ -1,3 +1,20 @@
+export { checkExactlyOnce, checkSessionOrder } from './checkers/appends.js';
+export { checkHistory } from './checkers/check-history.js';
+export {
+  type CheckReport,
+  describeOperation,
+  type Invariant,
+  VIOLATIONS_KEPT_MAX,
+  type Violation,
+} from './checkers/check-report.js';
+export { describeReport } from './checkers/describe-report.js';
+export { checkLinearizable, type DisorderViolation } from './checkers/linearizable.js';
+export {
+  checkMonotonicReads,
+  checkReadsAfterWrites,
+  checkUniqueVersions,
+  checkWriteOrder,
+} from './checkers/versions.js';
 export { encodeLine } from './history/encode-line.js';
 export { type History, HistoryCollector, historyOf } from './history/history.js';
 export {

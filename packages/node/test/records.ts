@@ -2,6 +2,7 @@
 import {
   encodeDraft,
   encodeFrame,
+  type LogRecord,
   originFromBits,
   type PackedGroup,
   packItems,
@@ -20,7 +21,7 @@ export function frame(counter: number, value = '', origin: number | bigint = 1):
 export function frameOf(
   counter: number,
   value: string,
-  keyed: Pick<LogRecord, 'key' | 'append' | 'tombstone'>,
+  keyed: Partial<Pick<LogRecord, 'key' | 'append' | 'tombstone'>>,
 ): Uint8Array {
   return encodeFrame({ version: version(counter), timeMs: 1_000, value: Buffer.from(value), ...keyed });
 }

@@ -135,6 +135,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     hints: () => hints.stats(),
     hintAgesMs: () => hints.agesMs(),
     totals: () => storeTotals(store),
+    indexLagBytes: () => store.indexLagBytes,
     writeQueueBytes: () => coordinator.queuedBytes,
     jobs: () => antiEntropy.countByStatus(),
     oldestPendingJobMs: () => antiEntropy.oldestPendingMs(),

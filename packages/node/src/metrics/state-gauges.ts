@@ -15,6 +15,8 @@ export interface MetricSources {
   hintAgesMs(): Readonly<Record<string, number>>;
   totals(): { partitions: number; records: number };
   writeQueueBytes(): number;
+  /** Bytes that are flushed and not in the index yet. */
+  indexLagBytes(): number;
   jobs(): Readonly<Record<string, number>>;
   /** How long the longest waiting job has waited; 0 where none waits. */
   oldestPendingJobMs(): number;
@@ -51,6 +53,9 @@ export function registerStateGauges(registry: Registry, sources: MetricSources):
   const byPeer = (values: Readonly<Record<string, number>>): [string, number][] =>
     Object.entries({ ...Object.fromEntries(sources.peers().map(({ id }) => [id, 0])), ...values });
 
+  gauge('mendlog_index_lag_bytes', 'Bytes that are flushed and not indexed yet', () =>
+    sources.indexLagBytes(),
+  );
   gauge('hints_pending', 'Hints that wait for their target', () => sources.hints().pending);
   gaugeBy('target', 'mendlog_hints_pending_by_target', 'Hints that wait, by target', () =>
     byPeer(sources.hints().byTarget),

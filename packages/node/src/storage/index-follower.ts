@@ -112,6 +112,11 @@ export class IndexFollower {
     return lost;
   }
 
+  /** Bytes that are flushed and not in the index yet, and what keeps them findable. */
+  get lagBytes(): number {
+    return this.#overlayBytes;
+  }
+
   /** Entries of so many bytes are in the overlay, in so many runs. */
   enters(bytes: number, runs: number): void {
     this.#overlayBytes += bytes + runs * RUN_BYTES;

@@ -255,6 +255,11 @@ export class LmdbStore implements Store {
     await this.#follower.cleaned();
   }
 
+  /** Bytes that are flushed and not in the index yet. */
+  get indexLagBytes(): number {
+    return this.#follower.lagBytes;
+  }
+
   head(partition: string): number {
     return this.#partitions.get(partition)?.head ?? 0;
   }

@@ -14,5 +14,5 @@ export type {
   ReadRecord,
   ScanOptions,
   WriteOptions,
-  WriteResult,
 } from './partition.js';
+export type { WriteResult } from './write-batcher.js';

@@ -1,14 +1,14 @@
 /** A partition as an app sees it: append, put, get, delete, read and scan, with values of one type. */
 import {
   checkPartitionName,
+  type Draft,
   decodeFrame,
   decodePacked,
-  encodeDraft,
+  draftOf,
   formatVersion,
   frameKey,
   itemsOf,
   type Level,
-  LIMITS,
   MendlogError,
   ORIGIN_HIGHEST,
   ORIGIN_LOWEST,
@@ -25,15 +25,7 @@ import type { Codec } from './codec.js';
 import type { GetBatcher } from './get-batcher.js';
 import type { NodePool } from './node-pool.js';
 import { appendOnce } from './retried-append.js';
-import type { Acknowledgement, WriteBatcher, WriteHow } from './write-batcher.js';
-
-export interface WriteResult {
-  /** Names the record for good, such as `1042-0k3v9x2m7q1ab`. */
-  readonly version: string;
-  /** The version's counter: enough while no other record has it. */
-  readonly id: number;
-  readonly acks: number;
-}
+import type { WriteBatcher, WriteHow, WriteResult } from './write-batcher.js';
 
 export interface ReadRecord<T> {
   readonly version: string;
@@ -87,12 +79,14 @@ const PAGE_RECORDS = 1000;
 export class Partition<T> {
   readonly name: string;
   readonly #options: PartitionOptions<T>;
+  readonly #usual: WriteHow;
 
   /** @internal */
   constructor(name: string, options: PartitionOptions<T>) {
     checkPartitionName(name);
     this.name = name;
     this.#options = options;
+    this.#usual = { level: options.consistency, order: undefined };
   }
 
   /**
@@ -103,14 +97,10 @@ export class Partition<T> {
    */
   async append(value: T, options: AppendOptions = {}): Promise<WriteResult> {
     const { batcher, codec, pool } = this.#options;
-    const bytes = checkedValue(codec.encode(value));
-    const how = this.#how(options);
+    const bytes = codec.encode(value);
+    if (options.idempotent === false) return await this.#write(draftOf({ value: bytes }), options);
     if (!pool.isReady) await pool.ready();
-    const written =
-      options.idempotent === false
-        ? batcher.write(this.name, encodeDraft({ value: bytes }), how)
-        : appendOnce(batcher, this.name, { value: bytes, how });
-    return writeResult(await written);
+    return await appendOnce(batcher, this.name, { value: bytes, how: this.#how(options) });
   }
 
   /**
@@ -118,13 +108,12 @@ export class Partition<T> {
    * is not retried: the retry would be a second write.
    */
   async put(key: string, value: T, options: WriteOptions = {}): Promise<WriteResult> {
-    const bytes = checkedValue(this.#options.codec.encode(value));
-    return await this.#write(encodeDraft({ key, value: bytes }), options);
+    return await this.#write(draftOf({ key, value: this.#options.codec.encode(value) }), options);
   }
 
   /** Deletes a key, whether or not a record holds it. Rejects as `put`. */
   async delete(key: string, options: WriteOptions = {}): Promise<WriteResult> {
-    return await this.#write(encodeDraft({ key, tombstone: true, value: NO_VALUE }), options);
+    return await this.#write(draftOf({ key, tombstone: true, value: NO_VALUE }), options);
   }
 
   /**
@@ -185,14 +174,16 @@ export class Partition<T> {
     }
   }
 
-  async #write(draft: Uint8Array, options: WriteOptions): Promise<WriteResult> {
+  async #write(draft: Draft, options: WriteOptions): Promise<WriteResult> {
     const { batcher, pool } = this.#options;
     if (!pool.isReady) await pool.ready();
-    return writeResult(await batcher.write(this.name, draft, this.#how(options)));
+    return await batcher.write(this.name, draft, this.#how(options));
   }
 
-  #how({ consistency = this.#options.consistency, order }: WriteOptions): WriteHow {
-    return { level: consistency, order };
+  #how({ consistency, order }: WriteOptions): WriteHow {
+    // One object for all calls that say nothing: a batch is of one kind.
+    if (consistency === undefined && order === undefined) return this.#usual;
+    return { level: consistency ?? this.#options.consistency, order };
   }
 
   #decode(frame: Uint8Array): ReadRecord<T> {
@@ -233,18 +224,6 @@ export class Partition<T> {
 const READ_ATTEMPTS_MAX = 3;
 
 const NO_VALUE = new Uint8Array(0);
-
-function writeResult({ counter, origin, acks }: Acknowledgement): WriteResult {
-  return { version: formatVersion({ counter, origin }), id: counter, acks };
-}
-
-function checkedValue(value: Uint8Array): Uint8Array {
-  if (value.length <= LIMITS.valueBytesMax) return value;
-  throw new MendlogError(
-    'TOO_LARGE',
-    `a value of ${value.length} bytes is over the limit of ${LIMITS.valueBytesMax}`,
-  );
-}
 
 function recordIdText(id: string | number): string {
   const text = String(id);

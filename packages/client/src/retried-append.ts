@@ -2,9 +2,9 @@
  * Appends once, whatever becomes of the answers: a record carries a key of its own, and an attempt of which the
  * outcome is unknown is followed by another one with the same key. Of the attempts that were stored one stays.
  */
-import { encodeDraft, type MendlogError, toMendlogError } from '@mendlog/core';
+import { draftOf, type MendlogError, toMendlogError } from '@mendlog/core';
 import { newAppendKey } from './append-keys.js';
-import type { Acknowledgement, WriteBatcher, WriteHow } from './write-batcher.js';
+import type { WriteBatcher, WriteHow, WriteResult } from './write-batcher.js';
 
 const ATTEMPTS_MAX = 4;
 const PAUSE_MS = 50;
@@ -17,11 +17,11 @@ export async function appendOnce(
   batcher: WriteBatcher,
   partition: string,
   { value, how }: { value: Uint8Array; how: WriteHow },
-): Promise<Acknowledgement> {
+): Promise<WriteResult> {
   const id = newAppendKey(Date.now());
   let unknown: MendlogError | undefined;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const draft = encodeDraft({ value, append: { id, attempt } });
+    const draft = draftOf({ value, append: { id, attempt } });
     try {
       return await batcher.write(partition, draft, attempt === 1 ? { ...how, isRetry: true } : how);
     } catch (thrown) {

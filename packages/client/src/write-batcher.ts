@@ -7,28 +7,34 @@
  * first retry is a group of its own, since it may be answered with what the first attempt has left.
  */
 import {
+  type Draft,
+  draftBytes,
   encodePacked,
+  formatVersion,
   type Level,
   LIMITS,
   MendlogError,
-  packItems,
+  packDrafts,
   toMendlogError,
   type WriteOrder,
 } from '@mendlog/core';
 import type { NodeConnection, NodePool } from './node-pool.js';
 
-export interface Acknowledgement {
-  readonly counter: number;
-  readonly origin: string;
+export interface WriteResult {
+  /** Names the record for good, such as `1042-0k3v9x2m7q1ab`. */
+  readonly version: string;
+  /** The version's counter: enough while no other record has it. */
+  readonly id: number;
   /** Replicas that had flushed the record when the node answered. */
   readonly acks: number;
 }
 
 interface PendingWrite {
   readonly partition: string;
-  readonly draft: Uint8Array;
+  readonly draft: Draft;
+  readonly bytes: number;
   readonly how: WriteHow;
-  readonly resolve: (acknowledgement: Acknowledgement) => void;
+  readonly resolve: (result: WriteResult) => void;
   readonly reject: (error: MendlogError) => void;
 }
 
@@ -45,7 +51,7 @@ interface Lane {
   underWay: number;
 }
 
-const REQUESTS_PER_NODE_MAX = 2;
+const REQUESTS_PER_NODE_MAX = 1;
 
 export class WriteBatcher {
   readonly #pool: NodePool;
@@ -58,9 +64,10 @@ export class WriteBatcher {
   }
 
   /** Rejects with what the node says, or with OVERLOADED, UNREACHABLE or CLOSED where nothing was sent. */
-  write(partition: string, draft: Uint8Array, how: WriteHow): Promise<Acknowledgement> {
+  write(partition: string, draft: Draft, how: WriteHow): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
-      if (this.#waitingBytes + draft.length > LIMITS.writeQueueBytesMax)
+      const bytes = draftBytes(draft);
+      if (this.#waitingBytes + bytes > LIMITS.writeQueueBytesMax)
         throw new MendlogError('OVERLOADED', 'too many writes are waiting; await some before you send more');
       const connection = this.#pool.pick(partition);
       let lane = this.#lanes.get(connection);
@@ -68,8 +75,8 @@ export class WriteBatcher {
         lane = { queue: [], underWay: 0 };
         this.#lanes.set(connection, lane);
       }
-      lane.queue.push({ partition, draft, how, resolve, reject });
-      this.#waitingBytes += draft.length;
+      lane.queue.push({ partition, draft, bytes, how, resolve, reject });
+      this.#waitingBytes += bytes;
       this.#schedule();
     });
   }
@@ -98,10 +105,10 @@ export class WriteBatcher {
     const first = queue[0]?.how;
     let bytes = 0;
     let count = 0;
-    for (const { draft, how } of queue) {
-      const fits = bytes + draft.length <= LIMITS.batchBytesTarget && count < LIMITS.batchRecordsMax;
-      if (count > 0 && (!fits || !isAlike(how, first))) break;
-      bytes += draft.length;
+    for (const write of queue) {
+      const fits = bytes + write.bytes <= LIMITS.batchBytesTarget && count < LIMITS.batchRecordsMax;
+      if (count > 0 && (!fits || !isAlike(write.how, first))) break;
+      bytes += write.bytes;
       count++;
     }
     this.#waitingBytes -= bytes;
@@ -112,7 +119,7 @@ export class WriteBatcher {
     const groups = grouped(batch);
     const packed = encodePacked(
       groups.map((writes) =>
-        packItems(
+        packDrafts(
           (writes[0] as PendingWrite).partition,
           writes.map(({ draft }) => draft),
         ),
@@ -132,8 +139,12 @@ export class WriteBatcher {
           continue;
         }
         const origin = origins[originOf[i] ?? 0] ?? '';
-        for (const [offset, { resolve }] of writes.entries())
-          resolve({ counter: firstCounter + offset, origin, acks: acks[i] ?? 0 });
+        const replicas = acks[i] ?? 0;
+        for (let offset = 0; offset < writes.length; offset++) {
+          const id = firstCounter + offset;
+          const version = formatVersion({ counter: id, origin });
+          (writes[offset] as PendingWrite).resolve({ version, id, acks: replicas });
+        }
       }
     } catch (thrown) {
       const error = toMendlogError(thrown);

@@ -150,13 +150,17 @@ export {
   itemStart,
   itemsOf,
   type PackedGroup,
+  packDrafts,
   packItems,
 } from './protocol/packed.js';
 export { mergeListings, type RangeReadAnswer } from './quorum/range-read.js';
 export { type ReplicaAnswer, WriteQuorum, type WriteVerdict } from './quorum/write-quorum.js';
 export {
   checkFrame,
+  type Draft,
   decodeFrame,
+  draftBytes,
+  draftOf,
   encodeDraft,
   encodeFrame,
   FRAME_BYTES_MAX,

@@ -26,14 +26,7 @@ import {
   putKey,
   type RecordKey,
 } from './record-key.js';
-import {
-  ORIGIN_LOWEST,
-  readCounter,
-  readVersion,
-  VERSION_BYTES,
-  type Version,
-  writeVersion,
-} from './version.js';
+import { readCounter, readVersion, VERSION_BYTES, type Version, writeVersion } from './version.js';
 
 export interface LogRecord {
   readonly version: Version;
@@ -65,7 +58,7 @@ const FRAME_APPEND_KEY_BYTES = 1 + APPEND_KEY_BYTES;
 export const FRAME_BYTES_MAX =
   FRAME_HEADER_BYTES + KEY_LENGTH_BYTES + LIMITS.keyBytesMax + LIMITS.valueBytesMax;
 const UINT32 = 2 ** 32;
-const NO_VERSION: Version = { counter: 0, origin: ORIGIN_LOWEST };
+const NO_KEY = new Uint8Array(0);
 
 /** Writes the frame of a record without a key at `offset` and returns where it ends. The caller provides the room. */
 export function writeFrame(out: Uint8Array, offset: number, record: LogRecord): number {
@@ -78,36 +71,56 @@ export function writeFrame(out: Uint8Array, offset: number, record: LogRecord): 
 }
 
 export function encodeFrame(record: LogRecord): Uint8Array {
-  const { key, tombstone, append, value } = record;
+  const { value } = record;
   const part = keyPart(record);
   const frame = new Uint8Array(FRAME_HEADER_BYTES + part.length + value.length);
-  const flags =
-    (key === undefined ? 0 : FLAG_PUT_KEY) |
-    (tombstone === undefined ? 0 : FLAG_TOMBSTONE) |
-    (append === undefined ? 0 : FLAG_APPEND_KEY);
-  writeHeader(frame, 0, { record, flags });
+  writeHeader(frame, 0, { record, flags: flagsOf(record) });
   frame.set(part, FRAME_HEADER_BYTES);
   frame.set(value, FRAME_HEADER_BYTES + part.length);
   return frame;
 }
 
 /**
- * The frame of a record that has no version yet: whoever writes makes it, and the coordinator puts version and
- * time into it where it lies, so that a value is copied into its frame once on its way from the caller to disk.
+ * A record that has no version yet. As bytes it is a frame with zeros for version and time: whoever writes makes
+ * it, and the coordinator puts both into it where it lies.
  */
+export interface Draft {
+  readonly flags: number;
+  readonly keyPart: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** Throws BAD_REQUEST for a key that is none, and TOO_LARGE for a value over the limit. */
+export function draftOf(record: Omit<LogRecord, 'version' | 'timeMs'>): Draft {
+  const { value } = record;
+  checkValueBytes(value.length);
+  return { flags: flagsOf(record), keyPart: keyPart(record), value };
+}
+
+/** Writes a draft at `offset` of zeros, and returns where it ends. */
+export function writeDraft(out: Uint8Array, offset: number, { flags, keyPart, value }: Draft): number {
+  out[offset] = FRAME_FORMAT;
+  out[offset + 1] = flags;
+  const keyAt = offset + FRAME_HEADER_BYTES;
+  if (keyPart.length > 0) out.set(keyPart, keyAt);
+  out.set(value, keyAt + keyPart.length);
+  return keyAt + keyPart.length + value.length;
+}
+
+export function draftBytes({ keyPart, value }: Draft): number {
+  return FRAME_HEADER_BYTES + keyPart.length + value.length;
+}
+
 export function encodeDraft(record: Omit<LogRecord, 'version' | 'timeMs'>): Uint8Array {
-  return encodeFrame({ ...record, version: NO_VERSION, timeMs: 0 });
+  const draft = draftOf(record);
+  const frame = new Uint8Array(draftBytes(draft));
+  writeDraft(frame, 0, draft);
+  return frame;
 }
 
 /** Checks the draft from `start` up to `end`. Throws MALFORMED or TOO_LARGE. */
 export function checkDraft(view: DataView, start: number, end: number): void {
-  const valueBytes = checkShape(view, start, end);
-  if (valueBytes > LIMITS.valueBytesMax) {
-    throw new MendlogError(
-      'TOO_LARGE',
-      `a value of ${valueBytes} bytes is over the limit of ${LIMITS.valueBytesMax}`,
-    );
-  }
+  checkValueBytes(checkShape(view, start, end));
   for (let at = start + FRAME_VERSION_AT; at < start + FRAME_HEADER_BYTES; at += 4) {
     if (view.getUint32(at) !== 0) throw new MendlogError('MALFORMED', 'a draft has no version and no time');
   }
@@ -202,7 +215,25 @@ export function decodeFrame(frame: Uint8Array): LogRecord {
   return { version, timeMs, value, key: text, ...(isTombstone ? { tombstone: true } : {}) };
 }
 
-function keyPart({ key, tombstone, append, value }: LogRecord): Uint8Array {
+function checkValueBytes(bytes: number): void {
+  if (bytes <= LIMITS.valueBytesMax) return;
+  throw new MendlogError(
+    'TOO_LARGE',
+    `a value of ${bytes} bytes is over the limit of ${LIMITS.valueBytesMax}`,
+  );
+}
+
+type Keyed = Omit<LogRecord, 'version' | 'timeMs'>;
+
+function flagsOf({ key, tombstone, append }: Keyed): number {
+  return (
+    (key === undefined ? 0 : FLAG_PUT_KEY) |
+    (tombstone === undefined ? 0 : FLAG_TOMBSTONE) |
+    (append === undefined ? 0 : FLAG_APPEND_KEY)
+  );
+}
+
+function keyPart({ key, tombstone, append, value }: Keyed): Uint8Array {
   if (key !== undefined && append !== undefined) throw new TypeError('a record has one key');
   if (tombstone !== undefined && (key === undefined || value.length > 0))
     throw new TypeError('a tombstone has a key and no value');
@@ -212,7 +243,7 @@ function keyPart({ key, tombstone, append, value }: LogRecord): Uint8Array {
     new DataView(part.buffer).setUint16(0, part.length - KEY_LENGTH_BYTES);
     return part;
   }
-  if (append === undefined) return new Uint8Array(0);
+  if (append === undefined) return NO_KEY;
   if (!Number.isInteger(append.attempt) || append.attempt < 0 || append.attempt > 255)
     throw new TypeError(`an attempt's number is from 0 to 255, not ${append.attempt}`);
   const part = appendKey(append.id);

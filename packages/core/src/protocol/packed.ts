@@ -10,6 +10,7 @@
 import { MendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { checkPartitionName } from '../partition-name.js';
+import { type Draft, draftBytes, writeDraft } from '../record.js';
 
 /** The items of one partition: item i ends at `ends[i]` of `bytes`. */
 export interface PackedGroup {
@@ -32,6 +33,19 @@ export function packItems(partition: string, items: readonly Uint8Array[]): Pack
     bytes.set(items[i] as Uint8Array, start);
     start = ends[i] as number;
   }
+  return { partition, bytes, ends };
+}
+
+/** Drafts, each written once where it travels. */
+export function packDrafts(partition: string, drafts: readonly Draft[]): PackedGroup {
+  const ends = new Uint32Array(drafts.length);
+  let size = 0;
+  for (let i = 0; i < drafts.length; i++) {
+    size += draftBytes(drafts[i] as Draft);
+    ends[i] = size;
+  }
+  const bytes = new Uint8Array(size);
+  for (let i = 0, at = 0; i < drafts.length; i++) at = writeDraft(bytes, at, drafts[i] as Draft);
   return { partition, bytes, ends };
 }
 

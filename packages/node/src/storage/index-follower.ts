@@ -20,8 +20,8 @@ import type { VersionIndex } from './version-index.js';
 const STEP_RECORDS = 131_072;
 
 /** Records that are enough for a step, and how long fewer wait for more. */
-const GATHERED_RECORDS = 4096;
-const GATHER_MS = 50;
+const GATHERED_RECORDS = 32_768;
+const GATHER_MS = 1000;
 
 /** Records that a start brings into the index at a time. */
 const CATCH_UP_RECORDS = 65_536;

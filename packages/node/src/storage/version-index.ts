@@ -63,7 +63,7 @@ const EMPTY_PARTITION: IndexedPartition = {
 };
 
 /** What a slice of a step costs at most; a partition costs as much as so many records. */
-const SLICE_COST = 8192;
+const SLICE_COST = 2048;
 const PARTITION_COST = 16;
 const APPLIED_KEY = 'applied';
 const NO_TIME: TimeWindow = { fromMs: Number.POSITIVE_INFINITY, toMs: Number.NEGATIVE_INFINITY };

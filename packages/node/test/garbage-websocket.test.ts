@@ -10,7 +10,7 @@ import { rawRequest, sendRaw } from './raw-http.js';
 import { seededBytes } from './seeded-bytes.js';
 import { temporaryFolder } from './temporary-folder.js';
 
-const SUBPROTOCOL = 'mendlog.1';
+const SUBPROTOCOL = 'mendlog.2';
 const packr = new Packr({ useRecords: false, mapsAsObjects: true });
 
 const folder = temporaryFolder();
@@ -144,7 +144,7 @@ function flipped(bytes: Uint8Array, noise: Uint8Array): Uint8Array {
 }
 
 test.each<[what: string, path: string, protocol: string, status: number]>([
-  ['another protocol', '/trpc/binary', 'mendlog.0', 400],
+  ['another protocol', '/trpc/binary', 'mendlog.1', 400],
   ['another path', '/nowhere', SUBPROTOCOL, 404],
 ])('garbage on a WebSocket: a handshake of %s is refused', async (_what, path, protocol, status) => {
   const headers = { connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-protocol': protocol };

@@ -4,14 +4,16 @@
  * It reconnects by itself, with jittered backoff, and never queues for a closed socket: a call on a
  * connection that is not open is refused at once as UNREACHABLE, and has not been sent. A call whose
  * answer does not come before its deadline, or before the socket closes, ends as CONNECTION_LOST:
- * it may or may not have been carried out. Calls under way are bounded in number and bytes.
+ * it may or may not have been carried out. So does one that its caller aborts. The node is told that nobody
+ * waits any more, and stops. Calls under way are bounded in number and bytes.
  */
-import { type ErrorShape, LIMITS, MendlogError } from '@mendlog/core';
+import { LIMITS, MendlogError, toMendlogError } from '@mendlog/core';
 import { createTRPCClient, type TRPCClient, TRPCClientError, type TRPCLink } from '@trpc/client';
 import type { AnyRouter } from '@trpc/server';
 import { observable } from '@trpc/server/observable';
 import { WebSocket } from 'ws';
-import { decodeAnswer, encodeRequest, SUBPROTOCOL } from './messages.js';
+import { type CallMessage, decodeAnswer, encodeRequest, SUBPROTOCOL } from './messages.js';
+import { type PendingCall, PendingCalls } from './pending-calls.js';
 
 export interface ConnectionOptions {
   /** `http://host:port` of a node. */
@@ -26,12 +28,8 @@ export interface ConnectionOptions {
   readonly onClose?: () => void;
 }
 
-interface PendingCall {
-  readonly bytes: number;
-  readonly timer: NodeJS.Timeout;
-  readonly resolve: (data: unknown) => void;
-  readonly reject: (error: MendlogError) => void;
-}
+type OutgoingCall = Omit<CallMessage, 'id'>;
+type Outcome = Pick<PendingCall, 'resolve' | 'reject'>;
 
 const BACKOFF_FIRST_MS = 50;
 const BACKOFF_MAX_MS = 1000;
@@ -42,19 +40,19 @@ export class Connection<Router extends AnyRouter> {
   /** The procedures of the node, typed. Errors carry a MendlogError as their cause. */
   readonly call: TRPCClient<Router>;
   readonly #options: ConnectionOptions;
-  readonly #pending = new Map<number, PendingCall>();
+  readonly #pending: PendingCalls;
   readonly #openWaiters = new Set<() => void>();
   #socket: WebSocket | undefined;
   #open = false;
   #closed = false;
   #failures = 0;
   #nextId = 1;
-  #pendingBytes = 0;
   #reconnectTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ConnectionOptions) {
     this.url = options.url;
     this.#options = options;
+    this.#pending = new PendingCalls(options.url, { onTimeout: (id) => this.#tellCancelled(id) });
     this.call = createTRPCClient<Router>({ links: [this.#link()] });
     this.#connect();
   }
@@ -87,7 +85,7 @@ export class Connection<Router extends AnyRouter> {
     this.#closed = true;
     clearTimeout(this.#reconnectTimer);
     this.#socket?.terminate();
-    this.#failPending('CLOSED', 'the connection was closed');
+    this.#pending.failAll('CLOSED', 'the connection was closed');
     for (const done of [...this.#openWaiters]) done();
   }
 
@@ -116,7 +114,7 @@ export class Connection<Router extends AnyRouter> {
 
   #onSocketClosed(): void {
     this.#open = false;
-    this.#failPending('CONNECTION_LOST', `the connection to ${this.url} ended before the answer came`);
+    this.#pending.failAll('CONNECTION_LOST', `the connection to ${this.url} ended before the answer came`);
     this.#options.onClose?.();
     if (this.#closed) return;
     const fullMs = Math.min(BACKOFF_FIRST_MS * 2 ** this.#failures, BACKOFF_MAX_MS);
@@ -131,90 +129,71 @@ export class Connection<Router extends AnyRouter> {
     this.#connect();
   }
 
-  #failPending(code: 'CLOSED' | 'CONNECTION_LOST', message: string): void {
-    for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(new MendlogError(code, message));
-  }
-
   #receive(bytes: Uint8Array): void {
     try {
-      const answer = decodeAnswer(bytes);
-      // An answer to a call that timed out has no one waiting for it any more.
-      const call = this.#take(answer.id);
-      if (answer.ok) call?.resolve(answer.data);
-      else call?.reject(MendlogError.fromShape(answer.error));
+      this.#pending.settle(decodeAnswer(bytes));
     } catch {
       this.#socket?.close(1007, 'malformed answer');
     }
   }
 
-  #take(id: number): PendingCall | undefined {
-    const call = this.#pending.get(id);
-    if (call === undefined) return undefined;
-    this.#pending.delete(id);
-    this.#pendingBytes -= call.bytes;
-    clearTimeout(call.timer);
-    return call;
+  #tellCancelled(id: number): void {
+    if (this.#open) this.#socket?.send(encodeRequest({ id, type: 'cancel' }));
   }
 
-  #send(type: 'query' | 'mutation', path: string, input: unknown, timeoutMs: number): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed) throw refusal('CLOSED', 'the connection was closed');
-      const socket = this.#socket;
-      if (!this.#open || socket === undefined) throw refusal('UNREACHABLE', `no connection to ${this.url}`);
-      const id = this.#nextId++;
-      const bytes = encodeRequest({ id, type, path, input, timeoutMs });
-      if (bytes.length > LIMITS.messageBytesMax) {
-        throw refusal(
-          'TOO_LARGE',
-          `a message of ${bytes.length} bytes is over the limit of ${LIMITS.messageBytesMax}`,
-        );
-      }
-      const full =
-        this.#pending.size >= LIMITS.connectionRequestsMax ||
-        this.#pendingBytes + bytes.length > LIMITS.connectionBytesMax;
-      if (full) throw refusal('OVERLOADED', `too much is waiting for ${this.url}; try again later`);
-      const timer = setTimeout(() => {
-        this.#take(id)?.reject(
-          new MendlogError('CONNECTION_LOST', `${this.url} did not answer ${path} in ${timeoutMs} ms`),
-        );
-      }, timeoutMs);
-      this.#pending.set(id, { bytes: bytes.length, timer, resolve, reject });
-      this.#pendingBytes += bytes.length;
-      socket.send(bytes);
-    });
+  /** Sends the call, and returns what aborts it. Throws where nothing was sent. */
+  #send(call: OutgoingCall, outcome: Outcome): () => void {
+    if (this.#closed) throw new MendlogError('CLOSED', 'the connection was closed');
+    const socket = this.#socket;
+    if (!this.#open || socket === undefined)
+      throw new MendlogError('UNREACHABLE', `no connection to ${this.url}`);
+    const id = this.#nextId++;
+    const bytes = encodeRequest({ id, ...call });
+    if (bytes.length > LIMITS.messageBytesMax) {
+      throw new MendlogError(
+        'TOO_LARGE',
+        `a message of ${bytes.length} bytes is over the limit of ${LIMITS.messageBytesMax}`,
+      );
+    }
+    this.#pending.makeRoomFor(bytes.length);
+    const { path, timeoutMs } = call;
+    const nowMs = performance.now();
+    this.#pending.add(
+      { id, path, bytes: bytes.length, timeoutMs, deadlineMs: nowMs + timeoutMs, ...outcome },
+      nowMs,
+    );
+    socket.send(bytes);
+    return () => {
+      const error = new MendlogError('CONNECTION_LOST', `the caller has aborted ${path}`);
+      if (this.#pending.fail(id, error)) this.#tellCancelled(id);
+    };
   }
 
   #link(): TRPCLink<Router> {
     return () =>
-      ({ op }) =>
+      ({ op: { type, path, input, context, signal } }) =>
         observable((observer) => {
-          if (op.type === 'subscription') {
-            observer.error(
-              TRPCClientError.from(refusal('BAD_REQUEST', 'the binary link carries no subscriptions yet')),
-            );
-            return;
+          const reject = (error: MendlogError) => observer.error(TRPCClientError.from(error));
+          const resolve = (data: unknown) => {
+            observer.next({ result: { type: 'data', data } });
+            observer.complete();
+          };
+          try {
+            if (type === 'subscription')
+              throw new MendlogError('BAD_REQUEST', 'the binary link carries no subscriptions yet');
+            if (signal?.aborted) throw new MendlogError('CONNECTION_LOST', `${path} was aborted unsent`);
+            const timeoutMs = typeof context.timeoutMs === 'number' ? context.timeoutMs : this.#timeoutMs;
+            const abort = this.#send({ type, path, input, timeoutMs }, { resolve, reject });
+            signal?.addEventListener('abort', abort);
+            return () => signal?.removeEventListener('abort', abort);
+          } catch (error) {
+            reject(toMendlogError(error));
+            return undefined;
           }
-          const { timeoutMs } = op.context;
-          this.#send(
-            op.type,
-            op.path,
-            op.input,
-            typeof timeoutMs === 'number' ? timeoutMs : this.#timeoutMs,
-          ).then(
-            (data) => {
-              observer.next({ result: { type: 'data', data } });
-              observer.complete();
-            },
-            (error: Error) => observer.error(TRPCClientError.from(error)),
-          );
         });
   }
 
   get #timeoutMs(): number {
     return this.#options.timeoutMs ?? 5000;
   }
-}
-
-function refusal(code: ErrorShape['code'], message: string): MendlogError {
-  return new MendlogError(code, message);
 }

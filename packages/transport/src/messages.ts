@@ -1,7 +1,11 @@
 /**
- * The messages of a connection. Each is one WebSocket message in MessagePack:
+ * The messages of a connection. Each is one WebSocket message in MessagePack. The caller sends
  *
- *   request   [id, type, path, input, timeoutMs]     type: 0 query, 1 mutation
+ *   call      [id, type, path, input, timeoutMs]     type: 0 query, 1 mutation
+ *   cancel    [id, 3]                                nobody waits for the answer any more
+ *
+ * and the server
+ *
  *   answer    [id, 0, data]
  *   refusal   [id, 1, { code, message, details }]
  *
@@ -11,9 +15,9 @@
 import { type ErrorShape, isErrorCode, MendlogError } from '@mendlog/core';
 import { Packr } from 'msgpackr';
 
-export const SUBPROTOCOL = 'mendlog.1';
+export const SUBPROTOCOL = 'mendlog.2';
 
-export interface RequestMessage {
+export interface CallMessage {
   readonly id: number;
   readonly type: 'query' | 'mutation';
   readonly path: string;
@@ -21,14 +25,24 @@ export interface RequestMessage {
   readonly timeoutMs: number;
 }
 
+interface CancelMessage {
+  readonly id: number;
+  readonly type: 'cancel';
+}
+
+export type RequestMessage = CallMessage | CancelMessage;
+
 export type AnswerMessage =
   | { readonly id: number; readonly ok: true; readonly data: unknown }
   | { readonly id: number; readonly ok: false; readonly error: ErrorShape };
+
+const CANCEL = 3;
 
 // Plain MessagePack, no record extension: the answers of a stranger must not teach the decoder structures.
 const packr = new Packr({ useRecords: false, mapsAsObjects: true });
 
 export function encodeRequest(message: RequestMessage): Uint8Array {
+  if (message.type === 'cancel') return packr.pack([message.id, CANCEL]);
   return packr.pack([
     message.id,
     message.type === 'query' ? 0 : 1,
@@ -44,37 +58,40 @@ export function encodeAnswer(message: AnswerMessage): Uint8Array {
 
 /** Throws MALFORMED. */
 export function decodeRequest(bytes: Uint8Array): RequestMessage {
-  const [id, type, path, input, timeoutMs] = fields(bytes, 5);
-  const valid =
-    Number.isSafeInteger(id) &&
-    (type === 0 || type === 1) &&
-    typeof path === 'string' &&
-    typeof timeoutMs === 'number' &&
-    timeoutMs > 0;
-  if (!valid) throw new MendlogError('MALFORMED', 'a request is not [id, type, path, input, timeoutMs]');
-  return { id: Number(id), type: type === 0 ? 'query' : 'mutation', path, input, timeoutMs };
+  const { id, kind, rest } = fields(bytes);
+  const [path, input, timeoutMs] = rest;
+  if (kind === CANCEL && rest.length === 0) return { id, type: 'cancel' };
+  const isCall =
+    rest.length === 3 && (kind === 0 || kind === 1) && typeof path === 'string' && isPositive(timeoutMs);
+  if (isCall) return { id, type: kind === 0 ? 'query' : 'mutation', path, input, timeoutMs };
+  throw new MendlogError('MALFORMED', 'a request is neither [id, type, path, input, timeoutMs] nor [id, 3]');
 }
 
 /** Throws MALFORMED. */
 export function decodeAnswer(bytes: Uint8Array): AnswerMessage {
-  const [id, kind, body] = fields(bytes, 3);
-  if (Number.isSafeInteger(id) && kind === 0) return { id: Number(id), ok: true, data: body };
-  if (Number.isSafeInteger(id) && kind === 1 && isErrorShape(body))
-    return { id: Number(id), ok: false, error: body };
+  const { id, kind, rest } = fields(bytes);
+  const [body] = rest;
+  if (rest.length === 1 && kind === 0) return { id, ok: true, data: body };
+  if (rest.length === 1 && kind === 1 && isErrorShape(body)) return { id, ok: false, error: body };
   throw new MendlogError('MALFORMED', 'an answer is neither [id, 0, data] nor [id, 1, error]');
 }
 
-function fields(bytes: Uint8Array, count: number): unknown[] {
+function fields(bytes: Uint8Array): { id: number; kind: unknown; rest: readonly unknown[] } {
   let message: unknown;
   try {
     message = packr.unpack(bytes);
   } catch (cause) {
     throw new MendlogError('MALFORMED', 'a message is not MessagePack', { cause });
   }
-  if (!Array.isArray(message) || message.length !== count) {
-    throw new MendlogError('MALFORMED', `a message is not an array of ${count}`);
-  }
-  return message;
+  if (!Array.isArray(message)) throw new MendlogError('MALFORMED', 'a message is not an array');
+  const [id, kind, ...rest]: unknown[] = message;
+  if (typeof id !== 'number' || !Number.isSafeInteger(id))
+    throw new MendlogError('MALFORMED', 'a message does not begin with an id');
+  return { id, kind, rest };
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0;
 }
 
 function isErrorShape(body: unknown): body is ErrorShape {

@@ -211,7 +211,7 @@ describe('adapter: strangers', () => {
     expect(other.isOpen).toBe(true);
   });
 
-  test.each(['', 'mendlog.2', 'graphql-ws', 'mendlog.10'])(
+  test.each(['', 'mendlog.1', 'graphql-ws', 'mendlog.20'])(
     'adapter: without its subprotocol the handshake is refused ("%s")',
     async (subprotocol) => {
       await using server = await TestServer.start();

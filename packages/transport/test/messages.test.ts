@@ -5,6 +5,11 @@ import { Packr } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
 import { decodeAnswer, decodeRequest, encodeAnswer, encodeRequest } from '../src/messages.js';
 
+const decodeCall = (bytes: Uint8Array) => {
+  const message = decodeRequest(bytes);
+  if (message.type !== 'query' && message.type !== 'mutation') throw new Error(`a ${message.type}`);
+  return message;
+};
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const pack = (value: unknown) => new Packr({ useRecords: false }).pack(value);
 
@@ -22,9 +27,14 @@ const REQUEST_HEX = '95'
 describe('messages', () => {
   test('messages: golden request, since other versions read it', () => {
     expect(hex(encodeRequest(REQUEST))).toBe(REQUEST_HEX);
-    const { input, ...rest } = decodeRequest(Buffer.from(REQUEST_HEX, 'hex'));
+    const { input, ...rest } = decodeCall(Buffer.from(REQUEST_HEX, 'hex'));
     expect(rest).toEqual({ id: 7, type: 'mutation', path: 'peer.store', timeoutMs: 2000 });
     expect(input).toEqual({ packed: Buffer.of(1, 2, 3) });
+  });
+
+  test('messages: golden cancel, since other versions read it', () => {
+    expect(hex(encodeRequest({ id: 7, type: 'cancel' }))).toBe('920703');
+    expect(decodeRequest(Buffer.from('920703', 'hex'))).toEqual({ id: 7, type: 'cancel' });
   });
 
   test('messages: golden answers, since other versions read them', () => {
@@ -43,7 +53,10 @@ describe('messages', () => {
     ['too many fields', pack([1, 0, 'a', null, 5, 6])],
     ['an id that is no number', pack(['1', 0, 'a', null, 5])],
     ['an id that is no integer', pack([1.5, 0, 'a', null, 5])],
-    ['an unknown type', pack([1, 2, 'a', null, 5])],
+    ['an unknown type', pack([1, 9, 'a', null, 5])],
+    ['a call without fields', pack([1, 0])],
+    ['a cancel with more', pack([1, 3, 'a'])],
+    ['time without end', pack([1, 0, 'a', null, Number.POSITIVE_INFINITY])],
     ['a path that is no text', pack([1, 0, 5, null, 5])],
     ['no time', pack([1, 0, 'a', null, 0])],
     ['a time that is no number', pack([1, 0, 'a', null, Number.NaN])],
@@ -107,7 +120,7 @@ describe('messages', () => {
       pack({ isAdmin: true }),
       pack(5),
     ]);
-    const { input } = decodeRequest(polluted);
+    const { input } = decodeCall(polluted);
     expect(Object.getPrototypeOf(input)).toBe(Object.prototype);
     expect(Object.hasOwn(Object.prototype, 'isAdmin')).toBe(false);
   });

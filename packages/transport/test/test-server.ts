@@ -12,6 +12,9 @@ interface Context {
   readonly authorization: string | undefined;
   /** Calls of `wait` that have begun. */
   readonly waiting: Set<(value: string) => void>;
+  /** Why calls of `wait` were given up. */
+  readonly aborts: string[];
+  readonly signal: AbortSignal;
 }
 
 // MessagePack carries bytes as they are: with a transformer, tRPC's types say so too.
@@ -26,7 +29,14 @@ const router = t.router({
   length: t.procedure.input((input) => bytesOf(input)).mutation(({ input }) => ({ length: input.length })),
   authorization: t.procedure.query(({ ctx }) => ctx.authorization),
   bytes: t.procedure.input(Number).query(({ input }) => new Uint8Array(input)),
-  wait: t.procedure.query(({ ctx }) => new Promise<string>((resolve) => ctx.waiting.add(resolve))),
+  wait: t.procedure.query(
+    ({ ctx, signal }) =>
+      new Promise<string>((resolve) => {
+        if (signal !== ctx.signal) throw new Error('the signal of the call is another than its context has');
+        ctx.waiting.add(resolve);
+        signal.addEventListener('abort', () => ctx.aborts.push(String(signal.reason.message)));
+      }),
+  ),
   refuse: t.procedure.query(() => {
     throw new MendlogError('AMBIGUOUS_ID', 'two records', {
       details: { versions: ['1-a', '1-b'], needed: 2 },
@@ -55,6 +65,7 @@ function toErrorShape(thrown: unknown): ErrorShape {
 export class TestServer implements AsyncDisposable {
   /** Calls of `wait` on any connection, to be answered by the test. */
   readonly waiting = new Set<(value: string) => void>();
+  readonly aborts: string[] = [];
   readonly #opened: { close(): void }[] = [];
   #running: { server: Server; adapter: BinaryAdapter } | undefined;
   #port = 0;
@@ -77,7 +88,12 @@ export class TestServer implements AsyncDisposable {
   async listen(): Promise<void> {
     const adapter = createBinaryAdapter({
       router,
-      createContext: (request) => ({ authorization: request.headers.authorization, waiting: this.waiting }),
+      createContext: (request) => (signal) => ({
+        authorization: request.headers.authorization,
+        waiting: this.waiting,
+        aborts: this.aborts,
+        signal,
+      }),
       toErrorShape,
     });
     const server = createServer();

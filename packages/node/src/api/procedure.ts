@@ -11,6 +11,8 @@ export interface RouterContext {
   readonly log: Log;
   /** The caller has proved that it knows the cluster secret. */
   readonly isPeer: boolean;
+  /** Aborts when nobody waits for the answer any more: at the deadline, by the caller, with the connection. */
+  readonly signal: AbortSignal | undefined;
 }
 
 export const t = initTRPC.context<RouterContext>().create({

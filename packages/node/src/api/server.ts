@@ -49,21 +49,25 @@ const TIMEOUTS_DEFAULT: HttpTimeouts = { headersMs: 10_000, requestMs: 30_000 };
 
 export function createApiServer({ service, peer, token, log, ...rest }: ApiServerOptions): ApiServer {
   const timeouts = { ...TIMEOUTS_DEFAULT, ...rest.timeouts };
-  const contextOf = (request: IncomingMessage): RouterContext => ({
+  const contextOf = (request: IncomingMessage, signal?: AbortSignal): RouterContext => ({
     service,
     peer,
     log,
     isPeer: carriesToken(request.headers.authorization, token),
+    signal,
   });
   const trpcHttp = createHTTPHandler({
     router,
     basePath: '/trpc/',
     maxBodySize: LIMITS.jsonBodyBytesMax,
-    createContext: ({ req }) => contextOf(req),
+    createContext: ({ req, info }) => contextOf(req, info.signal),
   });
   const binary = createBinaryAdapter({
     router: binaryRouter,
-    createContext: contextOf,
+    createContext: (request) => {
+      const context = contextOf(request);
+      return (signal) => ({ ...context, signal });
+    },
     toErrorShape: errorShapeOf,
   });
   const jsonSockets = new WebSocketServer({ noServer: true, maxPayload: LIMITS.jsonBodyBytesMax });

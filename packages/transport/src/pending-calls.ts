@@ -1,0 +1,74 @@
+/** The calls of a connection that wait for their answers: bounded in number and bytes, each until its deadline. */
+import { LIMITS, MendlogError } from '@mendlog/core';
+import { Deadlines } from './deadlines.js';
+import type { AnswerMessage } from './messages.js';
+
+export interface PendingCall {
+  readonly id: number;
+  readonly path: string;
+  /** Of the message that was sent. */
+  readonly bytes: number;
+  readonly timeoutMs: number;
+  readonly deadlineMs: number;
+  readonly resolve: (data: unknown) => void;
+  readonly reject: (error: MendlogError) => void;
+}
+
+export class PendingCalls {
+  readonly #url: string;
+  readonly #calls = new Map<number, PendingCall>();
+  readonly #deadlines: Deadlines<PendingCall>;
+  #bytes = 0;
+
+  constructor(url: string, { onTimeout }: { onTimeout: (id: number) => void }) {
+    this.#url = url;
+    this.#deadlines = new Deadlines({
+      underWay: () => this.#calls.values(),
+      onDue: ({ id, path, timeoutMs }) => {
+        const why = `${url} did not answer ${path} in ${timeoutMs} ms`;
+        this.fail(id, new MendlogError('CONNECTION_LOST', why));
+        onTimeout(id);
+      },
+    });
+  }
+
+  /** Throws OVERLOADED where a message of so many bytes has no room. */
+  makeRoomFor(bytes: number): void {
+    const full =
+      this.#calls.size >= LIMITS.connectionRequestsMax || this.#bytes + bytes > LIMITS.connectionBytesMax;
+    if (full) throw new MendlogError('OVERLOADED', `too much is waiting for ${this.#url}; try again later`);
+  }
+
+  add(call: PendingCall, nowMs: number): void {
+    this.#calls.set(call.id, call);
+    this.#bytes += call.bytes;
+    this.#deadlines.watch(call.deadlineMs, nowMs);
+  }
+
+  /** An answer to a call that timed out has no one waiting for it any more. */
+  settle(answer: AnswerMessage): void {
+    const call = this.#take(answer.id);
+    if (answer.ok) call?.resolve(answer.data);
+    else call?.reject(MendlogError.fromShape(answer.error));
+  }
+
+  /** Returns whether the call was waiting. */
+  fail(id: number, error: MendlogError): boolean {
+    const call = this.#take(id);
+    call?.reject(error);
+    return call !== undefined;
+  }
+
+  failAll(code: 'CLOSED' | 'CONNECTION_LOST', message: string): void {
+    this.#deadlines.stop();
+    for (const id of [...this.#calls.keys()]) this.fail(id, new MendlogError(code, message));
+  }
+
+  #take(id: number): PendingCall | undefined {
+    const call = this.#calls.get(id);
+    if (call === undefined) return undefined;
+    this.#calls.delete(id);
+    this.#bytes -= call.bytes;
+    return call;
+  }
+}

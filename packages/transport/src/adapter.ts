@@ -46,7 +46,7 @@ export function createBinaryAdapter<Router extends AnyRouter>(
       }
       server.handleUpgrade(request, socket, head, (webSocket) => {
         const contextOf = options.createContext(request);
-        new ServedConnection(webSocket, { router, contextOf, toErrorShape });
+        new ServedConnection(webSocket, socket, { router, contextOf, toErrorShape });
       });
     },
     close() {

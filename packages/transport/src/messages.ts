@@ -58,25 +58,25 @@ export function encodeAnswer(message: AnswerMessage): Uint8Array {
 
 /** Throws MALFORMED. */
 export function decodeRequest(bytes: Uint8Array): RequestMessage {
-  const { id, kind, rest } = fields(bytes);
-  const [path, input, timeoutMs] = rest;
-  if (kind === CANCEL && rest.length === 0) return { id, type: 'cancel' };
+  const { id, fields } = unpack(bytes);
+  const [, kind, path, input, timeoutMs] = fields;
+  if (kind === CANCEL && fields.length === 2) return { id, type: 'cancel' };
   const isCall =
-    rest.length === 3 && (kind === 0 || kind === 1) && typeof path === 'string' && isPositive(timeoutMs);
+    fields.length === 5 && (kind === 0 || kind === 1) && typeof path === 'string' && isPositive(timeoutMs);
   if (isCall) return { id, type: kind === 0 ? 'query' : 'mutation', path, input, timeoutMs };
   throw new MendlogError('MALFORMED', 'a request is neither [id, type, path, input, timeoutMs] nor [id, 3]');
 }
 
 /** Throws MALFORMED. */
 export function decodeAnswer(bytes: Uint8Array): AnswerMessage {
-  const { id, kind, rest } = fields(bytes);
-  const [body] = rest;
-  if (rest.length === 1 && kind === 0) return { id, ok: true, data: body };
-  if (rest.length === 1 && kind === 1 && isErrorShape(body)) return { id, ok: false, error: body };
+  const { id, fields } = unpack(bytes);
+  const [, kind, body] = fields;
+  if (fields.length === 3 && kind === 0) return { id, ok: true, data: body };
+  if (fields.length === 3 && kind === 1 && isErrorShape(body)) return { id, ok: false, error: body };
   throw new MendlogError('MALFORMED', 'an answer is neither [id, 0, data] nor [id, 1, error]');
 }
 
-function fields(bytes: Uint8Array): { id: number; kind: unknown; rest: readonly unknown[] } {
+function unpack(bytes: Uint8Array): { id: number; fields: readonly unknown[] } {
   let message: unknown;
   try {
     message = packr.unpack(bytes);
@@ -84,10 +84,10 @@ function fields(bytes: Uint8Array): { id: number; kind: unknown; rest: readonly 
     throw new MendlogError('MALFORMED', 'a message is not MessagePack', { cause });
   }
   if (!Array.isArray(message)) throw new MendlogError('MALFORMED', 'a message is not an array');
-  const [id, kind, ...rest]: unknown[] = message;
+  const id: unknown = message[0];
   if (typeof id !== 'number' || !Number.isSafeInteger(id))
     throw new MendlogError('MALFORMED', 'a message does not begin with an id');
-  return { id, kind, rest };
+  return { id, fields: message };
 }
 
 function isPositive(value: unknown): value is number {

@@ -5,6 +5,8 @@
  * cancels, and when the connection ends. What it answers after that is thrown away; it counts among the
  * calls under way until it has really ended.
  */
+
+import type { Writable } from 'node:stream';
 import { type ErrorShape, LIMITS, MendlogError } from '@mendlog/core';
 import { type AnyRouter, callTRPCProcedure, type inferRouterContext } from '@trpc/server';
 import type { WebSocket } from 'ws';
@@ -16,6 +18,7 @@ import {
   encodeAnswer,
   type RequestMessage,
 } from './messages.js';
+import { TurnWriter } from './turn-writer.js';
 
 export interface ServedConnectionOptions<Router extends AnyRouter> {
   readonly router: Router;
@@ -33,6 +36,7 @@ interface ServedCall {
 
 export class ServedConnection<Router extends AnyRouter> {
   readonly #socket: WebSocket;
+  readonly #writer: TurnWriter;
   readonly #options: ServedConnectionOptions<Router>;
   /** Those whose answer is waited for. */
   readonly #calls = new Map<number, ServedCall>();
@@ -40,8 +44,9 @@ export class ServedConnection<Router extends AnyRouter> {
   /** Procedures that have not ended, waited for or not. */
   #running = 0;
 
-  constructor(socket: WebSocket, options: ServedConnectionOptions<Router>) {
+  constructor(socket: WebSocket, stream: Writable, options: ServedConnectionOptions<Router>) {
     this.#socket = socket;
+    this.#writer = new TurnWriter(socket, stream);
     this.#options = options;
     this.#deadlines = new Deadlines({
       underWay: () => this.#calls.values(),
@@ -116,7 +121,7 @@ export class ServedConnection<Router extends AnyRouter> {
       return;
     }
     const bytes = encodeAnswer(message);
-    if (bytes.length <= LIMITS.messageBytesMax) this.#socket.send(bytes);
+    if (bytes.length <= LIMITS.messageBytesMax) this.#writer.send(bytes);
     else
       this.#send(refusal(message.id, { code: 'TOO_LARGE', message: 'the answer is over the message limit' }));
   }

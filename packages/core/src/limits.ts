@@ -27,6 +27,8 @@ export const LIMITS = {
   writeQueueBytesMax: 64 * MIB,
   /** Reads of keys waiting in a node's queue. */
   readQueueMax: 65_536,
+  /** Binary connections of one node. */
+  connectionsMax: 1024,
   /** Requests without an answer on one connection. */
   connectionRequestsMax: 4096,
   /** Bytes sent and not yet answered on one connection. */

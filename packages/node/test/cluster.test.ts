@@ -423,17 +423,22 @@ test('cluster: the peer procedures need the cluster secret', async () => {
   await using cluster = await TestCluster.start(1);
   const answer = await fetch(`${cluster.urlOf('n1')}/api/health`);
   expect(answer.status).toBe(200);
-  const connection = new Connection<BinaryRouter>({
-    url: cluster.urlOf('n1'),
-    token: 'wrong',
-  });
+  const without = new Connection<BinaryRouter>({ url: cluster.urlOf('n1') });
+  const wrong = new Connection<BinaryRouter>({ url: cluster.urlOf('n1'), token: 'wrong' });
+  const unauthorized = { cause: { code: 'UNAUTHORIZED' } };
   try {
-    await connection.waitUntilOpen(5000);
-    await expect(connection.call.peer.heartbeat.query({})).rejects.toMatchObject({
-      cause: { code: 'UNAUTHORIZED' },
-    });
-    expect((await connection.call.cluster.health.query()).status).toBe('UP');
+    await without.waitUntilOpen(5000);
+    await expect(without.call.peer.heartbeat.query({})).rejects.toMatchObject(unauthorized);
+    expect((await without.call.cluster.health.query()).status).toBe('UP');
+    await eventually(
+      { for: 'the refusal' },
+      () => wrong.refusal,
+      (refusal) => refusal !== undefined,
+    );
+    await expect(wrong.call.peer.heartbeat.query({})).rejects.toMatchObject(unauthorized);
+    await expect(wrong.call.cluster.health.query()).rejects.toMatchObject(unauthorized);
   } finally {
-    connection.close();
+    without.close();
+    wrong.close();
   }
 });

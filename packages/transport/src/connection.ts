@@ -2,7 +2,8 @@
  * A connection to one node: a tRPC link that ends in a WebSocket of binary messages.
  *
  * It reconnects by itself, with jittered backoff, and never queues for a closed socket: a call on a
- * connection that is not open is refused at once as UNREACHABLE, and has not been sent. A call whose
+ * connection that is not open is refused at once as UNREACHABLE (or UNAUTHORIZED where the node refuses the
+ * proof of the secret), and has not been sent. A call whose
  * answer does not come before its deadline, or before the socket closes, ends as CONNECTION_LOST:
  * it may or may not have been carried out. So does one that its caller aborts. The node is told that nobody
  * waits any more, and stops. Calls under way are bounded in number and bytes.
@@ -11,8 +12,9 @@ import { LIMITS, MendlogError, toMendlogError } from '@mendlog/core';
 import { createTRPCClient, type TRPCClient, TRPCClientError, type TRPCLink } from '@trpc/client';
 import type { AnyRouter } from '@trpc/server';
 import { observable } from '@trpc/server/observable';
-import { WebSocket } from 'ws';
-import { type CallMessage, decodeAnswer, encodeRequest, SUBPROTOCOL } from './messages.js';
+import type { WebSocket } from 'ws';
+import { type CallMessage, decodeAnswer, encodeRequest } from './messages.js';
+import { openSocket } from './open-socket.js';
 import { type PendingCall, PendingCalls } from './pending-calls.js';
 import { TurnWriter } from './turn-writer.js';
 
@@ -34,7 +36,6 @@ type Outcome = Pick<PendingCall, 'resolve' | 'reject'>;
 
 const BACKOFF_FIRST_MS = 50;
 const BACKOFF_MAX_MS = 1000;
-const HANDSHAKE_TIMEOUT_MS = 2000;
 
 export class Connection<Router extends AnyRouter> {
   readonly url: string;
@@ -48,6 +49,7 @@ export class Connection<Router extends AnyRouter> {
   #open = false;
   #closed = false;
   #failures = 0;
+  #refusal: MendlogError | undefined;
   #nextId = 1;
   #reconnectTimer: NodeJS.Timeout | undefined;
 
@@ -61,6 +63,11 @@ export class Connection<Router extends AnyRouter> {
 
   get isOpen(): boolean {
     return this.#open && !this.#closed;
+  }
+
+  /** What the node said when it refused the last attempt to connect: UNAUTHORIZED, or UNREACHABLE. */
+  get refusal(): MendlogError | undefined {
+    return this.#refusal;
   }
 
   /** Resolves to whether the connection is open, as soon as it is or when time is up. */
@@ -93,17 +100,10 @@ export class Connection<Router extends AnyRouter> {
 
   #connect(): void {
     this.#reconnectTimer = undefined;
-    const url = new URL(this.#options.path ?? '/trpc/binary', this.url.replace(/^http/, 'ws'));
-    const socket = new WebSocket(url, SUBPROTOCOL, {
-      perMessageDeflate: false,
-      // Masks protect proxies from what a browser's page sends. Nobody but a node reads this, and the mask of
-      // zeros saves a pass over each message at both ends.
-      generateMask() {},
-      maxPayload: LIMITS.messageBytesMax,
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      headers: this.#options.token === undefined ? {} : { authorization: `Bearer ${this.#options.token}` },
+    const { path = '/trpc/binary', token } = this.#options;
+    const socket = openSocket({ url: this.url, path, token }, (refusal) => {
+      this.#refusal = refusal;
     });
-    socket.binaryType = 'nodebuffer';
     this.#socket = socket;
     socket.on('upgrade', (response) => {
       this.#writer = new TurnWriter(socket, response.socket);
@@ -111,12 +111,11 @@ export class Connection<Router extends AnyRouter> {
     socket.on('open', () => {
       this.#open = true;
       this.#failures = 0;
+      this.#refusal = undefined;
       this.#options.onOpen?.();
       for (const done of [...this.#openWaiters]) done();
     });
     socket.on('message', (bytes: Buffer) => this.#receive(bytes));
-    // The close event follows every error and carries on from there.
-    socket.on('error', () => {});
     socket.on('close', () => this.#onSocketClosed());
   }
 
@@ -154,7 +153,10 @@ export class Connection<Router extends AnyRouter> {
     if (this.#closed) throw new MendlogError('CLOSED', 'the connection was closed');
     const writer = this.#writer;
     if (!this.#open || writer === undefined)
-      throw new MendlogError('UNREACHABLE', `no connection to ${this.url}`);
+      throw new MendlogError(
+        this.#refusal?.code ?? 'UNREACHABLE',
+        this.#refusal?.message ?? `no connection to ${this.url}`,
+      );
     const id = this.#nextId++;
     const bytes = encodeRequest({ id, ...call });
     if (bytes.length > LIMITS.messageBytesMax) {

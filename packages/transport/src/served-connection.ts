@@ -3,13 +3,14 @@
  *
  * A procedure gets a signal that aborts when nobody waits for it any more: at its deadline, when the caller
  * cancels, and when the connection ends. What it answers after that is thrown away; it counts among the
- * calls under way until it has really ended.
+ * calls under way until it has really ended. A connection that is no good ends for one reason, which is told.
  */
 
 import type { Writable } from 'node:stream';
 import { type ErrorShape, LIMITS, MendlogError } from '@mendlog/core';
 import { type AnyRouter, callTRPCProcedure, type inferRouterContext } from '@trpc/server';
 import type { WebSocket } from 'ws';
+import type { FaultReason } from './connection-faults.js';
 import { Deadlines } from './deadlines.js';
 import {
   type AnswerMessage,
@@ -26,6 +27,8 @@ export interface ServedConnectionOptions<Router extends AnyRouter> {
   readonly contextOf: (signal: AbortSignal) => inferRouterContext<Router>;
   /** Turns anything a procedure throws into what the caller gets to see. */
   readonly toErrorShape: (thrown: unknown) => ErrorShape;
+  /** The connection is ended for this reason; called once at most. */
+  readonly onFault: (reason: FaultReason) => void;
 }
 
 interface ServedCall {
@@ -33,6 +36,10 @@ interface ServedCall {
   readonly deadlineMs: number;
   readonly controller: AbortController;
 }
+
+const SILENT_TIMES_MAX = 2;
+/** Whoever is told to go, goes; else it is cut off. */
+const CLOSE_TIMEOUT_MS = 1000;
 
 export class ServedConnection<Router extends AnyRouter> {
   readonly #socket: WebSocket;
@@ -43,6 +50,9 @@ export class ServedConnection<Router extends AnyRouter> {
   readonly #deadlines: Deadlines<ServedCall>;
   /** Procedures that have not ended, waited for or not. */
   #running = 0;
+  /** Pings since anything was heard. */
+  #silentTimes = 0;
+  #ended = false;
 
   constructor(socket: WebSocket, stream: Writable, options: ServedConnectionOptions<Router>) {
     this.#socket = socket;
@@ -54,17 +64,42 @@ export class ServedConnection<Router extends AnyRouter> {
     });
     socket.binaryType = 'nodebuffer';
     socket.on('message', (bytes: Buffer, isBinary: boolean) => this.#receive(bytes, isBinary));
-    // The close event follows every error.
-    socket.on('error', () => {});
-    socket.on('close', () => this.#onClosed());
+    socket.on('pong', () => {
+      this.#silentTimes = 0;
+    });
+    // What ws finds wrong has a code of its own; it closes the connection itself. Others are the network's.
+    socket.on('error', (error) => {
+      const code = 'code' in error ? String(error.code) : '';
+      if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#end('oversized');
+      else if (code.startsWith('WS_ERR_')) this.#end('garbage');
+    });
+    socket.on('close', () => this.#stop());
+  }
+
+  /** To be called now and then: ends the connection if nothing was heard of it since the time before the last. */
+  checkAlive(): void {
+    if (this.#ended) return;
+    if (this.#silentTimes >= SILENT_TIMES_MAX) {
+      this.#end(this.#socket.bufferedAmount > 0 ? 'answers-unread' : 'silent');
+      this.#socket.terminate();
+      return;
+    }
+    this.#silentTimes++;
+    this.#socket.ping();
   }
 
   #receive(bytes: Buffer, isBinary: boolean): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#ended) return;
+    this.#silentTimes = 0;
+    if (!isBinary) {
+      this.#end('text');
+      this.#socket.close(1007, 'a message is text');
+      return;
+    }
     try {
-      if (!isBinary) throw new MendlogError('MALFORMED', 'a message is text');
       this.#take(decodeRequest(bytes));
     } catch {
+      this.#end('garbage');
       this.#socket.close(1007, 'malformed message');
     }
   }
@@ -115,8 +150,9 @@ export class ServedConnection<Router extends AnyRouter> {
   }
 
   #send(message: AnswerMessage): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#ended || this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.#socket.bufferedAmount > LIMITS.connectionBytesMax) {
+      this.#end('answers-unread');
       this.#socket.terminate();
       return;
     }
@@ -131,7 +167,16 @@ export class ServedConnection<Router extends AnyRouter> {
     call.controller.abort(new MendlogError('CONNECTION_LOST', why));
   }
 
-  #onClosed(): void {
+  #end(reason: FaultReason): void {
+    if (this.#ended) return;
+    this.#options.onFault(reason);
+    this.#stop();
+    setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+  }
+
+  /** Nobody waits for anything any more. */
+  #stop(): void {
+    this.#ended = true;
     this.#deadlines.stop();
     for (const call of this.#calls.values()) this.#abandon(call, 'the connection of the caller has ended');
   }

@@ -4,8 +4,9 @@ import { createServer, type Server } from 'node:http';
 import { type ErrorShape, MendlogError } from '@mendlog/core';
 import { initTRPC, TRPCError } from '@trpc/server';
 import { WebSocket } from 'ws';
-import { type BinaryAdapter, createBinaryAdapter } from '../src/adapter.js';
+import { type BinaryAdapter, type BinaryAdapterOptions, createBinaryAdapter } from '../src/adapter.js';
 import { Connection, type ConnectionOptions } from '../src/connection.js';
+import { ConnectionFaults } from '../src/connection-faults.js';
 import { SUBPROTOCOL } from '../src/messages.js';
 
 interface Context {
@@ -62,6 +63,8 @@ function toErrorShape(thrown: unknown): ErrorShape {
   return { code: 'INTERNAL', message: 'an internal error' };
 }
 
+type AdapterOptions = Partial<BinaryAdapterOptions<TestRouter>>;
+
 export class TestServer implements AsyncDisposable {
   /** Calls of `wait` on any connection, to be answered by the test. */
   readonly waiting = new Set<(value: string) => void>();
@@ -70,8 +73,18 @@ export class TestServer implements AsyncDisposable {
   #running: { server: Server; adapter: BinaryAdapter } | undefined;
   #port = 0;
 
-  static async start(): Promise<TestServer> {
-    const server = new TestServer();
+  /** What was logged of connections that were ended. */
+  readonly logged: Readonly<Record<string, unknown>>[] = [];
+  readonly faults = new ConnectionFaults({ warn: (_, facts) => this.logged.push(facts) });
+
+  readonly #options: AdapterOptions;
+
+  private constructor(options: AdapterOptions) {
+    this.#options = options;
+  }
+
+  static async start(options: AdapterOptions = {}): Promise<TestServer> {
+    const server = new TestServer(options);
     await server.listen();
     return server;
   }
@@ -95,6 +108,8 @@ export class TestServer implements AsyncDisposable {
         signal,
       }),
       toErrorShape,
+      faults: this.faults,
+      ...this.#options,
     });
     const server = createServer();
     server.on('upgrade', (request, socket, head) => {

@@ -7,9 +7,11 @@
  *   anything else  REST
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { type AddressInfo, isIP } from 'node:net';
+import { type AddressInfo, isIP, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { LIMITS, MendlogError } from '@mendlog/core';
 import { createBinaryAdapter } from '@mendlog/transport/adapter';
+import { ConnectionFaults, type FaultReason } from '@mendlog/transport/connection-faults';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { applyWSSHandler } from '@trpc/server/adapters/ws';
 import { WebSocketServer } from 'ws';
@@ -43,9 +45,17 @@ export interface ApiServer {
   /** Rejects with BAD_CONFIG where the address cannot be had. Returns the URL. */
   listen(address: { host: string; port: number }): Promise<string>;
   close(): Promise<void>;
+  /** Connections that were ended for a fault, by reason. */
+  readonly faults: ConnectionFaults;
 }
 
 const TIMEOUTS_DEFAULT: HttpTimeouts = { headersMs: 10_000, requestMs: 30_000 };
+
+const WRONG_SECRET = {
+  reason: 'wrong-secret',
+  status: '401 Unauthorized',
+  why: 'this node has another cluster secret',
+} as const;
 
 export function createApiServer({ service, peer, token, log, ...rest }: ApiServerOptions): ApiServer {
   const timeouts = { ...TIMEOUTS_DEFAULT, ...rest.timeouts };
@@ -62,8 +72,12 @@ export function createApiServer({ service, peer, token, log, ...rest }: ApiServe
     maxBodySize: LIMITS.jsonBodyBytesMax,
     createContext: ({ req, info }) => contextOf(req, info.signal),
   });
+  const faults = new ConnectionFaults({ warn: (message, facts) => log.warn(message, facts) });
   const binary = createBinaryAdapter({
     router: binaryRouter,
+    faults,
+    admit: ({ headers: { authorization } }) =>
+      authorization === undefined || carriesToken(authorization, token) ? undefined : WRONG_SECRET,
     createContext: (request) => {
       const context = contextOf(request);
       return (signal) => ({ ...context, signal });
@@ -98,12 +112,17 @@ export function createApiServer({ service, peer, token, log, ...rest }: ApiServe
         );
       } else socket.end(rawAnswer(404, 'text/plain', 'there is no WebSocket here\n'));
     });
-    server.on('clientError', refuseRequest);
+    server.on('clientError', (error, socket) => {
+      const reason = faultOf(error);
+      if (reason !== undefined) faults.record(reason, addressOf(socket));
+      refuseRequest(error, socket);
+    });
     listeners.push(server);
     return server;
   };
 
   return {
+    faults,
     async listen({ host, port }) {
       const server = newListener();
       await new Promise<void>((resolve, reject) => {
@@ -138,4 +157,15 @@ function cannotListen(host: string, port: number, cause: Error): MendlogError {
   const why =
     code === 'EADDRINUSE' ? 'the port is taken; stop what uses it or choose another' : cause.message;
   return new MendlogError('BAD_CONFIG', `cannot listen on ${host}:${port}: ${why}`, { cause });
+}
+
+/** Undefined for what is the network's fault. */
+function faultOf(error: Error): FaultReason | undefined {
+  const code = 'code' in error ? String(error.code) : '';
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'handshake-timeout';
+  return code.startsWith('HPE_') ? 'garbage' : undefined;
+}
+
+function addressOf(socket: Duplex): string | undefined {
+  return socket instanceof Socket ? socket.remoteAddress : undefined;
 }

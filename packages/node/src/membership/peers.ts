@@ -22,6 +22,7 @@ export interface PeersOptions {
 }
 
 const STRANGERS_MAX = 100;
+const SECRETS_DIFFER = 'a peer refuses this node: their secrets differ';
 
 export type PeerConnection = Connection<BinaryRouter>;
 
@@ -157,6 +158,8 @@ export class Peers {
         onClose: () => {
           endFirstAttempt();
           this.#setAlive(peer, false);
+          const { refusal } = peer.connection;
+          if (refusal !== undefined) this.#complain(peer, complaintOf(refusal));
         },
       }),
       lastHeardMs: 0,
@@ -198,7 +201,7 @@ export class Peers {
     } catch (error) {
       // A peer that refuses must be heard of; silence is what deadAfterMs is for.
       const { code, message } = toMendlogError(error);
-      if (code === 'UNAUTHORIZED') this.#complain(peer, 'a peer refuses this node: their secrets differ');
+      if (code === 'UNAUTHORIZED') this.#complain(peer, SECRETS_DIFFER);
       else this.#options.log.debug('a heartbeat was not answered', { peer: peer.id, code, message });
     } finally {
       peer.beating = false;
@@ -219,4 +222,8 @@ export class Peers {
     this.#options.log.info(alive ? 'peer is up' : 'peer is down', { peer: peer.id });
     if (alive) for (const listener of this.#aliveListeners) listener(peer.id);
   }
+}
+
+function complaintOf(refusal: MendlogError): string {
+  return refusal.code === 'UNAUTHORIZED' ? SECRETS_DIFFER : refusal.message;
 }

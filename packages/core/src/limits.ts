@@ -33,6 +33,8 @@ export const LIMITS = {
   connectionRequestsMax: 4096,
   /** Bytes sent and not yet answered on one connection. */
   connectionBytesMax: 64 * MIB,
+  /** Bytes of a subscription's items that are sent and not yet consumed; one larger item may make it more. */
+  subscriptionBytesMax: MIB,
   /** Group commits of one coordinator that are under way together. */
   groupCommitsMax: 2,
   /** Partitions that were given options. */

@@ -8,14 +8,20 @@
  * it may or may not have been carried out. So does one that its caller aborts. The node is told that nobody
  * waits any more, and stops. Calls under way are bounded in number and bytes.
  */
-import { LIMITS, MendlogError, toMendlogError } from '@mendlog/core';
-import { createTRPCClient, type TRPCClient, TRPCClientError, type TRPCLink } from '@trpc/client';
+import { LIMITS, MendlogError } from '@mendlog/core';
+import { createTRPCClient, type TRPCClient } from '@trpc/client';
 import type { AnyRouter } from '@trpc/server';
-import { observable } from '@trpc/server/observable';
 import type { WebSocket } from 'ws';
-import { type CallMessage, decodeAnswer, encodeRequest } from './messages.js';
+import { createLink, type Outcome, type OutgoingCall, type SentCall } from './link.js';
+import {
+  type AnswerMessage,
+  decodeAnswer,
+  encodeRequest,
+  ITEM_OVERHEAD_BYTES,
+  type RequestMessage,
+} from './messages.js';
 import { openSocket } from './open-socket.js';
-import { type PendingCall, PendingCalls } from './pending-calls.js';
+import { PendingCalls } from './pending-calls.js';
 import { TurnWriter } from './turn-writer.js';
 
 export interface ConnectionOptions {
@@ -31,9 +37,7 @@ export interface ConnectionOptions {
   readonly onClose?: () => void;
 }
 
-type OutgoingCall = Omit<CallMessage, 'id'>;
-type Outcome = Pick<PendingCall, 'resolve' | 'reject'>;
-
+const TIMEOUT_MS_DEFAULT = 5000;
 const BACKOFF_FIRST_MS = 50;
 const BACKOFF_MAX_MS = 1000;
 
@@ -56,8 +60,12 @@ export class Connection<Router extends AnyRouter> {
   constructor(options: ConnectionOptions) {
     this.url = options.url;
     this.#options = options;
-    this.#pending = new PendingCalls(options.url, { onTimeout: (id) => this.#tellCancelled(id) });
-    this.call = createTRPCClient<Router>({ links: [this.#link()] });
+    this.#pending = new PendingCalls(options.url, { onTimeout: (id) => this.#tell({ id, type: 'cancel' }) });
+    this.call = createTRPCClient<Router>({
+      links: [
+        createLink((call, outcome) => this.#send(call, outcome), options.timeoutMs ?? TIMEOUT_MS_DEFAULT),
+      ],
+    });
     this.#connect();
   }
 
@@ -137,19 +145,22 @@ export class Connection<Router extends AnyRouter> {
   }
 
   #receive(bytes: Uint8Array): void {
+    let answer: AnswerMessage;
     try {
-      this.#pending.settle(decodeAnswer(bytes));
+      answer = decodeAnswer(bytes);
     } catch {
       this.#socket?.close(1007, 'malformed answer');
+      return;
     }
+    this.#pending.settle(answer, bytes.length + ITEM_OVERHEAD_BYTES);
   }
 
-  #tellCancelled(id: number): void {
-    if (this.#open) this.#writer?.send(encodeRequest({ id, type: 'cancel' }));
+  #tell(message: RequestMessage): void {
+    if (this.#open) this.#writer?.send(encodeRequest(message));
   }
 
-  /** Sends the call, and returns what aborts it. Throws where nothing was sent. */
-  #send(call: OutgoingCall, outcome: Outcome): () => void {
+  /** Throws where nothing was sent. */
+  #send(call: OutgoingCall, outcome: Outcome): SentCall {
     if (this.#closed) throw new MendlogError('CLOSED', 'the connection was closed');
     const writer = this.#writer;
     if (!this.#open || writer === undefined)
@@ -166,51 +177,29 @@ export class Connection<Router extends AnyRouter> {
       );
     }
     this.#pending.makeRoomFor(bytes.length);
-    const { path, timeoutMs } = call;
     const nowMs = performance.now();
+    const timeoutMs = call.type === 'subscription' ? Number.POSITIVE_INFINITY : call.timeoutMs;
     this.#pending.add(
-      { id, path, bytes: bytes.length, timeoutMs, deadlineMs: nowMs + timeoutMs, ...outcome },
+      {
+        id,
+        path: call.path,
+        bytes: bytes.length,
+        timeoutMs,
+        deadlineMs: nowMs + timeoutMs,
+        resolve: outcome.resolve,
+        reject: outcome.reject,
+        onItem: outcome.onItem,
+      },
       nowMs,
     );
     writer.send(bytes);
-    return () => {
-      const error = new MendlogError('CONNECTION_LOST', `the caller has aborted ${path}`);
-      if (this.#pending.fail(id, error)) this.#tellCancelled(id);
+    return {
+      cancel: () => {
+        if (this.#pending.drop(id)) this.#tell({ id, type: 'cancel' });
+      },
+      grant: (creditBytes) => {
+        if (this.#pending.has(id)) this.#tell({ id, type: 'credit', creditBytes });
+      },
     };
-  }
-
-  #link(): TRPCLink<Router> {
-    return () =>
-      ({ op: { type, path, input, context, signal } }) =>
-        observable((observer) => {
-          let abort: (() => void) | undefined;
-          const forget = () => {
-            if (abort !== undefined) signal?.removeEventListener('abort', abort);
-          };
-          const reject = (error: MendlogError) => {
-            forget();
-            observer.error(TRPCClientError.from(error));
-          };
-          // Not completed: tRPC's promise has its value, and would throw an exception away for the completion,
-          // which is a fifth of what a call costs.
-          const resolve = (data: unknown) => {
-            forget();
-            observer.next({ result: { type: 'data', data } });
-          };
-          try {
-            if (type === 'subscription')
-              throw new MendlogError('BAD_REQUEST', 'the binary link carries no subscriptions yet');
-            if (signal?.aborted) throw new MendlogError('CONNECTION_LOST', `${path} was aborted unsent`);
-            const timeoutMs = typeof context.timeoutMs === 'number' ? context.timeoutMs : this.#timeoutMs;
-            abort = this.#send({ type, path, input, timeoutMs }, { resolve, reject });
-            signal?.addEventListener('abort', abort);
-          } catch (error) {
-            reject(toMendlogError(error));
-          }
-        });
-  }
-
-  get #timeoutMs(): number {
-    return this.#options.timeoutMs ?? 5000;
   }
 }

@@ -1,4 +1,7 @@
-/** The calls of a connection that wait for their answers: bounded in number and bytes, each until its deadline. */
+/**
+ * The calls of a connection that wait for their answers: bounded in number and bytes, each until its deadline.
+ * A subscription is one without a deadline, whose items come before its answer.
+ */
 import { LIMITS, MendlogError } from '@mendlog/core';
 import { Deadlines } from './deadlines.js';
 import type { AnswerMessage } from './messages.js';
@@ -12,6 +15,8 @@ export interface PendingCall {
   readonly deadlineMs: number;
   readonly resolve: (data: unknown) => void;
   readonly reject: (error: MendlogError) => void;
+  /** Of a subscription. The bytes are what the item costs of its credit. */
+  readonly onItem?: ((item: unknown, bytes: number) => void) | undefined;
 }
 
 export class PendingCalls {
@@ -26,7 +31,7 @@ export class PendingCalls {
       underWay: () => this.#calls.values(),
       onDue: ({ id, path, timeoutMs }) => {
         const why = `${url} did not answer ${path} in ${timeoutMs} ms`;
-        this.fail(id, new MendlogError('CONNECTION_LOST', why));
+        this.#fail(id, new MendlogError('CONNECTION_LOST', why));
         onTimeout(id);
       },
     });
@@ -42,26 +47,36 @@ export class PendingCalls {
   add(call: PendingCall, nowMs: number): void {
     this.#calls.set(call.id, call);
     this.#bytes += call.bytes;
-    this.#deadlines.watch(call.deadlineMs, nowMs);
+    if (call.deadlineMs < Number.POSITIVE_INFINITY) this.#deadlines.watch(call.deadlineMs, nowMs);
   }
 
-  /** An answer to a call that timed out has no one waiting for it any more. */
-  settle(answer: AnswerMessage): void {
+  has(id: number): boolean {
+    return this.#calls.has(id);
+  }
+
+  /** An answer to a call that timed out has no one waiting for it any more. `bytes` is what an item costs. */
+  settle(answer: AnswerMessage, bytes: number): void {
+    if (answer.type === 'item') {
+      this.#calls.get(answer.id)?.onItem?.(answer.data, bytes);
+      return;
+    }
     const call = this.#take(answer.id);
-    if (answer.ok) call?.resolve(answer.data);
-    else call?.reject(MendlogError.fromShape(answer.error));
+    if (answer.type === 'refusal') call?.reject(MendlogError.fromShape(answer.error));
+    else call?.resolve(answer.type === 'answer' ? answer.data : undefined);
   }
 
-  /** Returns whether the call was waiting. */
-  fail(id: number, error: MendlogError): boolean {
-    const call = this.#take(id);
-    call?.reject(error);
-    return call !== undefined;
+  /** Nobody waits for the call any more. Returns whether it was waiting. */
+  drop(id: number): boolean {
+    return this.#take(id) !== undefined;
+  }
+
+  #fail(id: number, error: MendlogError): void {
+    this.#take(id)?.reject(error);
   }
 
   failAll(code: 'CLOSED' | 'CONNECTION_LOST', message: string): void {
     this.#deadlines.stop();
-    for (const id of [...this.#calls.keys()]) this.fail(id, new MendlogError(code, message));
+    for (const id of [...this.#calls.keys()]) this.#fail(id, new MendlogError(code, message));
   }
 
   #take(id: number): PendingCall | undefined {

@@ -11,6 +11,7 @@ import { type ErrorShape, LIMITS, MendlogError } from '@mendlog/core';
 import { type AnyRouter, callTRPCProcedure, type inferRouterContext } from '@trpc/server';
 import type { WebSocket } from 'ws';
 import type { FaultReason } from './connection-faults.js';
+import { Credits } from './credits.js';
 import { Deadlines } from './deadlines.js';
 import {
   type AnswerMessage,
@@ -18,7 +19,9 @@ import {
   decodeRequest,
   encodeAnswer,
   type RequestMessage,
+  type SubscribeMessage,
 } from './messages.js';
+import { sendItems } from './send-items.js';
 import { TurnWriter } from './turn-writer.js';
 
 export interface ServedConnectionOptions<Router extends AnyRouter> {
@@ -35,6 +38,8 @@ interface ServedCall {
   readonly id: number;
   readonly deadlineMs: number;
   readonly controller: AbortController;
+  /** Of a subscription. */
+  readonly credits?: Credits;
 }
 
 const SILENT_TIMES_MAX = 2;
@@ -105,61 +110,94 @@ export class ServedConnection<Router extends AnyRouter> {
   }
 
   #take(request: RequestMessage): void {
-    if (request.type === 'cancel') {
-      const call = this.#calls.get(request.id);
-      // Unless its answer is on the way already.
-      if (call !== undefined) this.#abandon(call, 'the caller has cancelled the call');
-      return;
+    const known = this.#calls.get(request.id);
+    switch (request.type) {
+      // Both may cross the answer to what they are about.
+      case 'cancel':
+        if (known !== undefined) this.#abandon(known, 'the caller has cancelled the call');
+        return;
+      case 'credit':
+        known?.credits?.grant(request.creditBytes);
+        return;
+      default:
+        if (known !== undefined) throw new MendlogError('MALFORMED', 'two calls under way have the same id');
+        if (this.#running >= LIMITS.connectionRequestsMax)
+          this.#send(refusal(request.id, { code: 'OVERLOADED', message: 'too many calls are under way' }));
+        else void this.#serve(request);
     }
-    if (this.#calls.has(request.id))
-      throw new MendlogError('MALFORMED', 'two calls under way have the same id');
-    if (this.#running >= LIMITS.connectionRequestsMax)
-      this.#send(refusal(request.id, { code: 'OVERLOADED', message: 'too many calls are under way' }));
-    else void this.#serve(request);
   }
 
-  async #serve(request: CallMessage): Promise<void> {
-    const nowMs = performance.now();
-    const controller = new AbortController();
-    const call = { id: request.id, deadlineMs: nowMs + request.timeoutMs, controller };
-    this.#calls.set(call.id, call);
-    this.#deadlines.watch(call.deadlineMs, nowMs);
+  async #serve(request: CallMessage | SubscribeMessage): Promise<void> {
+    const call = this.#begin(request);
     this.#running++;
     try {
+      const { signal } = call.controller;
       const data = await callTRPCProcedure({
         router: this.#options.router,
         path: request.path,
         getRawInput: async () => request.input,
-        ctx: this.#options.contextOf(controller.signal),
+        ctx: this.#options.contextOf(signal),
         type: request.type,
-        signal: controller.signal,
+        signal,
         batchIndex: 0,
       });
-      this.#answer(call, { id: call.id, ok: true, data });
+      if (call.credits === undefined) this.#answer(call, { id: call.id, type: 'answer', data });
+      else {
+        const send = (item: unknown) => this.#send({ id: call.id, type: 'item', data: item });
+        await sendItems(data, { credits: call.credits, signal, send });
+        this.#answer(call, { id: call.id, type: 'end' });
+      }
     } catch (thrown) {
-      this.#answer(call, refusal(call.id, this.#options.toErrorShape(thrown)));
+      this.#refuse(call, thrown);
     } finally {
       this.#running--;
     }
   }
 
+  #begin(request: CallMessage | SubscribeMessage): ServedCall {
+    const { id } = request;
+    const controller = new AbortController();
+    let call: ServedCall;
+    if (request.type === 'subscription') {
+      const credits = new Credits(request.creditBytes);
+      call = { id, controller, credits, deadlineMs: Number.POSITIVE_INFINITY };
+    } else {
+      const nowMs = performance.now();
+      call = { id, controller, deadlineMs: nowMs + request.timeoutMs };
+      this.#deadlines.watch(call.deadlineMs, nowMs);
+    }
+    this.#calls.set(id, call);
+    return call;
+  }
+
+  #refuse(call: ServedCall, thrown: unknown): void {
+    try {
+      this.#answer(call, refusal(call.id, this.#options.toErrorShape(thrown)));
+    } catch {
+      this.#answer(call, refusal(call.id, { code: 'INTERNAL', message: 'the refusal cannot be sent' }));
+    }
+  }
+
   #answer(call: ServedCall, message: AnswerMessage): void {
     if (this.#calls.get(call.id) !== call) return;
+    // Where this throws, the refusal is another answer to the same call.
     this.#send(message);
     this.#calls.delete(call.id);
   }
 
-  #send(message: AnswerMessage): void {
-    if (this.#ended || this.#socket.readyState !== this.#socket.OPEN) return;
+  /** Returns the length of the message, 0 where it is not sent. Throws TOO_LARGE. */
+  #send(message: AnswerMessage): number {
+    if (this.#ended || this.#socket.readyState !== this.#socket.OPEN) return 0;
     if (this.#socket.bufferedAmount > LIMITS.connectionBytesMax) {
       this.#end('answers-unread');
       this.#socket.terminate();
-      return;
+      return 0;
     }
     const bytes = encodeAnswer(message);
-    if (bytes.length <= LIMITS.messageBytesMax) this.#writer.send(bytes);
-    else
-      this.#send(refusal(message.id, { code: 'TOO_LARGE', message: 'the answer is over the message limit' }));
+    if (bytes.length > LIMITS.messageBytesMax)
+      throw new MendlogError('TOO_LARGE', 'the answer is over the message limit');
+    this.#writer.send(bytes);
+    return bytes.length;
   }
 
   #abandon(call: ServedCall, why: string): void {
@@ -183,5 +221,5 @@ export class ServedConnection<Router extends AnyRouter> {
 }
 
 function refusal(id: number, error: ErrorShape): AnswerMessage {
-  return { id, ok: false, error };
+  return { id, type: 'refusal', error };
 }

@@ -242,7 +242,11 @@ describe('adapter: strangers', () => {
     await eventually('two refusals', () => stranger.received.length === 2);
     expect(server.waiting.size).toBe(LIMITS.connectionRequestsMax);
     expect(stranger.received.map(decodeAnswer)).toMatchObject(
-      [1, 2].map((i) => ({ id: LIMITS.connectionRequestsMax + i, ok: false, error: { code: 'OVERLOADED' } })),
+      [1, 2].map((i) => ({
+        id: LIMITS.connectionRequestsMax + i,
+        type: 'refusal',
+        error: { code: 'OVERLOADED' },
+      })),
     );
   });
 
@@ -257,13 +261,13 @@ describe('adapter: strangers', () => {
       encodeRequest({ id: 77, type: 'mutation', path: 'echo', input: 1, timeoutMs: 1000 }),
     );
     await eventually('all answers', () => stranger.received.length === paths.length + 1);
-    for (const bytes of stranger.received) expect(decodeAnswer(bytes).ok).toBe(false);
+    for (const bytes of stranger.received) expect(decodeAnswer(bytes).type).toBe('refusal');
     stranger.socket.send(
       encodeRequest({ id: 78, type: 'query', path: 'echo', input: 'fine', timeoutMs: 1000 }),
     );
     await eventually('one more answer', () => stranger.received.length === paths.length + 2);
     expect(decodeAnswer(stranger.received.at(-1) ?? new Uint8Array(0))).toMatchObject({
-      ok: true,
+      type: 'answer',
       data: 'fine',
     });
   });

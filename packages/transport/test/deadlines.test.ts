@@ -100,7 +100,7 @@ describe('deadlines: at the server', () => {
       encodeRequest({ id: 2, type: 'query', path: 'echo', input: 'next', timeoutMs: 5000 }),
     );
     await eventually('the next answer', () => stranger.received.length > 0);
-    expect(stranger.received.map(decodeAnswer)).toEqual([{ id: 2, ok: true, data: 'next' }]);
+    expect(stranger.received.map(decodeAnswer)).toEqual([{ id: 2, type: 'answer', data: 'next' }]);
   });
 
   test('deadlines: an aborted call ends at both ends, and the connection goes on', async () => {
@@ -171,7 +171,9 @@ describe('deadlines: at the server', () => {
     await eventually('the aborts', () => server.aborts.length === connectionRequestsMax);
     ask(connectionRequestsMax + 1);
     await eventually('the refusal', () => stranger.received.length === 1);
-    expect(stranger.received.map(decodeAnswer)).toMatchObject([{ ok: false, error: { code: 'OVERLOADED' } }]);
+    expect(stranger.received.map(decodeAnswer)).toMatchObject([
+      { type: 'refusal', error: { code: 'OVERLOADED' } },
+    ]);
   });
 
   test('adapter: two calls under way with one id end the connection', async () => {

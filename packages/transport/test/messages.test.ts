@@ -37,11 +37,24 @@ describe('messages', () => {
     expect(decodeRequest(Buffer.from('920703', 'hex'))).toEqual({ id: 7, type: 'cancel' });
   });
 
+  test('messages: golden subscription, since other versions read it', () => {
+    const subscribe = { id: 7, type: 'subscription', path: 'a', input: 1, creditBytes: 1000 } as const;
+    const credit = { id: 7, type: 'credit', creditBytes: 1000 } as const;
+    const item = { id: 7, type: 'item', data: 'a' } as const;
+    const end = { id: 7, type: 'end' } as const;
+    expect(hex(encodeRequest(subscribe))).toBe('950702a16101cd03e8');
+    expect(hex(encodeRequest(credit))).toBe('930704cd03e8');
+    expect(hex(encodeAnswer(item))).toBe('930702a161');
+    expect(hex(encodeAnswer(end))).toBe('920703');
+    for (const message of [subscribe, credit]) expect(decodeRequest(encodeRequest(message))).toEqual(message);
+    for (const message of [item, end]) expect(decodeAnswer(encodeAnswer(message))).toEqual(message);
+  });
+
   test('messages: golden answers, since other versions read them', () => {
-    const answer = { id: 1, ok: true, data: [1, 'a'] } as const;
+    const answer = { id: 1, type: 'answer', data: [1, 'a'] } as const;
     expect(hex(encodeAnswer(answer))).toBe('9301009201a161');
     expect(decodeAnswer(Buffer.from('9301009201a161', 'hex'))).toEqual(answer);
-    const refusal = { id: 2, ok: false, error: { code: 'CLOSED', message: 'm' } } as const;
+    const refusal = { id: 2, type: 'refusal', error: { code: 'CLOSED', message: 'm' } } as const;
     expect(decodeAnswer(encodeAnswer(refusal))).toEqual(refusal);
   });
 
@@ -56,6 +69,10 @@ describe('messages', () => {
     ['an unknown type', pack([1, 9, 'a', null, 5])],
     ['a call without fields', pack([1, 0])],
     ['a cancel with more', pack([1, 3, 'a'])],
+    ['a credit of nothing', pack([1, 4, 0])],
+    ['a credit that is taken back', pack([1, 4, -1])],
+    ['credit without end', pack([1, 4, Number.POSITIVE_INFINITY])],
+    ['a subscription without credit', pack([1, 2, 'a', null])],
     ['time without end', pack([1, 0, 'a', null, Number.POSITIVE_INFINITY])],
     ['a path that is no text', pack([1, 0, 5, null, 5])],
     ['no time', pack([1, 0, 'a', null, 0])],
@@ -70,7 +87,9 @@ describe('messages', () => {
   });
 
   test.each([
-    ['an unknown kind', pack([1, 2, null])],
+    ['an unknown kind', pack([1, 9, null])],
+    ['an end with more', pack([1, 3, null])],
+    ['an item without anything', pack([1, 2])],
     ['an error without a code', pack([1, 1, { message: 'm' }])],
     ['an error with an unknown code', pack([1, 1, { code: 'TOO_BAD', message: 'm' }])],
     ['an error with an inherited code', pack([1, 1, { code: 'toString', message: 'm' }])],

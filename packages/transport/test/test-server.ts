@@ -1,8 +1,8 @@
 // A small router behind a real HTTP server, and raw WebSocket clients that say what they like.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { type ErrorShape, MendlogError } from '@mendlog/core';
-import { initTRPC, TRPCError } from '@trpc/server';
+import { type ErrorShape, LIMITS, MendlogError } from '@mendlog/core';
+import { initTRPC, TRPCError, tracked } from '@trpc/server';
 import { WebSocket } from 'ws';
 import { type BinaryAdapter, type BinaryAdapterOptions, createBinaryAdapter } from '../src/adapter.js';
 import { Connection, type ConnectionOptions } from '../src/connection.js';
@@ -16,6 +16,22 @@ interface Context {
   /** Why calls of `wait` were given up. */
   readonly aborts: string[];
   readonly signal: AbortSignal;
+  readonly generators: Generators;
+}
+
+/** What the subscriptions of a server have done. */
+interface Generators {
+  begun: number;
+  ended: number;
+  /** Items that all of them were asked for. */
+  produced: number;
+}
+
+interface ItemsInput {
+  readonly items: number;
+  readonly bytes: number;
+  /** Then it throws, waits for its end, or returns something that is too long. */
+  readonly finish?: 'refuse' | 'wait' | 'too-long';
 }
 
 // MessagePack carries bytes as they are: with a transformer, tRPC's types say so too.
@@ -38,6 +54,13 @@ const router = t.router({
         signal.addEventListener('abort', () => ctx.aborts.push(String(signal.reason.message)));
       }),
   ),
+  items: t.procedure
+    .input((input) => itemsInputOf(input))
+    .subscription(({ input, ctx }) => producedItems(input, ctx)),
+  tracked: t.procedure.subscription(async function* () {
+    yield tracked('first', 1);
+    yield tracked('second', 2);
+  }),
   refuse: t.procedure.query(() => {
     throw new MendlogError('AMBIGUOUS_ID', 'two records', {
       details: { versions: ['1-a', '1-b'], needed: 2 },
@@ -48,7 +71,30 @@ const router = t.router({
   }),
 });
 
+async function* producedItems(
+  { items, bytes, finish }: ItemsInput,
+  { generators, signal }: Context,
+): AsyncGenerator<{ readonly number: number; readonly bytes: Uint8Array }> {
+  generators.begun++;
+  try {
+    for (let number = 0; number < items; number++) {
+      generators.produced++;
+      yield { number, bytes: new Uint8Array(bytes) };
+    }
+    if (finish === 'refuse') throw new MendlogError('NOT_FOUND', 'no more of them');
+    if (finish === 'too-long') yield { number: items, bytes: new Uint8Array(LIMITS.messageBytesMax) };
+    if (finish === 'wait' && !signal.aborted) await once(signal, 'abort');
+  } finally {
+    generators.ended++;
+  }
+}
+
 export type TestRouter = typeof router;
+
+function itemsInputOf(input: unknown): ItemsInput {
+  const { items, bytes, finish } = Object(input);
+  return { items: Number(items), bytes: Number(bytes), finish };
+}
 
 function bytesOf(input: unknown): Uint8Array {
   if (input instanceof Uint8Array) return input;
@@ -69,6 +115,7 @@ export class TestServer implements AsyncDisposable {
   /** Calls of `wait` on any connection, to be answered by the test. */
   readonly waiting = new Set<(value: string) => void>();
   readonly aborts: string[] = [];
+  readonly generators: Generators = { begun: 0, ended: 0, produced: 0 };
   readonly #opened: { close(): void }[] = [];
   #running: { server: Server; adapter: BinaryAdapter } | undefined;
   #port = 0;
@@ -106,6 +153,7 @@ export class TestServer implements AsyncDisposable {
         waiting: this.waiting,
         aborts: this.aborts,
         signal,
+        generators: this.generators,
       }),
       toErrorShape,
       faults: this.faults,

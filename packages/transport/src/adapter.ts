@@ -9,6 +9,7 @@ import { type ErrorShape, LIMITS } from '@mendlog/core';
 import type { AnyRouter, inferRouterContext } from '@trpc/server';
 import { WebSocketServer } from 'ws';
 import type { ConnectionFaults, FaultReason } from './connection-faults.js';
+import { formatGrant, GRANT_DEFAULT, GRANT_HEADER, type Grant } from './grant.js';
 import { SUBPROTOCOL } from './messages.js';
 import { ServedConnection } from './served-connection.js';
 
@@ -20,6 +21,8 @@ export interface BinaryAdapterOptions<Router extends AnyRouter> {
   readonly admit?: (request: IncomingMessage) => Refusal | undefined;
   readonly faults: ConnectionFaults;
   readonly connectionsMax?: number;
+  /** What each connection may have under way. */
+  readonly grant?: Grant;
   /** Time between pings. A connection that is not heard of for two to three of them is ended. */
   readonly pingMs?: number;
   /** Turns anything a procedure throws into what the caller gets to see. */
@@ -47,7 +50,13 @@ const PING_MS = 10_000;
 export function createBinaryAdapter<Router extends AnyRouter>(
   options: BinaryAdapterOptions<Router>,
 ): BinaryAdapter {
-  const { router, toErrorShape, faults, connectionsMax = LIMITS.connectionsMax } = options;
+  const {
+    router,
+    toErrorShape,
+    faults,
+    connectionsMax = LIMITS.connectionsMax,
+    grant = GRANT_DEFAULT,
+  } = options;
   const served = new Set<ServedConnection<Router>>();
   const server = new WebSocketServer({
     noServer: true,
@@ -55,6 +64,7 @@ export function createBinaryAdapter<Router extends AnyRouter>(
     maxPayload: LIMITS.messageBytesMax,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
+  server.on('headers', (headers) => headers.push(`${GRANT_HEADER}: ${formatGrant(grant)}`));
   // What arrived while this process was busy is read before anyone is taken for silent.
   const checkAlive = () =>
     setImmediate(() => {
@@ -93,6 +103,7 @@ export function createBinaryAdapter<Router extends AnyRouter>(
         const connection = new ServedConnection(webSocket, socket, {
           router,
           toErrorShape,
+          grant,
           contextOf: options.createContext(request),
           onFault: (reason) => faults.record(reason, remoteAddress),
         });

@@ -6,12 +6,14 @@
  * proof of the secret), and has not been sent. A call whose
  * answer does not come before its deadline, or before the socket closes, ends as CONNECTION_LOST:
  * it may or may not have been carried out. So does one that its caller aborts. The node is told that nobody
- * waits any more, and stops. Calls under way are bounded in number and bytes.
+ * waits any more, and stops. Calls under way are bounded in number and bytes by what the node grants: one
+ * more is refused as OVERLOADED, and not sent.
  */
 import { LIMITS, MendlogError } from '@mendlog/core';
 import { createTRPCClient, type TRPCClient } from '@trpc/client';
 import type { AnyRouter } from '@trpc/server';
 import type { WebSocket } from 'ws';
+import { GRANT_HEADER, parseGrant } from './grant.js';
 import { createLink, type Outcome, type OutgoingCall, type SentCall } from './link.js';
 import {
   type AnswerMessage,
@@ -115,6 +117,12 @@ export class Connection<Router extends AnyRouter> {
     this.#socket = socket;
     socket.on('upgrade', (response) => {
       this.#writer = new TurnWriter(socket, response.socket);
+      const grant = parseGrant(response.headers[GRANT_HEADER]);
+      if (grant !== undefined) this.#pending.grant = grant;
+      else {
+        this.#refusal = new MendlogError('UNREACHABLE', `${this.url} does not say how much may be under way`);
+        socket.terminate();
+      }
     });
     socket.on('open', () => {
       this.#open = true;

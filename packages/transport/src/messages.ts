@@ -14,7 +14,7 @@
  *   end        [id, 3]                                a subscription has no more items
  *
  * The protocol's version is the WebSocket subprotocol: a peer that does not speak it is refused
- * at the handshake.
+ * at the handshake. What one connection may have under way, the server says there too (grant.ts).
  */
 import { type ErrorShape, isErrorCode, MendlogError } from '@mendlog/core';
 import { Packr } from 'msgpackr';

@@ -2,8 +2,9 @@
  * The calls of a connection that wait for their answers: bounded in number and bytes, each until its deadline.
  * A subscription is one without a deadline, whose items come before its answer.
  */
-import { LIMITS, MendlogError } from '@mendlog/core';
+import { MendlogError } from '@mendlog/core';
 import { Deadlines } from './deadlines.js';
+import { GRANT_DEFAULT, type Grant } from './grant.js';
 import type { AnswerMessage } from './messages.js';
 
 export interface PendingCall {
@@ -23,6 +24,7 @@ export class PendingCalls {
   readonly #url: string;
   readonly #calls = new Map<number, PendingCall>();
   readonly #deadlines: Deadlines<PendingCall>;
+  #grant = GRANT_DEFAULT;
   #bytes = 0;
 
   constructor(url: string, { onTimeout }: { onTimeout: (id: number) => void }) {
@@ -37,10 +39,14 @@ export class PendingCalls {
     });
   }
 
+  /** What the server lets be under way from now on. */
+  set grant(grant: Grant) {
+    this.#grant = grant;
+  }
+
   /** Throws OVERLOADED where a message of so many bytes has no room. */
   makeRoomFor(bytes: number): void {
-    const full =
-      this.#calls.size >= LIMITS.connectionRequestsMax || this.#bytes + bytes > LIMITS.connectionBytesMax;
+    const full = this.#calls.size >= this.#grant.calls || this.#bytes + bytes > this.#grant.bytes;
     if (full) throw new MendlogError('OVERLOADED', `too much is waiting for ${this.#url}; try again later`);
   }
 

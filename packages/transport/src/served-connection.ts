@@ -13,6 +13,7 @@ import type { WebSocket } from 'ws';
 import type { FaultReason } from './connection-faults.js';
 import { Credits } from './credits.js';
 import { Deadlines } from './deadlines.js';
+import type { Grant } from './grant.js';
 import {
   type AnswerMessage,
   type CallMessage,
@@ -30,6 +31,7 @@ export interface ServedConnectionOptions<Router extends AnyRouter> {
   readonly contextOf: (signal: AbortSignal) => inferRouterContext<Router>;
   /** Turns anything a procedure throws into what the caller gets to see. */
   readonly toErrorShape: (thrown: unknown) => ErrorShape;
+  readonly grant: Grant;
   /** The connection is ended for this reason; called once at most. */
   readonly onFault: (reason: FaultReason) => void;
 }
@@ -55,6 +57,7 @@ export class ServedConnection<Router extends AnyRouter> {
   readonly #deadlines: Deadlines<ServedCall>;
   /** Procedures that have not ended, waited for or not. */
   #running = 0;
+  #runningBytes = 0;
   /** Pings since anything was heard. */
   #silentTimes = 0;
   #ended = false;
@@ -102,14 +105,14 @@ export class ServedConnection<Router extends AnyRouter> {
       return;
     }
     try {
-      this.#take(decodeRequest(bytes));
+      this.#take(decodeRequest(bytes), bytes.length);
     } catch {
       this.#end('garbage');
       this.#socket.close(1007, 'malformed message');
     }
   }
 
-  #take(request: RequestMessage): void {
+  #take(request: RequestMessage, bytes: number): void {
     const known = this.#calls.get(request.id);
     switch (request.type) {
       // Both may cross the answer to what they are about.
@@ -121,15 +124,20 @@ export class ServedConnection<Router extends AnyRouter> {
         return;
       default:
         if (known !== undefined) throw new MendlogError('MALFORMED', 'two calls under way have the same id');
-        if (this.#running >= LIMITS.connectionRequestsMax)
-          this.#send(refusal(request.id, { code: 'OVERLOADED', message: 'too many calls are under way' }));
-        else void this.#serve(request);
+        if (this.#hasRoomFor(bytes)) void this.#serve(request, bytes);
+        else this.#send(refusal(request.id, { code: 'OVERLOADED', message: 'too much is under way' }));
     }
   }
 
-  async #serve(request: CallMessage | SubscribeMessage): Promise<void> {
+  #hasRoomFor(bytes: number): boolean {
+    const { grant } = this.#options;
+    return this.#running < grant.calls && this.#runningBytes + bytes <= grant.bytes;
+  }
+
+  async #serve(request: CallMessage | SubscribeMessage, bytes: number): Promise<void> {
     const call = this.#begin(request);
     this.#running++;
+    this.#runningBytes += bytes;
     try {
       const { signal } = call.controller;
       const data = await callTRPCProcedure({
@@ -151,6 +159,7 @@ export class ServedConnection<Router extends AnyRouter> {
       this.#refuse(call, thrown);
     } finally {
       this.#running--;
+      this.#runningBytes -= bytes;
     }
   }
 

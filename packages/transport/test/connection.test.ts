@@ -275,6 +275,7 @@ describe('adapter: strangers', () => {
   test('connection: a server that answers nonsense is dropped, and its calls end as CONNECTION_LOST', async () => {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => SUBPROTOCOL });
     await once(server, 'listening');
+    server.on('headers', (headers) => headers.push('mendlog-grant: calls=1, bytes=1000'));
     server.on('connection', (socket) => socket.on('message', () => socket.send(Buffer.from('c1', 'hex'))));
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('the server has no port');

@@ -191,6 +191,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     metrics,
     log,
     levelOf,
+    readKeys: (questions, level) => coordinator.readKeys(questions, level),
     readTimeoutMs,
     readRepair,
     readRepairChance,

@@ -80,6 +80,42 @@ describe('keyed view', () => {
     }
   });
 
+  test('keyed view: a scan leaves out what is superseded on a replica that it asks (range below what superseded it)', async () => {
+    await using cluster = await TestCluster.start(3, { reconciliation: { intervalMs: 3_600_000 } });
+    await cluster.storeOnlyOn('n1', [groupOf('settings', [frameOf(5, 'older', { key: 'k' })])]);
+    for (const id of ['n2', 'n3'])
+      await cluster.storeOnlyOn(id, [groupOf('settings', [frameOf(9, 'newer', { key: 'k' })])]);
+    const below = { from: VERSION_LOWEST, to: version(6), limit: 10 };
+    const { service } = cluster.node('n1');
+    expect((await service.scan('settings', below, 'QUORUM')).frames).toEqual([]);
+    // The read has brought what superseded it.
+    expect((await service.scan('settings', below, 'ONE')).frames).toEqual([]);
+    const { frames } = await service.scan('settings', EVERYTHING, 'ONE');
+    expect(frames.map((frame) => decodeFrame(frame).version)).toEqual([version(9)]);
+  });
+
+  test('keyed view: scans while keys are put have each record that stays, as long as they go on', async () => {
+    await using cluster = await TestCluster.start();
+    const [first, second] = cluster.services as [Service, Service];
+    const lines = Array.from({ length: 50 }, (_, i) => `line ${i}`);
+    for (const line of lines) await write(first, { value: Buffer.from(line) });
+    let isOver = false;
+    const putting = async (key: string) => {
+      for (let i = 0; !isOver; i++) await put(second, key, `v${i}`);
+    };
+    const puts = ['a', 'b', 'c'].map(putting);
+    for (let round = 0; round < 40; round++) {
+      const { frames } = await first.scan('settings', EVERYTHING, 'QUORUM');
+      const records = frames.map((frame) => decodeFrame(frame));
+      const values = records.map(({ value }) => Buffer.from(value).toString());
+      expect(values.filter((value) => value.startsWith('line'))).toEqual(lines);
+    }
+    isOver = true;
+    await Promise.all(puts);
+    const { frames } = await first.scan('settings', EVERYTHING, 'QUORUM');
+    expect(frames).toHaveLength(53);
+  });
+
   test('keyed view: hundreds of keys in one call have outcomes in order, absent ones too', async () => {
     await using cluster = await TestCluster.start();
     const [first] = cluster.services as [Service];

@@ -11,8 +11,11 @@ import {
   decodePacked,
   encodePacked,
   formatVersion,
+  frameKey,
   frameVersion,
   itemsOf,
+  type KeyOutcome,
+  type KeyQuestion,
   type Level,
   LIMITS,
   type Listing,
@@ -41,6 +44,8 @@ export interface ReadCoordinatorOptions {
   readonly peers: Peers;
   readonly placement: Placement;
   readonly levelOf: (partition: string, level: AskedLevel) => Level;
+  /** One outcome for each key, in order. */
+  readonly readKeys: (questions: readonly KeyQuestion[], level: Level) => Promise<KeyOutcome[]>;
   readonly readTimeoutMs: number;
   readonly readRepair: ReadRepairMode;
   /** How likely a read also compares the live replicas beyond those its level asks, in the background. */
@@ -55,6 +60,9 @@ const EMPTY_PAGES_MAX = 4;
 
 /** A page stays well below the limit of a message, whatever the values' sizes. */
 const PAGE_BYTES_MAX = LIMITS.messageBytesMax / 4;
+
+const NOTHING: ReadonlySet<string> = new Set();
+const NO_OUTCOME = { code: 'INTERNAL', message: 'a read of keys had no outcome' } as const;
 
 class ReplicaFailed extends Error {
   readonly nodeId: string;
@@ -254,24 +262,32 @@ export class ReadCoordinator {
 
   async #resolve(partition: string, answer: RangeReadAnswer, mode: ReadRepairMode): Promise<ReadOutcome> {
     const versions = answer.entries.map(({ version }) => version);
-    const frames = await this.#frames(partition, versions, answer);
-    const page: Uint8Array[] = [];
+    const { frames, gone } = await this.#frames(partition, versions, answer);
+    const read: { version: Version; frame: Uint8Array }[] = [];
     let bytes = 0;
+    let passed = 0;
     for (const version of versions) {
-      const frame = frames.get(formatVersion(version));
-      if (frame === undefined || (page.length > 0 && bytes + frame.length > PAGE_BYTES_MAX)) break;
-      page.push(frame);
-      bytes += frame.length;
+      const name = formatVersion(version);
+      const frame = frames.get(name);
+      if (frame === undefined && !gone.has(name)) break;
+      if (frame !== undefined) {
+        if (read.length > 0 && bytes + frame.length > PAGE_BYTES_MAX) break;
+        read.push({ version, frame });
+        bytes += frame.length;
+      }
+      passed++;
     }
-    const [unread] = versions;
-    if (page.length === 0 && unread !== undefined) {
+    const unread = versions[passed];
+    if (read.length === 0 && unread !== undefined) {
       const holder = answer.holders(unread)[0] ?? this.#options.peers.self;
-      throw new ReplicaFailed(holder, new Error('it no longer holds what it listed, or cannot read it'));
+      throw new ReplicaFailed(holder, new Error('it cannot read what it listed'));
     }
-    const shown = versions.slice(0, page.length);
+    const superseded = await this.#superseded(partition, read, answer);
+    const kept = read.filter(({ version }) => !superseded.has(formatVersion(version)));
+    const shown = kept.map(({ version }) => version);
     // A page that ends early for its bytes goes on with the first version that it leaves out.
-    const next = versions[page.length] ?? answer.next;
-    const outcome = { frames: page, next, isKnown: answer.isKnown };
+    const next = unread ?? answer.next;
+    const outcome = { frames: kept.map(({ frame }) => frame), next, isKnown: answer.isKnown };
     if (mode === 'blocking') {
       return { ...outcome, repaired: (await this.#repair(partition, answer, shown, frames)) > 0 };
     }
@@ -286,14 +302,16 @@ export class ReadCoordinator {
   /**
    * The frames of as many versions as fit a page, from here or from a replica that holds them. Where one
    * that listed a record does not have its bytes, as when its disk has changed them, the next one is asked,
-   * and the first is given the record again.
+   * and the first is given the record again. What a replica listed and lists no more is gone: another record of
+   * its key, or a trim, came in between.
    */
   async #frames(
     partition: string,
     versions: readonly Version[],
     answer: RangeReadAnswer,
-  ): Promise<Map<string, Uint8Array>> {
+  ): Promise<{ frames: Map<string, Uint8Array>; gone: ReadonlySet<string> }> {
     const frames = new Map<string, Uint8Array>();
+    const gone = new Set<string>();
     const unreadBy = new Map<string, Version[]>();
     // In the order in which the replicas were asked: this node first.
     let wanted = byHolder(versions, (version) => answer.holders(version)[0]);
@@ -304,14 +322,55 @@ export class ReadCoordinator {
         for (const [version, frame] of found) frames.set(version, frame);
         // A page may end before all were read.
         if (bytes >= PAGE_BYTES_MAX) continue;
-        const lacking = held.filter((version) => !found.has(formatVersion(version)));
+        const missed = held.filter((version) => !found.has(formatVersion(version)));
+        const lacking = await this.#listedStill(holder, partition, missed);
+        for (const version of missed) if (!lacking.includes(version)) gone.add(formatVersion(version));
         if (lacking.length > 0) unreadBy.set(holder, [...(unreadBy.get(holder) ?? []), ...lacking]);
         unread.push(...lacking);
       }
       wanted = byHolder(unread, (version) => answer.holders(version)[turn]);
     }
     this.#give(partition, unreadBy, frames).catch((error: unknown) => this.#behindFailed(partition, error));
-    return frames;
+    return { frames, gone };
+  }
+
+  async #listedStill(holder: string, partition: string, versions: readonly Version[]): Promise<Version[]> {
+    const listed: Version[] = [];
+    for (let at = 0; at < versions.length; at += LIMITS.rangesMax) {
+      const asked = versions.slice(at, at + LIMITS.rangesMax);
+      const ranges = asked.map((version) => ({ from: version, to: version, limit: 1 }));
+      const listings = await this.#list(holder, partition, ranges);
+      listed.push(...asked.filter((_, i) => (listings[i]?.entries.length ?? 0) > 0));
+    }
+    return listed;
+  }
+
+  /**
+   * Of the records that an asked replica lacks, and that have a key, those whose key is held by another record: a
+   * replica may lack one since it holds what superseded it.
+   */
+  async #superseded(
+    partition: string,
+    read: readonly { version: Version; frame: Uint8Array }[],
+    answer: RangeReadAnswer,
+  ): Promise<ReadonlySet<string>> {
+    const lacked = new Set([...answer.missing.values()].flat().map(formatVersion));
+    const asked = read.flatMap(({ version, frame }) => {
+      const name = formatVersion(version);
+      const key = lacked.has(name) ? frameKey(frame)?.key : undefined;
+      return key === undefined ? [] : [{ name, key }];
+    });
+    if (asked.length === 0) return NOTHING;
+    const outcomes = await this.#options.readKeys(
+      asked.map(({ key }) => ({ partition, key })),
+      { r: answer.asked, w: answer.asked },
+    );
+    const superseded = asked.filter(({ name }, i) => {
+      const outcome = outcomes[i];
+      if (outcome?.ok !== true) throw MendlogError.fromShape(outcome?.error ?? NO_OUTCOME);
+      return outcome.frame === undefined || formatVersion(frameVersion(outcome.frame)) !== name;
+    });
+    return new Set(superseded.map(({ name }) => name));
   }
 
   async #fetched(

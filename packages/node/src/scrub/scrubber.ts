@@ -53,6 +53,8 @@ export class Scrubber {
   #walks = 0;
   #records = 0;
   readonly #found = { record: 0, entry: 0, index: 0 };
+  /** Records that the latest repair was about. */
+  readonly #asked = new Set<string>();
   #repairing: Promise<void> | undefined;
   #repairsAtMs = 0;
 
@@ -111,6 +113,8 @@ export class Scrubber {
     this.#found[finding.kind]++;
     if (finding.kind === 'record') {
       const { partition, version } = finding;
+      // What is found for the first time does not wait for those that could not be repaired.
+      if (!this.#asked.has(`${partition} ${formatVersion(version)}`)) this.#repairsAtMs = 0;
       log.warn('the disk has changed a record', { partition, version: formatVersion(version) });
     } else if (finding.kind === 'entry') {
       log.warn('the disk has changed an entry of the log', { arrival: finding.arrival });
@@ -122,12 +126,14 @@ export class Scrubber {
     const damaged = store.damaged();
     if (damaged.length === 0) return;
     let left = REPAIRS_MAX;
+    this.#asked.clear();
     // Not the same ones each time: some may be nobody's to give back.
     for (const { partition, versions } of damaged.toSorted(() => Math.random() - 0.5)) {
       const from = Math.floor(Math.random() * Math.max(1, versions.length - left + 1));
       const asked = versions.slice(from, from + left);
       left -= asked.length;
       if (asked.length === 0) break;
+      for (const version of asked) this.#asked.add(`${partition} ${formatVersion(version)}`);
       // Whatever comes of it: what nobody can give back is not asked for without end.
       this.#repairsAtMs = performance.now() + REPAIR_PAUSE_MS;
       const ranges = asked.map((version) => ({ from: version, to: version, limit: LIMITS.rangesMax }));

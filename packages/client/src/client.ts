@@ -1,5 +1,6 @@
 /** The client: partitions of one cluster, over one connection to each of its nodes. */
 import type { Level } from '@mendlog/core';
+import { pskOf } from '@mendlog/transport/psk';
 import { type Codec, jsonCodec, type Schema } from './codec.js';
 import { GetBatcher } from './get-batcher.js';
 import { NodePool } from './node-pool.js';
@@ -9,6 +10,8 @@ import { WriteBatcher } from './write-batcher.js';
 export interface ClientOptions {
   /** URLs of one or more nodes; the others are found through them. */
   readonly nodes: readonly string[];
+  /** The cluster secret: nodes that are not on loopback are reached by TLS with it, and refuse a client without. */
+  readonly secret?: string | undefined;
   /** For calls that name no level; by default that of the partition, else of the node (QUORUM). */
   readonly consistency?: Level;
   /** How long a call may take, and how long the first one waits for a node. */
@@ -28,7 +31,10 @@ export interface Client extends AsyncDisposable {
 
 /** Connects in the background; the first call waits until a node is reached. */
 export function createClient(options: ClientOptions): Client {
-  const pool = new NodePool(options.nodes, options.timeoutMs ?? 5000);
+  const pool = new NodePool(options.nodes, {
+    timeoutMs: options.timeoutMs ?? 5000,
+    psk: options.secret === undefined ? undefined : pskOf(new TextEncoder().encode(options.secret)),
+  });
   const batcher = new WriteBatcher(pool);
   const gets = new GetBatcher(pool);
   const { consistency } = options;

@@ -9,6 +9,12 @@ import { Connection } from '@mendlog/transport/connection';
 
 export type NodeConnection = Connection<BinaryRouter>;
 
+interface NodePoolOptions {
+  readonly timeoutMs: number;
+  /** Of connections to nodes that are not on loopback. */
+  readonly psk: Uint8Array | undefined;
+}
+
 interface Layout {
   readonly replicationFactor: number;
   readonly nodes: readonly { readonly id: string; readonly url: string }[];
@@ -21,13 +27,15 @@ export class NodePool {
   readonly #connections = new Map<string, NodeConnection>();
   readonly #primaryUrls = new Map<string, readonly string[]>();
   readonly #timeoutMs: number;
+  readonly #psk: Uint8Array | undefined;
   #layout: Layout | undefined;
   #ready: Promise<void> | undefined;
   #closed = false;
 
-  constructor(urls: readonly string[], timeoutMs: number) {
+  constructor(urls: readonly string[], { timeoutMs, psk }: NodePoolOptions) {
     if (urls.length === 0) throw new TypeError('nodes is empty: give at least one URL');
     this.#timeoutMs = timeoutMs;
+    this.#psk = psk;
     for (const url of urls) {
       if (!/^https?:\/\//.test(url) || !URL.canParse(url))
         throw new TypeError(`nodes holds "${url}": a URL looks like http://127.0.0.1:8081`);
@@ -57,15 +65,19 @@ export class NodePool {
     }
     const open = this.#anyOpen();
     if (open !== undefined) return open;
-    throw new MendlogError(
-      'UNREACHABLE',
-      `no node can be reached: ${[...this.#connections.keys()].join(', ')}`,
-    );
+    throw this.#noneOpen('no node can be reached');
   }
 
   close(): void {
     this.#closed = true;
     for (const connection of this.#connections.values()) connection.close();
+  }
+
+  /** A node that refuses is there, and has said why. */
+  #noneOpen(what: string): MendlogError {
+    for (const { refusal } of this.#connections.values())
+      if (refusal !== undefined) return new MendlogError(refusal.code, refusal.message);
+    return new MendlogError('UNREACHABLE', `${what}: ${[...this.#connections.keys()].join(', ')}`);
   }
 
   #anyOpen(): NodeConnection | undefined {
@@ -76,7 +88,7 @@ export class NodePool {
   #connect(url: string): void {
     const key = new URL(url).origin;
     if (!this.#connections.has(key))
-      this.#connections.set(key, new Connection({ url: key, timeoutMs: this.#timeoutMs }));
+      this.#connections.set(key, new Connection({ url: key, timeoutMs: this.#timeoutMs, psk: this.#psk }));
   }
 
   #primariesOf(partition: string): readonly string[] {
@@ -99,10 +111,7 @@ export class NodePool {
       if (this.#closed) throw new MendlogError('CLOSED', 'the client is closed');
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) {
-        throw new MendlogError(
-          'UNREACHABLE',
-          `no node answered: ${[...this.#connections.keys()].join(', ')}`,
-        );
+        throw this.#noneOpen('no node answered');
       }
       const open = await this.#firstOpen(leftMs);
       const layout = await open?.call.cluster.layout

@@ -9,7 +9,7 @@
 export const ERROR_CODES = {
   /** Input does not have the documented shape. */
   BAD_REQUEST: { httpStatus: 400, retryable: false },
-  /** The peer procedures need the cluster secret. */
+  /** The peer procedures, and binary connections off loopback, need the cluster secret. */
   UNAUTHORIZED: { httpStatus: 401, retryable: false },
   /** No such record, partition, node, job or path. */
   NOT_FOUND: { httpStatus: 404, retryable: false },

@@ -1,11 +1,12 @@
 /**
- * The cluster secret: keys every digest and proves a peer to its peers.
+ * The cluster secret: keys every digest, proves a peer to its peers, and encrypts connections off loopback.
  *
  * Without one a development key is used that everybody knows, so a node that has it listens on
  * loopback only.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { type DigestKernel, MendlogError } from '@mendlog/core';
+import { isLoopback } from '@mendlog/transport/psk';
 
 export const DEVELOPMENT_SECRET = 'mendlog development secret, for loopback only';
 const SECRET_BYTES_MIN = 16;
@@ -39,8 +40,4 @@ export function carriesToken(authorization: string | undefined, token: string): 
   const expected = Buffer.from(`Bearer ${token}`);
   const shown = Buffer.from(authorization ?? '');
   return shown.length === expected.length && timingSafeEqual(shown, expected);
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }

@@ -19,9 +19,10 @@ import {
   type ReadRepairMode,
 } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
+import { pskOf } from '@mendlog/transport/psk';
 import { AntiEntropy } from './anti-entropy/anti-entropy.js';
 import { WatermarkSync } from './anti-entropy/watermark-sync.js';
-import { createApiServer, type HttpTimeouts } from './api/server.js';
+import { createApiServer, type HttpTimeouts, type PlaintextFrom } from './api/server.js';
 import type { Service } from './api/service.js';
 import type { BackupOptions } from './backup/back-up-store.js';
 import type { BackupManifest } from './backup/manifest.js';
@@ -70,6 +71,8 @@ export interface NodeOptions {
   readonly readRepairChance?: number;
   /** For calls that name no level. */
   readonly consistency?: ConsistencyLevel;
+  /** From where the binary endpoint takes connections without TLS: from loopback only, unless told. */
+  readonly plaintext?: PlaintextFrom;
   readonly httpTimeouts?: Partial<HttpTimeouts>;
   readonly log?: Log;
 }
@@ -117,6 +120,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     onDamage: (what) => log.warn('the disk has damaged the store', { what }),
   });
   const token = peerToken(kernel, secret);
+  const psk = pskOf(secret);
   const catalog = new Catalog({ store, kernel, secret });
   const placement = new Placement(
     [...nodes.keys()].sort(),
@@ -126,7 +130,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const levelOf = (partition: string, level: Level | undefined): Level =>
     level ?? catalog.optionsOf(partition).consistency ?? defaultConsistency;
   const incarnation = originFromBits(randomBytes(8).readBigUInt64BE());
-  const peers = new Peers({ self: options.id, nodes, token, log });
+  const peers = new Peers({ self: options.id, nodes, token, psk, log });
   const catalogSync = new CatalogSync({ catalog, peers, log });
   const watermarkSync = new WatermarkSync({ store, peers, log });
   const trees = new MerkleTrees({ store, kernel, secret, options: merkleOptions });
@@ -259,6 +263,8 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     service,
     peer: replica,
     token,
+    psk,
+    plaintext: options.plaintext,
     log,
     timeouts: options.httpTimeouts,
   });

@@ -61,6 +61,7 @@ describe('config', () => {
         MENDLOG_DATA_DIR: 'data',
         MENDLOG_LISTEN: '127.0.0.1:8081',
         MENDLOG_PEERS: 'node1=http://127.0.0.1:8081,node2=http://127.0.0.1:8082',
+        MENDLOG_TRANSPORT_PLAINTEXT: 'anywhere',
         MENDLOG_REPLICATION_FACTOR: '2',
         MENDLOG_CONSISTENCY_DEFAULT: 'ONE',
         MENDLOG_READ_REPAIR_MODE: 'async',
@@ -84,6 +85,7 @@ describe('config', () => {
       dataDir: 'data',
       listen: '127.0.0.1:8081',
       peers,
+      plaintext: 'anywhere',
       replicationFactor: 2,
       consistency: 'ONE',
       readRepair: 'async',
@@ -99,6 +101,7 @@ describe('config', () => {
     expect(gatewayOptionsOf(config)).toEqual({
       listen: ['127.0.0.1:8081'],
       nodes: peers,
+      plaintext: 'anywhere',
       replicationFactor: 2,
     });
   });
@@ -197,7 +200,7 @@ describe('nearest name', () => {
     ['port.base', 'ports.base'],
     ['readrepair', 'readRepair.mode'],
     // Of names that are equally far the first.
-    ['x'.repeat(100_000), 'hints.expiryMs'],
+    ['x'.repeat(100_000), 'transport.plaintext'],
   ])('nearest name: the fewest edits lead to it (%#)', (name, nearest) => {
     expect(nearestName(name, SETTING_KEYS)).toBe(nearest);
   });

@@ -41,7 +41,6 @@ function problemIn({ text }: RawAnswer): unknown {
 
 test.each<[what: string, bytes: string | Uint8Array, status: number, code: string]>([
   ['no request at all', '\0\x01\x02 what is this\r\n\r\n', 400, 'BAD_REQUEST'],
-  ['a TLS handshake', Buffer.from('16030100050100000100', 'hex'), 400, 'BAD_REQUEST'],
   ['an unknown method', 'BREW /api/write HTTP/1.1\r\nhost: node\r\n\r\n', 400, 'BAD_REQUEST'],
   ['a broken header', 'GET /api/health HTTP/1.1\r\nhost node\r\n\r\n', 400, 'BAD_REQUEST'],
   [

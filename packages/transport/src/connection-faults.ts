@@ -18,6 +18,8 @@ export const FAULT_REASONS = [
   'silent',
   /** A proof of the cluster secret that is none. */
   'wrong-secret',
+  /** A binary connection from off loopback without TLS. */
+  'plaintext',
   /** A request, or a handshake, that did not arrive in time. */
   'handshake-timeout',
   /** One connection more than there may be. */

@@ -33,6 +33,10 @@ export interface ConnectionOptions {
   readonly path?: string;
   /** Proof of the cluster secret, for the peer procedures. */
   readonly token?: string;
+  /** The key of the cluster (`pskOf`): with it a node that is not on loopback is reached by TLS. */
+  readonly psk?: Uint8Array | undefined;
+  /** Whether TLS is spoken on loopback too. */
+  readonly tls?: 'off-loopback' | 'always';
   readonly timeoutMs?: number;
   readonly onOpen?: () => void;
   /** After each socket that closed, also one that never opened. */
@@ -110,8 +114,8 @@ export class Connection<Router extends AnyRouter> {
 
   #connect(): void {
     this.#reconnectTimer = undefined;
-    const { path = '/trpc/binary', token } = this.#options;
-    const socket = openSocket({ url: this.url, path, token }, (refusal) => {
+    const { path = '/trpc/binary', token, psk, tls = 'off-loopback' } = this.#options;
+    const socket = openSocket({ url: this.url, path, token, psk, tls }, (refusal) => {
       this.#refusal = refusal;
     });
     this.#socket = socket;

@@ -1,5 +1,5 @@
 /**
- * One HTTP server for everything that a node or a gateway serves:
+ * One HTTP server for everything that a node or a gateway serves, on one port with TLS and without:
  *
  *   /trpc/binary   WebSocket, binary: peers and our client
  *   /trpc          WebSocket, JSON: stock tRPC clients
@@ -9,15 +9,18 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, isIP, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { LIMITS, MendlogError } from '@mendlog/core';
 import { createBinaryAdapter } from '@mendlog/transport/adapter';
 import { ConnectionFaults, type FaultReason } from '@mendlog/transport/connection-faults';
+import { isLoopback } from '@mendlog/transport/psk';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { applyWSSHandler } from '@trpc/server/adapters/ws';
 import { WebSocketServer } from 'ws';
 import { carriesToken } from '../cluster-secret.js';
 import type { Log } from '../log.js';
 import { errorShapeOf } from './error-shape.js';
+import { type FirstBytes, serveTlsToo } from './first-byte.js';
 import type { RouterContext } from './procedure.js';
 import { rawAnswer, refuseRequest } from './refused-request.js';
 import { answerRest } from './rest.js';
@@ -29,9 +32,15 @@ export interface ApiServerOptions {
   /** Absent on a gateway, which holds no replica. */
   readonly peer?: PeerService;
   readonly token: string;
+  /** Of connections that speak TLS. */
+  readonly psk: Uint8Array;
+  readonly plaintext?: PlaintextFrom | undefined;
   readonly log: Log;
   readonly timeouts?: Partial<HttpTimeouts> | undefined;
 }
+
+/** From where the binary endpoint takes connections without TLS. */
+export type PlaintextFrom = 'loopback' | 'anywhere';
 
 /** How long a sender may take: what arrives more slowly is answered with REQUEST_TIMEOUT and cut. */
 export interface HttpTimeouts {
@@ -57,7 +66,13 @@ const WRONG_SECRET = {
   why: 'this node has another cluster secret',
 } as const;
 
-export function createApiServer({ service, peer, token, log, ...rest }: ApiServerOptions): ApiServer {
+const PLAINTEXT = {
+  reason: 'plaintext',
+  status: '401 Unauthorized',
+  why: 'off loopback this endpoint needs TLS with the cluster secret: give the client its secret',
+} as const;
+
+export function createApiServer({ service, peer, token, psk, log, ...rest }: ApiServerOptions): ApiServer {
   const timeouts = { ...TIMEOUTS_DEFAULT, ...rest.timeouts };
   const contextOf = (request: IncomingMessage, signal?: AbortSignal): RouterContext => ({
     service,
@@ -76,8 +91,11 @@ export function createApiServer({ service, peer, token, log, ...rest }: ApiServe
   const binary = createBinaryAdapter({
     router: binaryRouter,
     faults,
-    admit: ({ headers: { authorization } }) =>
-      authorization === undefined || carriesToken(authorization, token) ? undefined : WRONG_SECRET,
+    admit: ({ headers: { authorization }, socket }) => {
+      const isPlain = !(socket instanceof TLSSocket) && !isLoopback(socket.remoteAddress ?? '');
+      if (isPlain && rest.plaintext !== 'anywhere') return PLAINTEXT;
+      return authorization === undefined || carriesToken(authorization, token) ? undefined : WRONG_SECRET;
+    },
     createContext: (request) => {
       const context = contextOf(request);
       return (signal) => ({ ...context, signal });
@@ -87,7 +105,7 @@ export function createApiServer({ service, peer, token, log, ...rest }: ApiServe
   const jsonSockets = new WebSocketServer({ noServer: true, maxPayload: LIMITS.jsonBodyBytesMax });
   applyWSSHandler({ wss: jsonSockets, router, createContext: ({ req }) => contextOf(req) });
 
-  const listeners: Server[] = [];
+  const listeners: { readonly server: Server; readonly firstBytes: FirstBytes }[] = [];
   const newListener = (): Server => {
     const server = createServer(
       {
@@ -117,7 +135,10 @@ export function createApiServer({ service, peer, token, log, ...rest }: ApiServe
       if (reason !== undefined) faults.record(reason, addressOf(socket));
       refuseRequest(error, socket);
     });
-    listeners.push(server);
+    listeners.push({
+      server,
+      firstBytes: serveTlsToo(server, { psk, timeoutMs: timeouts.headersMs, faults }),
+    });
     return server;
   };
 
@@ -137,10 +158,11 @@ export function createApiServer({ service, peer, token, log, ...rest }: ApiServe
       jsonSockets.close();
       await Promise.all(
         listeners.map(
-          (server) =>
+          ({ server, firstBytes }) =>
             new Promise<void>((resolve) => {
               server.close(() => resolve());
               server.closeAllConnections();
+              firstBytes.close();
             }),
         ),
       );

@@ -17,6 +17,7 @@ export function nodeOptionsOf(config: Config): NodeOptions {
     dataDir,
     listen,
     peers: config.peers ?? {},
+    plaintext: config['transport.plaintext'],
     replicationFactor: config['replication.factor'],
     consistency: config['consistency.default'],
     readRepair: config['readRepair.mode'],
@@ -41,6 +42,7 @@ export function gatewayOptionsOf(config: Config): GatewayOptions {
   return {
     listen: [required(config, 'listen')].flat(),
     nodes: required(config, 'peers'),
+    plaintext: config['transport.plaintext'],
     replicationFactor: config['replication.factor'],
   };
 }

@@ -78,6 +78,11 @@ export const Settings = z.strictObject({
       meaning: 'the nodes of the cluster (`serve`, `gateway`)',
     }),
   secretFile: text('a file', 'file with the cluster secret; else `MENDLOG_CLUSTER_SECRET` holds it'),
+  'transport.plaintext': oneOf(
+    ['loopback', 'anywhere'],
+    'loopback',
+    'from where binary connections need no TLS',
+  ),
   'replication.factor': integer([1, 100], NODE_DEFAULTS.replicationFactor, 'replicas of a partition'),
   'consistency.default': oneOf(
     CONSISTENCY_LEVELS,

@@ -1,6 +1,7 @@
 /** A gateway: the API of the cluster in a process of its own, which stores nothing. */
 import { loadKernel } from '@mendlog/merkle';
-import { createApiServer, type HttpTimeouts } from '../api/server.js';
+import { pskOf } from '@mendlog/transport/psk';
+import { createApiServer, type HttpTimeouts, type PlaintextFrom } from '../api/server.js';
 import { clusterSecret, peerToken } from '../cluster-secret.js';
 import { NODE_DEFAULTS } from '../config/node-defaults.js';
 import { parseListen } from '../config/parse-listen.js';
@@ -16,6 +17,8 @@ export interface GatewayOptions {
   readonly nodes: Readonly<Record<string, string>>;
   readonly secret?: string | undefined;
   readonly replicationFactor?: number;
+  /** From where the binary endpoint takes connections without TLS: from loopback only, unless told. */
+  readonly plaintext?: PlaintextFrom;
   readonly httpTimeouts?: Partial<HttpTimeouts>;
   readonly log?: Log;
 }
@@ -35,16 +38,19 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const secret = secrets[0];
   if (secret === undefined) throw new TypeError('listen is empty: give at least one host:port');
   const token = peerToken(loadKernel(), secret);
+  const psk = pskOf(secret);
   const log = options.log ?? silentLog;
   const nodes = new Map(Object.entries(options.nodes));
   const placement = new Placement(
     [...nodes.keys()].sort(),
     options.replicationFactor ?? NODE_DEFAULTS.replicationFactor,
   );
-  const peers = new Peers({ self: NO_NODE, nodes, token, log });
+  const peers = new Peers({ self: NO_NODE, nodes, token, psk, log });
   const server = createApiServer({
     service: createGatewayService(peers, placement),
     token,
+    psk,
+    plaintext: options.plaintext,
     log,
     timeouts: options.httpTimeouts,
   });

@@ -16,6 +16,8 @@ export interface PeersOptions {
   /** URL by node id, this node's own included. */
   readonly nodes: ReadonlyMap<string, string>;
   readonly token: string;
+  /** Of connections to peers that are not on loopback. */
+  readonly psk: Uint8Array;
   readonly log: Log;
   readonly heartbeatMs?: number;
   readonly deadAfterMs?: number;
@@ -154,6 +156,7 @@ export class Peers {
       connection: new Connection<BinaryRouter>({
         url,
         token: this.#options.token,
+        psk: this.#options.psk,
         onOpen: () => void this.#beat(peer),
         onClose: () => {
           endFirstAttempt();

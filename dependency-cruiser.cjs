@@ -3,6 +3,7 @@
 //   core <- merkle, transport <- node <- cli
 //   core <- transport <- client <- cli         (client -> node: types only)
 //   core, merkle <- sim
+//   core, node, client, sim <- chaos
 //
 // Each package lists what it may import; everything else is forbidden. A package's dist counts as the package.
 'use strict';
@@ -33,6 +34,7 @@ module.exports = {
     mayImport('node', ['core', 'merkle', 'transport', 'npm', 'node:*']),
     mayImport('client', ['core', 'transport', 'node', 'npm', 'node:*']),
     mayImport('cli', ['core', 'merkle', 'node', 'client', 'npm', 'node:*']),
+    mayImport('chaos', ['core', 'node', 'client', 'sim', 'node:*']),
     {
       name: 'client-takes-only-types-from-node',
       comment: 'An app that imports the client must not load the server.',

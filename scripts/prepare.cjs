@@ -178,11 +178,15 @@ function foreground(args) {
   process.exitCode = status ?? 1;
 }
 
-/** Runs a command of mendlog in this very process, so signals and the exit status need no forwarding. */
-async function mendlog(args) {
-  const entry = path.join(root, 'packages/cli/dist/main.js');
+/** Runs a program of this project in this very process, so signals and the exit status need no forwarding. */
+async function inProcess(file, args) {
+  const entry = path.join(root, file);
   process.argv = [process.execPath, entry, ...args];
   await import(pathToFileURL(entry).href);
+}
+
+async function mendlog(args) {
+  await inProcess('packages/cli/dist/main.js', args);
 }
 
 const commands = {
@@ -190,6 +194,7 @@ const commands = {
   mendlog: (args) => mendlog(args),
   'load-test': (args) => mendlog(['load-test', ...args]),
   'integration-test': (args) => mendlog(['integration-test', ...args]),
+  chaos: (args) => inProcess('packages/chaos/dist/main.js', args),
   test: (args) => foreground([path.join(__dirname, 'test.mjs'), ...args]),
   check: (args) => foreground([path.join(__dirname, 'test.mjs'), '--static', ...args]),
   build: () => {},

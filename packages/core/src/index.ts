@@ -154,6 +154,7 @@ export {
   packItems,
 } from './protocol/packed.js';
 export { mergeListings, type RangeReadAnswer } from './quorum/range-read.js';
+export { doubtfulKeys, withoutSuperseded } from './quorum/superseded.js';
 export { type ReplicaAnswer, WriteQuorum, type WriteVerdict } from './quorum/write-quorum.js';
 export {
   checkFrame,

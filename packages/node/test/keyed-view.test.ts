@@ -9,6 +9,7 @@ import {
   putKey,
   VERSION_HIGHEST,
   VERSION_LOWEST,
+  type Version,
   type WriteOutcome,
 } from '@mendlog/core';
 import type { Service } from '@mendlog/node';
@@ -65,6 +66,37 @@ describe('keyed view', () => {
     expect(frames).toHaveLength(1);
   });
 
+  test('keyed view: a scan shows of a key only what holds it, whichever replica is behind (one page, several)', async () => {
+    await using cluster = await TestCluster.start(3, { reconciliation: { intervalMs: 3_600_000 } });
+    const [between, after] = [frameOf(6, 'between', {}), frameOf(12, 'after', {})];
+    const onBoth = groupOf('settings', [between, after]);
+    const behind = groupOf('settings', [
+      frameOf(5, 'replaced', { key: 'k' }),
+      frameOf(7, 'deleted', { key: 'd' }),
+    ]);
+    const newest = groupOf('settings', [
+      frameOf(9, 'newest', { key: 'k' }),
+      frameOf(10, '', { key: 'd', tombstone: true }),
+    ]);
+    await cluster.storeOnlyOn('n1', [onBoth, behind]);
+    await cluster.storeOnlyOn('n2', [onBoth, newest]);
+    const { service } = cluster.node('n3');
+    const counters: number[][] = [];
+    let from = VERSION_LOWEST;
+    for (let page = 0; page < 5; page++) {
+      const { frames, next } = await service.scan('settings', { ...EVERYTHING, from, limit: 2 }, 'ALL');
+      counters.push(frames.map((frame) => decodeFrame(frame).version.counter));
+      if (next === undefined) break;
+      from = next;
+    }
+    expect(counters.flat()).toEqual([6, 9, 10, 12]);
+    // What was behind has been given the newer ones before the answer.
+    for (const id of cluster.ids) {
+      const { frames } = await cluster.node(id).service.scan('settings', EVERYTHING, 'ONE');
+      expect(frames.map((frame) => decodeFrame(frame).version.counter)).toEqual([6, 9, 10, 12]);
+    }
+  });
+
   test('keyed view: a read gives asked replicas what they lack before it answers (blocking read repair)', async () => {
     await using cluster = await TestCluster.start(3, { reconciliation: { intervalMs: 3_600_000 } });
     const newest = frameOf(9, 'newest', { key: 'k' });
@@ -94,21 +126,27 @@ describe('keyed view', () => {
     expect(frames.map((frame) => decodeFrame(frame).version)).toEqual([version(9)]);
   });
 
-  test('keyed view: scans while keys are put have each record that stays, as long as they go on', async () => {
+  test('keyed view: scans while keys are put miss no record that stays, and no key', async () => {
     await using cluster = await TestCluster.start();
     const [first, second] = cluster.services as [Service, Service];
     const lines = Array.from({ length: 50 }, (_, i) => `line ${i}`);
     for (const line of lines) await write(first, { value: Buffer.from(line) });
+    for (const key of ['a', 'b', 'c']) await put(first, key, 'v');
     let isOver = false;
     const putting = async (key: string) => {
       for (let i = 0; !isOver; i++) await put(second, key, `v${i}`);
     };
     const puts = ['a', 'b', 'c'].map(putting);
     for (let round = 0; round < 40; round++) {
-      const { frames } = await first.scan('settings', EVERYTHING, 'QUORUM');
-      const records = frames.map((frame) => decodeFrame(frame));
+      const records: LogRecord[] = [];
+      for (let from: Version | undefined = VERSION_LOWEST; from !== undefined; ) {
+        const page = await first.scan('settings', { ...EVERYTHING, from }, 'QUORUM');
+        records.push(...page.frames.map((frame) => decodeFrame(frame)));
+        from = page.next;
+      }
       const values = records.map(({ value }) => Buffer.from(value).toString());
       expect(values.filter((value) => value.startsWith('line'))).toEqual(lines);
+      expect(new Set(records.map(({ key }) => key))).toEqual(new Set([undefined, 'a', 'b', 'c']));
     }
     isOver = true;
     await Promise.all(puts);

@@ -34,8 +34,6 @@ export interface RangeReadAnswer {
   readonly trimmedTo: number;
   /** Some replica holds records of the partition above the watermark, whether or not in this range. */
   readonly isKnown: boolean;
-  /** How many replicas were asked. */
-  readonly asked: number;
   /** Per replica, the records of the answer that it lacks or holds with a losing tag. */
   readonly missing: ReadonlyMap<string, readonly Version[]>;
   /** Per record of the answer, replicas that hold its winning bytes. */
@@ -100,7 +98,6 @@ export function mergeListings(listings: ReadonlyMap<string, Listing>, range: Ver
     next: answeredTo === undefined ? undefined : nextAfter(answeredTo, trimmedTo, range.to),
     trimmedTo,
     isKnown: head > trimmedTo,
-    asked: listings.size,
     missing,
     holders: (version) => holdersOf.get(formatVersion(version)) ?? [],
   };

@@ -5,13 +5,16 @@
  * With blocking read repair, what the answer holds is on every asked replica, hence on a read quorum,
  * before the caller sees it, so that no later quorum read can miss it. "Absent" is an answer like any
  * other. A replica that fails on the way is replaced by another one, as long as there are enough.
+ *
+ * Where replicas differ in a record with a key, the key is looked up: the record may be one that is replaced.
  */
 import {
   answersNeeded,
+  compareVersions,
   decodePacked,
+  doubtfulKeys,
   encodePacked,
   formatVersion,
-  frameKey,
   frameVersion,
   itemsOf,
   type KeyOutcome,
@@ -31,6 +34,7 @@ import {
   VERSION_LOWEST,
   type Version,
   type VersionRange,
+  withoutSuperseded,
 } from '@mendlog/core';
 import type { AskedLevel, ReadOutcome } from '../api/service.js';
 import type { Log } from '../log.js';
@@ -44,7 +48,7 @@ export interface ReadCoordinatorOptions {
   readonly peers: Peers;
   readonly placement: Placement;
   readonly levelOf: (partition: string, level: AskedLevel) => Level;
-  /** One outcome for each key, in order. */
+  /** What holds each key at this level; one outcome for each, in order. */
   readonly readKeys: (questions: readonly KeyQuestion[], level: Level) => Promise<KeyOutcome[]>;
   readonly readTimeoutMs: number;
   readonly readRepair: ReadRepairMode;
@@ -55,14 +59,11 @@ export interface ReadCoordinatorOptions {
 }
 
 const ANY_RECORD: VersionRange = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: 1 };
-/** How often one read goes on past a page on which every record had been trimmed. */
-const EMPTY_PAGES_MAX = 4;
+/** How often one read asks anew, where all that it listed was trimmed or superseded before it was read. */
+const EMPTY_PAGES_MAX = 16;
 
 /** A page stays well below the limit of a message, whatever the values' sizes. */
 const PAGE_BYTES_MAX = LIMITS.messageBytesMax / 4;
-
-const NOTHING: ReadonlySet<string> = new Set();
-const NO_OUTCOME = { code: 'INTERNAL', message: 'a read of keys had no outcome' } as const;
 
 class ReplicaFailed extends Error {
   readonly nodeId: string;
@@ -206,19 +207,30 @@ export class ReadCoordinator {
   ): Promise<ReadOutcome[]> {
     const answers = await this.#answersOf(replicas, partition, ranges);
     const outcomes: ReadOutcome[] = [];
-    for (const [i, first] of answers.entries()) {
-      let answer = first;
-      // All that was listed has been trimmed elsewhere: what is asked for lies behind it.
-      for (let page = 1; answer.entries.length === 0 && answer.next !== undefined; page++) {
+    for (const [i, range] of ranges.entries()) {
+      let answer = answers[i];
+      if (answer === undefined) throw new MendlogError('INTERNAL', 'a range has no answer');
+      let from: Version | undefined = range.from;
+      for (let page = 1; ; page++) {
         if (page > EMPTY_PAGES_MAX)
-          throw new MendlogError('READ_TIMEOUT', `${partition} is being trimmed; read again`);
-        const range = ranges[i];
-        if (range === undefined) break;
-        const [next] = await this.#answersOf(replicas, partition, [{ ...range, from: answer.next }]);
-        if (next === undefined) break;
+          throw new MendlogError(
+            'READ_TIMEOUT',
+            `${partition} changes faster than it can be read; read again`,
+          );
+        // All that was listed has been trimmed elsewhere: what is asked for lies behind it.
+        const isTrimmed = answer.entries.length === 0 && answer.next !== undefined;
+        const outcome = isTrimmed
+          ? undefined
+          : await this.#resolve({ partition, range, replicas }, answer, mode);
+        if (outcome !== undefined) {
+          outcomes.push(outcome);
+          break;
+        }
+        if (isTrimmed) from = answer.next;
+        const [next] = await this.#answersOf(replicas, partition, [{ ...range, from: from ?? range.from }]);
+        if (next === undefined) throw new MendlogError('INTERNAL', 'a range has no answer');
         answer = next;
       }
-      outcomes.push(await this.#resolve(partition, answer, mode));
     }
     return outcomes;
   }
@@ -260,34 +272,31 @@ export class ReadCoordinator {
     });
   }
 
-  async #resolve(partition: string, answer: RangeReadAnswer, mode: ReadRepairMode): Promise<ReadOutcome> {
+  /** Undefined where the first record is gone by now: the range is to be asked anew. */
+  async #resolve(
+    { partition, range, replicas }: Asked,
+    answer: RangeReadAnswer,
+    mode: ReadRepairMode,
+  ): Promise<ReadOutcome | undefined> {
     const versions = answer.entries.map(({ version }) => version);
     const { frames, gone } = await this.#frames(partition, versions, answer);
-    const read: { version: Version; frame: Uint8Array }[] = [];
-    let bytes = 0;
-    let passed = 0;
+    const listed: Uint8Array[] = [];
     for (const version of versions) {
-      const name = formatVersion(version);
-      const frame = frames.get(name);
-      if (frame === undefined && !gone.has(name)) break;
-      if (frame !== undefined) {
-        if (read.length > 0 && bytes + frame.length > PAGE_BYTES_MAX) break;
-        read.push({ version, frame });
-        bytes += frame.length;
-      }
-      passed++;
+      const frame = frames.get(formatVersion(version));
+      if (frame === undefined) break;
+      listed.push(frame);
     }
-    const unread = versions[passed];
-    if (read.length === 0 && unread !== undefined) {
+    const [unread] = versions;
+    if (listed.length === 0 && unread !== undefined) {
+      if (gone.has(formatVersion(unread))) return undefined;
       const holder = answer.holders(unread)[0] ?? this.#options.peers.self;
       throw new ReplicaFailed(holder, new Error('it cannot read what it listed'));
     }
-    const superseded = await this.#superseded(partition, read, answer);
-    const kept = read.filter(({ version }) => !superseded.has(formatVersion(version)));
-    const shown = kept.map(({ version }) => version);
-    // A page that ends early for its bytes goes on with the first version that it leaves out.
-    const next = unread ?? answer.next;
-    const outcome = { frames: kept.map(({ frame }) => frame), next, isKnown: answer.isKnown };
+    // A page that ends early goes on with the first version that it leaves out.
+    const first = cutPage(listed, versions[listed.length] ?? answer.next);
+    const { page, next } = await this.#current({ partition, range, replicas }, answer, first);
+    const shown = page.map(frameVersion);
+    const outcome = { frames: page, next, isKnown: answer.isKnown };
     if (mode === 'blocking') {
       return { ...outcome, repaired: (await this.#repair(partition, answer, shown, frames)) > 0 };
     }
@@ -297,6 +306,27 @@ export class ReadCoordinator {
       );
     }
     return { ...outcome, repaired: false };
+  }
+
+  /** The page without records that others have replaced; those are in their place, as far as they belong on it. */
+  async #current(
+    { partition, range, replicas }: Asked,
+    answer: RangeReadAnswer,
+    { page, next }: CutPage,
+  ): Promise<CutPage> {
+    const keys = doubtfulKeys(page, answer.missing);
+    if (keys.length === 0) return { page, next };
+    const questions = keys.map((key) => ({ partition, key }));
+    const outcomes = await this.#options.readKeys(questions, { r: replicas.length, w: 1 });
+    const found = keys.map((key, i) => {
+      const outcome = outcomes[i];
+      if (outcome?.ok === false) throw MendlogError.fromShape(outcome.error);
+      return { key, frame: outcome?.frame };
+    });
+    const isInside = (version: Version) =>
+      compareVersions(version, range.from) >= 0 &&
+      (next === undefined ? compareVersions(version, range.to) <= 0 : compareVersions(version, next) < 0);
+    return cutPage(withoutSuperseded(page, found, isInside), next);
   }
 
   /**
@@ -343,34 +373,6 @@ export class ReadCoordinator {
       listed.push(...asked.filter((_, i) => (listings[i]?.entries.length ?? 0) > 0));
     }
     return listed;
-  }
-
-  /**
-   * Of the records that an asked replica lacks, and that have a key, those whose key is held by another record: a
-   * replica may lack one since it holds what superseded it.
-   */
-  async #superseded(
-    partition: string,
-    read: readonly { version: Version; frame: Uint8Array }[],
-    answer: RangeReadAnswer,
-  ): Promise<ReadonlySet<string>> {
-    const lacked = new Set([...answer.missing.values()].flat().map(formatVersion));
-    const asked = read.flatMap(({ version, frame }) => {
-      const name = formatVersion(version);
-      const key = lacked.has(name) ? frameKey(frame)?.key : undefined;
-      return key === undefined ? [] : [{ name, key }];
-    });
-    if (asked.length === 0) return NOTHING;
-    const outcomes = await this.#options.readKeys(
-      asked.map(({ key }) => ({ partition, key })),
-      { r: answer.asked, w: answer.asked },
-    );
-    const superseded = asked.filter(({ name }, i) => {
-      const outcome = outcomes[i];
-      if (outcome?.ok !== true) throw MendlogError.fromShape(outcome?.error ?? NO_OUTCOME);
-      return outcome.frame === undefined || formatVersion(frameVersion(outcome.frame)) !== name;
-    });
-    return new Set(superseded.map(({ name }) => name));
   }
 
   async #fetched(
@@ -446,6 +448,30 @@ export class ReadCoordinator {
       throw new ReplicaFailed(nodeId, cause);
     }
   }
+}
+
+interface Asked {
+  readonly partition: string;
+  readonly range: VersionRange;
+  readonly replicas: readonly string[];
+}
+
+interface CutPage {
+  readonly page: Uint8Array[];
+  /** Where the rest of the range begins. */
+  readonly next: Version | undefined;
+}
+
+/** As many frames as a page may have, one at least; `next` is what follows all of them. */
+function cutPage(frames: readonly Uint8Array[], next: Version | undefined): CutPage {
+  const page: Uint8Array[] = [];
+  let bytes = 0;
+  for (const frame of frames) {
+    if (page.length > 0 && bytes + frame.length > PAGE_BYTES_MAX) return { page, next: frameVersion(frame) };
+    page.push(frame);
+    bytes += frame.length;
+  }
+  return { page, next };
 }
 
 /** The versions by the replica to ask; those without one left out. */

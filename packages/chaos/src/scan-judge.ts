@@ -1,10 +1,12 @@
 /**
- * Judges scans while the run goes on, since a history has no place for them:
+ * Judges scans while the run goes on, since a history has no place for them. A scan is read page by page, and pages
+ * may be short, so it is no snapshot; what holds nevertheless:
  *
  * - a scan has every write of its range that was acknowledged before it began, and nothing that was refused or that
  *   nobody wrote;
  * - what one scan has shown, a later one shows too, whoever reads: appends are never deleted here;
- * - a scan shows one record of a key, in the order of versions.
+ * - a scan is in the order of versions, and shows two records of a key only where the newer one was not acknowledged
+ *   when it began: it may have come between two pages.
  *
  * Time is the order in which the one process of all clients was told of things. Appends of unknown outcome may be
  * replaced by a later attempt of themselves, so they count by their value and not by their version.
@@ -46,6 +48,7 @@ interface Issued {
   readonly key: string | null;
   readonly tick: number;
   outcome: 'pending' | 'ok' | 'fail' | 'unknown';
+  acknowledgedTick: number | undefined;
   /** When a scan that has ended had first shown it before it was acknowledged. */
   shownTick: number | undefined;
 }
@@ -77,7 +80,13 @@ export class ScanJudge {
     const state = this.#state(partition);
     if (value === null && key !== null) keyState(state, key).openDeletes++;
     if (value !== null)
-      state.issued.set(value, { key, tick: ++this.#tick, outcome: 'pending', shownTick: undefined });
+      state.issued.set(value, {
+        key,
+        tick: ++this.#tick,
+        outcome: 'pending',
+        acknowledgedTick: undefined,
+        shownTick: undefined,
+      });
   }
 
   acknowledge(
@@ -87,8 +96,12 @@ export class ScanJudge {
     const state = this.#state(partition);
     const { key, value, version } = write;
     const issued = value === null ? undefined : state.issued.get(value);
-    if (issued !== undefined) issued.outcome = 'ok';
-    if (key === null && value !== null) insert(state.appends, { version, value, tick: ++this.#tick });
+    const tick = ++this.#tick;
+    if (issued !== undefined) {
+      issued.outcome = 'ok';
+      issued.acknowledgedTick = tick;
+    }
+    if (key === null && value !== null) insert(state.appends, { version, value, tick });
     if (key === null) return;
     const known = keyState(state, key);
     if (value === null) {
@@ -131,17 +144,13 @@ export class ScanJudge {
     return { partition, tick: ++this.#tick, from, keys };
   }
 
-  /** `isWhole`: it went to the end of the partition. `isOnePage`: no write came between its parts. */
-  judge(
-    start: ScanStart,
-    records: readonly ScannedRecord[],
-    { isWhole, isOnePage }: { isWhole: boolean; isOnePage: boolean },
-  ): void {
+  /** `isWhole`: it went to the end of the partition. */
+  judge(start: ScanStart, records: readonly ScannedRecord[], { isWhole }: { isWhole: boolean }): void {
     const state = this.#state(start.partition);
     const to = isWhole ? undefined : records.at(-1)?.version;
     const byValue = new Map<string, ScannedRecord>();
     this.#reports.judged();
-    this.#checkRecords(state, start, { records, isOnePage, byValue });
+    this.#checkRecords(state, start, records, byValue);
     this.#checkAppends(state, start, byValue, to);
     this.#checkKeys(state, start, records, to);
     this.#checkShown(state, start, byValue, isWhole);
@@ -158,15 +167,16 @@ export class ScanJudge {
     return this.#reports.reports();
   }
 
-  /** Each record by itself, and beside the others of the scan. */
+  /** Each record by itself, and beside the others of the scan, which become `byValue`. */
   #checkRecords(
     state: PartitionState,
     { partition, tick, keys }: ScanStart,
-    scan: { records: readonly ScannedRecord[]; isOnePage: boolean; byValue: Map<string, ScannedRecord> },
+    records: readonly ScannedRecord[],
+    byValue: Map<string, ScannedRecord>,
   ): void {
     const ofKey = new Map<string, ScannedRecord>();
     let before: Version | undefined;
-    for (const record of scan.records) {
+    for (const record of records) {
       const { version, key, value } = record;
       const text = formatVersion(version);
       const issued = state.issued.get(value);
@@ -177,19 +187,17 @@ export class ScanJudge {
       if (before !== undefined && compareVersions(before, version) >= 0)
         this.#reports.twice(partition, key, `a scan shows ${text} after ${formatVersion(before)}`);
       before = version;
-      const earlier = key === null ? scan.byValue.get(value) : ofKey.get(key);
-      // Between two pages a record may be replaced by one that comes on the later page.
-      const mayBeReplaced =
-        !scan.isOnePage &&
-        (key === null
-          ? !state.appends.some((append) => append.value === value && append.tick < tick)
-          : compareVersions(keys.get(key)?.version ?? NO_VERSION, version) < 0);
-      if (earlier !== undefined && !mayBeReplaced) {
+      const earlier = key === null ? byValue.get(value) : ofKey.get(key);
+      const wasThere =
+        key === null
+          ? (issued?.acknowledgedTick ?? Number.POSITIVE_INFINITY) < tick
+          : compareVersions(keys.get(key)?.version ?? NO_VERSION, version) >= 0;
+      if (earlier !== undefined && wasThere) {
         const at = formatVersion(earlier.version);
         this.#reports.twice(partition, key, `a scan shows ${earlier.value} at ${at} and ${value} at ${text}`);
       }
       if (key !== null) ofKey.set(key, record);
-      scan.byValue.set(value, record);
+      byValue.set(value, record);
     }
   }
 

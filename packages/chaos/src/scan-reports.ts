@@ -32,7 +32,7 @@ class Tally {
 export class ScanReports {
   readonly #missing = new Tally('I3', 'scans have what was acknowledged');
   readonly #gone = new Tally('I4', 'scans have what scans have shown');
-  readonly #twice = new Tally('I9', 'scans have one record of a key, in order');
+  readonly #twice = new Tally('I9', 'scans are in order, without what was replaced');
   readonly #unacknowledged = new Tally('I9', 'scans have only what was written');
   #scans = 0;
 

@@ -15,12 +15,12 @@ const TRIES_MAX = 20;
 const FAULTS_MAX = 100_000;
 
 const WEIGHTS: readonly (readonly [kind: FaultKind, weight: number])[] = [
-  ['kill', 5],
+  ['kill', 4],
   ['kill-all', 1],
   ['stop', 3],
   ['isolate', 4],
   ['refuse', 2],
-  ['split', 3],
+  ['split', 5],
   ['one-way', 3],
   ['slow', 2],
 ];

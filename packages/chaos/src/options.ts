@@ -12,7 +12,7 @@ export interface ChaosOptions {
 }
 
 const SCHEDULES = ['random', 'one-of-each'] as const;
-export type Schedule = (typeof SCHEDULES)[number];
+type Schedule = (typeof SCHEDULES)[number];
 
 export const USAGE =
   'npm run chaos -- [--seconds 60] [--seed N] [--history FILE] [--clients 8] [--schedule random|one-of-each]';

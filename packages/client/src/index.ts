@@ -14,5 +14,6 @@ export type {
   ReadRecord,
   ScanOptions,
   WriteOptions,
+  WriteSettled,
 } from './partition.js';
 export type { WriteResult } from './write-batcher.js';

@@ -55,6 +55,11 @@ export interface AppendOptions extends WriteOptions {
   readonly idempotent?: boolean;
 }
 
+/** What became of one of many writes. */
+export type WriteSettled =
+  | ({ readonly ok: true } & WriteResult)
+  | { readonly ok: false; readonly error: MendlogError };
+
 export interface ScanOptions extends CallOptions {
   /** First and last record, both included: a version, or a counter. */
   readonly from?: string | number;
@@ -101,6 +106,22 @@ export class Partition<T> {
     if (options.idempotent === false) return await this.#write(draftOf({ value: bytes }), options);
     if (!pool.isReady) await pool.ready();
     return await appendOnce(batcher, this.name, { value: bytes, how: this.#how(options) });
+  }
+
+  /**
+   * Appends many records, in their order where none is retried. Never rejects: each has a result of its own, since
+   * one may be refused, or have an unknown outcome, and the others not.
+   */
+  async appendMany(values: Iterable<T>, options: AppendOptions = {}): Promise<WriteSettled[]> {
+    return await settled(Array.from(values, (value) => this.append(value, options)));
+  }
+
+  /** Puts many records, each under its key. Never rejects, as `appendMany`. Of two of one key the later one stays. */
+  async putMany(
+    entries: Iterable<readonly [key: string, value: T]>,
+    options: WriteOptions = {},
+  ): Promise<WriteSettled[]> {
+    return await settled(Array.from(entries, ([key, value]) => this.put(key, value, options)));
   }
 
   /**
@@ -222,6 +243,15 @@ export class Partition<T> {
 }
 
 const READ_ATTEMPTS_MAX = 3;
+
+async function settled(writes: readonly Promise<WriteResult>[]): Promise<WriteSettled[]> {
+  const outcomes = await Promise.allSettled(writes);
+  return outcomes.map((outcome) =>
+    outcome.status === 'fulfilled'
+      ? { ok: true, ...outcome.value }
+      : { ok: false, error: toMendlogError(outcome.reason) },
+  );
+}
 
 const NO_VALUE = new Uint8Array(0);
 

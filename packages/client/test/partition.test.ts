@@ -110,6 +110,23 @@ describe('partition', () => {
     expect(new Set(ids.map(String)).size).toBe(3);
   });
 
+  test('partition: of many writes each has a result of its own, in order', async () => {
+    const many = client.partition('many', { codec: textCodec });
+    const appended = await many.appendMany(['a', 'x'.repeat(2 ** 20 + 1), 'b']);
+    expect(appended).toMatchObject([
+      { ok: true, id: 1 },
+      { ok: false, error: { code: 'TOO_LARGE' } },
+      { ok: true, id: 2 },
+    ]);
+    const put = await many.putMany([
+      ['k', 'first'],
+      ['', 'no key'],
+      ['k', 'second'],
+    ]);
+    expect(put).toMatchObject([{ ok: true }, { ok: false, error: { code: 'BAD_REQUEST' } }, { ok: true }]);
+    expect((await many.get('k'))?.value).toBe('second');
+  });
+
   test('partition: a call without a level takes that of its partition', async () => {
     await node.service.createPartition('levels', { consistency: 'ALL' });
     expect(await client.partition('levels').append('x')).toMatchObject({ id: 1, acks: 1 });

@@ -14,6 +14,7 @@ import {
   toMendlogError,
 } from '@mendlog/core';
 import type { NodeConnection, NodePool } from './node-pool.js';
+import { RequestPacer } from './request-pacer.js';
 
 interface PendingGet {
   readonly partition: string;
@@ -27,10 +28,9 @@ interface Lane {
   readonly connection: NodeConnection;
   readonly level: Level | undefined;
   readonly queue: PendingGet[];
-  underWay: number;
+  readonly pacer: RequestPacer;
 }
 
-const REQUESTS_PER_LANE_MAX = 2;
 const ATTEMPTS_MAX = 3;
 
 export class GetBatcher {
@@ -80,21 +80,23 @@ export class GetBatcher {
     const name = level === undefined ? '' : levelText(level);
     let lane = lanes.get(name);
     if (lane === undefined) {
-      lane = { connection, level, queue: [], underWay: 0 };
+      lane = this.#newLane(connection, level);
       lanes.set(name, lane);
     }
     return lane;
   }
 
+  #newLane(connection: NodeConnection, level: Level | undefined): Lane {
+    const lane: Lane = { connection, level, queue: [], pacer: new RequestPacer(() => this.#pump(lane)) };
+    return lane;
+  }
+
   #pump(lane: Lane): void {
-    while (lane.queue.length > 0 && lane.underWay < REQUESTS_PER_LANE_MAX) {
+    while (lane.queue.length > 0 && lane.pacer.mayGo()) {
       const batch = lane.queue.splice(0, LIMITS.rangesMax);
       this.#waiting -= batch.length;
-      lane.underWay++;
-      void this.#send(lane, batch).finally(() => {
-        lane.underWay--;
-        this.#pump(lane);
-      });
+      lane.pacer.sent();
+      void this.#send(lane, batch).finally(() => lane.pacer.ended());
     }
   }
 

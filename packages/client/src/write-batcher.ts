@@ -19,6 +19,7 @@ import {
   type WriteOrder,
 } from '@mendlog/core';
 import type { NodeConnection, NodePool } from './node-pool.js';
+import { RequestPacer } from './request-pacer.js';
 
 export interface WriteResult {
   /** Names the record for good, such as `1042-0k3v9x2m7q1ab`. */
@@ -48,10 +49,8 @@ export interface WriteHow {
 
 interface Lane {
   readonly queue: PendingWrite[];
-  underWay: number;
+  readonly pacer: RequestPacer;
 }
-
-const REQUESTS_PER_NODE_MAX = 1;
 
 export class WriteBatcher {
   readonly #pool: NodePool;
@@ -72,13 +71,18 @@ export class WriteBatcher {
       const connection = this.#pool.pick(partition);
       let lane = this.#lanes.get(connection);
       if (lane === undefined) {
-        lane = { queue: [], underWay: 0 };
+        lane = this.#newLane(connection);
         this.#lanes.set(connection, lane);
       }
       lane.queue.push({ partition, draft, bytes, how, resolve, reject });
       this.#waitingBytes += bytes;
       this.#schedule();
     });
+  }
+
+  #newLane(connection: NodeConnection): Lane {
+    const lane: Lane = { queue: [], pacer: new RequestPacer(() => this.#pump(connection, lane)) };
+    return lane;
   }
 
   #schedule(): void {
@@ -91,12 +95,9 @@ export class WriteBatcher {
   }
 
   #pump(connection: NodeConnection, lane: Lane): void {
-    while (lane.queue.length > 0 && lane.underWay < REQUESTS_PER_NODE_MAX) {
-      lane.underWay++;
-      void this.#send(connection, this.#takeBatch(lane.queue)).finally(() => {
-        lane.underWay--;
-        this.#pump(connection, lane);
-      });
+    while (lane.queue.length > 0 && lane.pacer.mayGo()) {
+      lane.pacer.sent();
+      void this.#send(connection, this.#takeBatch(lane.queue)).finally(() => lane.pacer.ended());
     }
   }
 

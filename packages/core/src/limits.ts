@@ -37,6 +37,8 @@ export const LIMITS = {
   subscriptionBytesMax: MIB,
   /** Group commits of one coordinator that are under way together. */
   groupCommitsMax: 2,
+  /** Of those that have waited for a slow replica for a while, and of those that it has still to answer. */
+  unansweredCommitsMax: 256,
   /** Partitions that were given options. */
   catalogEntriesMax: 65_536,
   /** Bytes of records that are flushed and not yet in a store's index; then writes wait. */

@@ -44,7 +44,9 @@ interface Commit {
   /** For replicas that were down, stored here with the records. */
   hints: readonly HintBatch[];
   isStoredHere: boolean;
-  /** It counts no more among those under way; peers may still answer. */
+  /** It counts no more among those under way. */
+  isReleased: boolean;
+  /** Its writes are answered and stored here; peers may still answer. */
   isOver: boolean;
 }
 
@@ -113,7 +115,12 @@ export class WriteCoordinator {
   /** Begins as many group commits as may be under way. */
   pump(): void {
     this.#isScheduled = false;
-    while (this.#queue.length > 0 && this.#underWay < LIMITS.groupCommitsMax) this.#begin(this.#takeGroup());
+    while (
+      this.#queue.length > 0 &&
+      this.#underWay < LIMITS.groupCommitsMax &&
+      this.#commits.size < LIMITS.unansweredCommitsMax
+    )
+      this.#begin(this.#takeGroup());
   }
 
   headsTold(id: number, question: HeadsQuestion, heads: readonly number[]): void {
@@ -137,10 +144,13 @@ export class WriteCoordinator {
     this.#askHeads(commit);
   }
 
-  /** Whoever was asked takes long: everybody else is asked too. */
-  roundIsSlow(id: number): void {
+  /** A replica takes long: everybody is asked for heads, and the next commit does not wait for this one. */
+  isSlow(id: number): void {
     const commit = this.#commits.get(id);
-    if (commit !== undefined && !commit.isVersioned) this.#askHeads(commit, true);
+    if (commit === undefined) return;
+    this.#release(commit);
+    if (!commit.isVersioned) this.#askHeads(commit, true);
+    this.pump();
   }
 
   stored(id: number, node: string, trimmed: ApplyResult['trimmed']): void {
@@ -261,12 +271,13 @@ export class WriteCoordinator {
       unanswered: new Set(),
       hints: [],
       isStoredHere: false,
+      isReleased: false,
       isOver: false,
     };
     this.#commits.set(commit.id, commit);
     this.#unversioned.push(commit);
     this.#underWay++;
-    if (!commit.round.isOver) this.#ports.startTimer(commit.id, 'round');
+    this.#ports.startTimer(commit.id, 'slow');
     this.#askHeads(commit);
   }
 
@@ -290,7 +301,6 @@ export class WriteCoordinator {
     for (let first = this.#unversioned[0]; first?.round.isOver; first = this.#unversioned[0]) {
       this.#unversioned.shift();
       first.isVersioned = true;
-      this.#ports.stopTimers(first.id);
       this.#giveVersions(first);
       this.#replicate(first);
     }
@@ -312,7 +322,7 @@ export class WriteCoordinator {
   #replicate(commit: Commit): void {
     const { self } = this.#ports;
     const replicas = new Set(commit.cohorts.flatMap(({ replicas }) => replicas));
-    if (replicas.size > 0) this.#ports.startTimer(commit.id, 'acknowledgements');
+    if (replicas.size > 0) this.#ports.startTimer(commit.id, 'time-up');
     const down = [...replicas].filter((node) => !this.#ports.isAlive(node));
     for (const node of replicas) if (!down.includes(node)) commit.unanswered.add(node);
     // Known to be down: its hint is written with the records themselves.
@@ -354,16 +364,22 @@ export class WriteCoordinator {
     this.#checkOver(commit);
   }
 
-  /** Another commit may begin when all is answered and stored here; slow peers go on by themselves. */
+  /** The next commit may begin when all is answered and stored here; slow peers go on by themselves. */
   #checkOver(commit: Commit): void {
     const isAnswered = commit.cohorts.every(({ quorum }) => quorum.verdict !== 'waiting');
     if (commit.isVersioned && isAnswered && commit.isStoredHere && !commit.isOver) {
       commit.isOver = true;
       this.#ports.stopTimers(commit.id);
-      this.#underWay--;
-      this.pump();
+      this.#release(commit);
     }
     if (commit.isOver && commit.unanswered.size === 0) this.#commits.delete(commit.id);
+    this.pump();
+  }
+
+  #release(commit: Commit): void {
+    if (commit.isReleased) return;
+    commit.isReleased = true;
+    this.#underWay--;
   }
 
   #hintFor(commit: Commit, target: string): HintBatch {

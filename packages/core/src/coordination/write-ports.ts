@@ -18,8 +18,8 @@ export interface WritePorts {
 
   /** Calls `pump` when this turn of the event loop ends. */
   schedule(): void;
-  /** Calls `roundIsSlow` some time later, and `timeUp` after the write time-out, unless `stopTimers` comes first. */
-  startTimer(commit: number, what: 'round' | 'acknowledgements'): void;
+  /** Calls `isSlow` a moment later, or `timeUp` after the write time-out, unless `stopTimers` comes first. */
+  startTimer(commit: number, what: 'slow' | 'time-up'): void;
   stopTimers(commit: number): void;
   /** Asks a peer for its highest counters: `headsTold` or `headsFailed` follows, in any case. */
   askHeads(commit: number, question: HeadsQuestion): void;

@@ -23,8 +23,8 @@ export interface WriteShellOptions {
   readonly writeTimeoutMs: number;
 }
 
-/** After this long everybody is asked for their counters, not only as many as are needed. */
-const ROUND_SLOW_MS = 100;
+/** After this long everybody is asked for their counters, and the next group commit may begin. */
+const SLOW_MS = 100;
 
 type Writes = Coordinator['writes'];
 
@@ -35,7 +35,7 @@ export function writePorts(
   answered: () => void,
 ): WritePorts {
   const { store, peers, placement, hints, log, incarnation, writeTimeoutMs } = options;
-  const timers = new Map<number, NodeJS.Timeout>();
+  const timers = new Map<number, NodeJS.Timeout[]>();
   const context = { timeoutMs: writeTimeoutMs };
 
   const storeAt = async (commit: number, node: string, groups: readonly PackedGroup[]) => {
@@ -68,11 +68,16 @@ export function writePorts(
     nowMs: () => Date.now(),
     schedule: () => void setImmediate(() => writes().pump()),
     startTimer(commit, what) {
-      const end = what === 'round' ? () => writes().roundIsSlow(commit) : () => writes().timeUp(commit);
-      timers.set(commit, setTimeout(end, what === 'round' ? ROUND_SLOW_MS : writeTimeoutMs));
+      const timer =
+        what === 'slow'
+          ? setTimeout(() => writes().isSlow(commit), SLOW_MS)
+          : setTimeout(() => writes().timeUp(commit), writeTimeoutMs);
+      const running = timers.get(commit);
+      if (running === undefined) timers.set(commit, [timer]);
+      else running.push(timer);
     },
     stopTimers(commit) {
-      clearTimeout(timers.get(commit));
+      for (const timer of timers.get(commit) ?? []) clearTimeout(timer);
       timers.delete(commit);
     },
     askHeads(commit, question) {

@@ -1,0 +1,48 @@
+/**
+ * When the next request to a node may go out. While one is under way what is called meanwhile gathers, so that
+ * batches grow under load by themselves; but a request that takes long, since a replica does not answer, holds the
+ * others up for a moment only.
+ */
+
+const UNDER_WAY_MAX = 16;
+/** So long after the last request another one may follow, whether or not that one was answered. */
+const PAUSE_MS = 20;
+
+export class RequestPacer {
+  readonly #mayGoOn: () => void;
+  #underWay = 0;
+  #lastSentMs = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `mayGoOn` is called whenever a request that had to wait may go out. */
+  constructor(mayGoOn: () => void) {
+    this.#mayGoOn = mayGoOn;
+  }
+
+  /** Whether a request may go out now; if not, `mayGoOn` will be called. */
+  mayGo(): boolean {
+    if (this.#underWay === 0) return true;
+    if (this.#underWay >= UNDER_WAY_MAX) return false;
+    const leftMs = this.#lastSentMs + PAUSE_MS - performance.now();
+    if (leftMs <= 0) return true;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#mayGoOn();
+    }, leftMs);
+    return false;
+  }
+
+  sent(): void {
+    this.#underWay++;
+    this.#lastSentMs = performance.now();
+  }
+
+  ended(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+    this.#mayGoOn();
+  }
+}

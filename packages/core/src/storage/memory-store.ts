@@ -83,6 +83,11 @@ export class MemoryStore implements Store {
   }
 
   async apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult> {
+    return this.applyNow(groups, hints);
+  }
+
+  /** As apply(), for whoever has a clock of its own, such as a simulator. */
+  applyNow(groups: readonly PackedGroup[], hints: readonly HintBatch[]): ApplyResult {
     const checked = groups.filter(({ ends }) => ends.length > 0).map((group) => this.#checked(group));
     this.#checkOpen();
     const trimmed = new Map<string, number>();

@@ -1,0 +1,83 @@
+/** The histories of one run, apart by what may be asked of them. */
+import type { Version } from '@mendlog/core';
+import { type History, HistoryCollector } from '../history/history.js';
+import type { FinalRead, Operation, OperationKind, Outcome } from '../history/history-line.js';
+import { kindOfPartition, type PartitionKind } from '../scenario.js';
+
+/** An operation that has begun. */
+export interface Begun {
+  readonly client: number;
+  readonly op: OperationKind;
+  readonly partition: string;
+  readonly key: string | null;
+  readonly value: string | null;
+  readonly start: number;
+}
+
+export interface Ended {
+  readonly outcome: Outcome;
+  readonly version?: Version | undefined;
+  /** What a get found. */
+  readonly found?: string | null;
+}
+
+export type OutcomeCounts = Record<Outcome, number>;
+
+export class RunHistory {
+  readonly #now: () => number;
+  readonly #collectors: Record<PartitionKind, HistoryCollector> = {
+    strict: new HistoryCollector(),
+    loose: new HistoryCollector(),
+    trimmed: new HistoryCollector(),
+  };
+  readonly #underWay = new Set<Begun>();
+  readonly counts: OutcomeCounts = { ok: 0, fail: 0, unknown: 0 };
+
+  /** Virtual time in microseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
+  begin(operation: Omit<Begun, 'start'>): Begun {
+    const begun = { ...operation, start: this.#now() * 1000 };
+    this.#underWay.add(begun);
+    return begun;
+  }
+
+  end(begun: Begun, { outcome, version, found }: Ended): void {
+    this.#underWay.delete(begun);
+    this.counts[outcome] += 1;
+    this.#add({
+      ...begun,
+      value: begun.op === 'get' ? (found ?? null) : begun.value,
+      version: outcome === 'ok' ? (version ?? null) : null,
+      end: this.#now() * 1000,
+      outcome,
+    });
+  }
+
+  /** Nobody waits for what is still under way: its outcome is unknown. */
+  close(): void {
+    for (const begun of this.#underWay) {
+      this.counts.unknown += 1;
+      this.#add({ ...begun, version: null, end: null, outcome: 'unknown' });
+    }
+    this.#underWay.clear();
+  }
+
+  addFinal(final: FinalRead): void {
+    this.#collectors[kindOfPartition(final.partition)].add(final);
+  }
+
+  of(kind: PartitionKind): History {
+    return this.#collectors[kind].history();
+  }
+
+  #add(operation: Operation): void {
+    this.#collectors[kindOfPartition(operation.partition)].add(operation);
+  }
+}

@@ -1,0 +1,53 @@
+/** The command: runs seeds one after another, and tells what they did and what was wrong. */
+import { parseArgs } from 'node:util';
+import { type RunResult, runSeed } from './run.js';
+import { addRun, describeTotals, noTotals } from './totals.js';
+import { formatTraceLine } from './world/trace.js';
+
+const TRACE_LINES = 60;
+const VIOLATIONS_SHOWN_MAX = 3;
+/** One broken rule breaks in most seeds: a few are enough to look into. */
+const SEEDS_SHOWN_MAX = 3;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '100' },
+    'first-seed': { type: 'string', default: '1' },
+    trace: { type: 'boolean', default: false },
+    'stop-at-first': { type: 'boolean', default: false },
+  },
+});
+const seeds = wholeNumber('--seeds', values.seeds);
+const firstSeed = wholeNumber('--first-seed', values['first-seed']);
+
+const totals = noTotals();
+for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+  const result = runSeed(seed, { trace: values.trace && seeds === 1 });
+  addRun(totals, result);
+  if (result.violations.length > 0 && totals.violatedSeeds <= SEEDS_SHOWN_MAX) show(result);
+  if (values.trace && seeds === 1)
+    for (const line of result.trace.last(Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY))
+      console.log(formatTraceLine(line));
+  if (result.violations.length > 0 && values['stop-at-first']) break;
+}
+console.log(describeTotals(totals));
+if (totals.violations > 0) process.exitCode = 1;
+
+/** The seed is run once more, with a trace, which does the same again. */
+function show({ seed, violations }: RunResult): void {
+  console.log(`seed ${seed}: ${violations.length} violations`);
+  for (const { invariant, message } of violations.slice(0, VIOLATIONS_SHOWN_MAX))
+    console.log(`  ${invariant}  ${message}`);
+  console.log(`  again: node packages/sim/dist/main.js --first-seed ${seed} --seeds 1`);
+  const { trace, violations: again } = runSeed(seed, { trace: true });
+  const [first] = again;
+  if (first === undefined) throw new Error(`seed ${seed} did something else the second time`);
+  for (const line of trace.last(TRACE_LINES, first.atUs, first.words))
+    console.log(`  ${formatTraceLine(line)}`);
+}
+
+function wholeNumber(name: string, text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw new TypeError(`${name} is a whole number, not ${text}`);
+}

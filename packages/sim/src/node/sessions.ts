@@ -1,0 +1,161 @@
+/** Anti-entropy sessions of one node: core's state machine, what it asks for fetched from both sides, step by step. */
+
+import {
+  AntiEntropySession,
+  type ApplyResult,
+  type Listing,
+  type PackedGroup,
+  packItems,
+  ROW_BYTES,
+  type SessionStep,
+  type SideSummary,
+  type Version,
+} from '@mendlog/core';
+import type { Answer } from '../world/network.js';
+import type { NodeShell, SessionEnded } from './cluster-context.js';
+import { answerWith, callPeer, type PeerCall, storeOn } from './peer-call.js';
+
+export class Sessions {
+  readonly #node: NodeShell;
+  #isRunning = false;
+
+  constructor(node: NodeShell) {
+    this.#node = node;
+  }
+
+  start(): void {
+    const { scenario, random } = this.#node.context;
+    if (scenario.healing === 'hints alone') return;
+    this.#node.every(scenario.sessionEveryUs, () => {
+      const partition = random.of(scenario.partitions);
+      const peers = this.#node.primaries(partition).filter((id) => id !== this.#node.id);
+      if (this.#isRunning || peers.length === 0 || !this.#node.primaries(partition).includes(this.#node.id))
+        return;
+      const peer = random.of(peers);
+      if (!this.#node.isAlive(peer)) return;
+      this.#isRunning = true;
+      this.run(partition, peer, () => {
+        this.#isRunning = false;
+      });
+    });
+  }
+
+  run(partition: string, peer: string, ended: SessionEnded): void {
+    const { context, id } = this.#node;
+    const session = new AntiEntropySession(context.kernel, { preview: false });
+    context.trace.note(id, `session about ${partition} with ${peer} begins`);
+    new SessionRun(this.#node, { session, partition, peer, ended }).perform(session.start());
+  }
+}
+
+class SessionRun {
+  readonly #node: NodeShell;
+  readonly #session: AntiEntropySession;
+  readonly #partition: string;
+  readonly #peer: string;
+  readonly #ended: SessionEnded;
+
+  constructor(
+    node: NodeShell,
+    run: { session: AntiEntropySession; partition: string; peer: string; ended: SessionEnded },
+  ) {
+    this.#node = node;
+    this.#session = run.session;
+    this.#partition = run.partition;
+    this.#peer = run.peer;
+    this.#ended = run.ended;
+  }
+
+  perform(step: SessionStep): void {
+    const partition = this.#partition;
+    const { store } = this.#node.disk;
+    switch (step.need) {
+      case 'roots':
+        this.#ask(
+          answerWith((peer) => summaryOf(peer, partition)),
+          (there) => this.#session.roots(summaryOf(this.#node, partition), there),
+        );
+        break;
+      case 'trim':
+        this.#node.disk.trim(partition, step.trimTo);
+        this.#ask(
+          answerWith((peer) => peer.disk.trim(partition, step.trimTo)),
+          () => this.#session.trimmed(),
+        );
+        break;
+      case 'rows': {
+        const { level, ranges } = step;
+        const here = store.rows(partition, level, ranges);
+        this.#ask(
+          answerWith((peer) => peer.disk.store.rows(partition, level, ranges)),
+          (there) => this.#session.rows(here, there),
+        );
+        break;
+      }
+      case 'listings': {
+        const { ranges } = step;
+        const here = ranges.map((range) => store.list(partition, range));
+        this.#ask<Listing[]>(
+          answerWith((peer) => ranges.map((range) => peer.disk.store.list(partition, range))),
+          (there) => this.#session.listings(here, there),
+        );
+        break;
+      }
+      case 'transfer':
+        this.#transfer(step.pull, step.push);
+        break;
+      case 'nothing':
+        this.#node.context.trace.note(this.#node.id, `session about ${partition} with ${this.#peer} ends`);
+        this.#ended(step.outcome.equal);
+        break;
+    }
+  }
+
+  #transfer(pull: readonly Version[], push: readonly Version[]): void {
+    const pushed = groupOf(this.#node, this.#partition, push);
+    this.#ask(
+      answerWith((peer) => groupOf(peer, this.#partition, pull)),
+      (pulled) => {
+        storeOn(this.#node, [[pulled], []], (stored) => {
+          if (!stored.ok) return this.#ended(undefined);
+          this.#ask<ApplyResult>(
+            (peer, answer) => storeOn(peer, [[pushed], []], answer),
+            () => {
+              const moved = pulled.ends.length + pushed.ends.length;
+              // A record that is listed and cannot be read is for the scrub to mend.
+              if (moved < pull.length + push.length) this.#ended(undefined);
+              else return this.#session.transferred();
+              return undefined;
+            },
+          );
+        });
+        return undefined;
+      },
+    );
+  }
+
+  /** Asks the peer and goes on with the step that follows from its answer, if one does. */
+  #ask<Value>(serve: PeerCall<Value>['serve'], next: (value: Value) => SessionStep | undefined): void {
+    callPeer<Value>(this.#node, {
+      to: this.#peer,
+      serve,
+      done: (answer: Answer<Value>) => {
+        if (!answer.ok) return this.#ended(undefined);
+        const step = next(answer.value);
+        if (step !== undefined) this.perform(step);
+      },
+    });
+  }
+}
+
+function summaryOf({ disk }: NodeShell, partition: string): SideSummary {
+  const { root, trimmedTo } = disk.store.summary(partition) ?? {
+    root: new Uint8Array(ROW_BYTES),
+    trimmedTo: 0,
+  };
+  return { root, trimmedTo };
+}
+
+function groupOf({ disk }: NodeShell, partition: string, versions: readonly Version[]): PackedGroup {
+  return packItems(partition, disk.readVersions(partition, versions));
+}

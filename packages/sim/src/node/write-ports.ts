@@ -1,0 +1,102 @@
+/** What core's coordination of writes asks of the node around it, on virtual time. */
+
+import {
+  type ApplyResult,
+  FRAME_VERSION_AT,
+  formatVersion,
+  frameKey,
+  itemsOf,
+  type PackedGroup,
+  readVersion,
+  type WritePorts,
+} from '@mendlog/core';
+import type { Answer } from '../world/network.js';
+import type { NodeShell } from './cluster-context.js';
+import { answerWith, callPeer, storeOn } from './peer-call.js';
+
+export function writePorts(node: NodeShell, incarnation: string): WritePorts {
+  const { scenario, trace } = node.context;
+  const timers = new Map<number, { cancel(): void }[]>();
+  const writes = () => node.process.coordinator.writes;
+  const storedAt = (commit: number, nodeId: string, answer: Answer<ApplyResult>) => {
+    if (trace.isOn)
+      trace.note(
+        node.id,
+        `commit ${commit}: ${nodeId} ${answer.ok ? 'has stored' : `has not stored: ${answer.error.code}`}`,
+      );
+    if (answer.ok) writes().stored(commit, nodeId, answer.value.trimmed);
+    else writes().notStored(commit, nodeId, answer.error);
+  };
+  return {
+    self: node.id,
+    incarnation,
+    primaries: (partition) => node.primaries(partition),
+    isAlive: (nodeId) => node.isAlive(nodeId),
+    storedHead: (partition) => node.disk.store.head(partition),
+    nowMs: () => node.nowMs,
+    schedule: () => node.soon(() => writes().pump()),
+    startTimer(commit, what) {
+      const timer =
+        what === 'round'
+          ? node.after(scenario.slowAfterUs, () => writes().roundIsSlow(commit))
+          : node.after(scenario.writeTimeoutUs, () => writes().timeUp(commit));
+      timers.set(commit, [...(timers.get(commit) ?? []), timer]);
+    },
+    stopTimers(commit) {
+      for (const timer of timers.get(commit) ?? []) timer.cancel();
+      timers.delete(commit);
+    },
+    askHeads(commit, question) {
+      if (trace.isOn)
+        trace.note(node.id, `commit ${commit}: asks ${question.node} for heads of ${question.partitions}`);
+      callPeer<number[]>(node, {
+        to: question.node,
+        serve: answerWith((peer) =>
+          question.partitions.map((one) => peer.process.coordinator.writes.head(one)),
+        ),
+        done(answer) {
+          if (trace.isOn)
+            trace.note(
+              node.id,
+              `commit ${commit}: ${question.node} told ${answer.ok ? answer.value : answer.error.code}`,
+            );
+          if (answer.ok) writes().headsTold(commit, question, answer.value);
+          else writes().headsFailed(commit, question);
+        },
+      });
+    },
+    storeHere(commit, groups, hints) {
+      if (trace.isOn)
+        trace.note(
+          node.id,
+          `commit ${commit}: stores here ${groupsText(groups)}${hints.map(({ target }) => `, hint for ${target}`)}`,
+        );
+      storeOn(node, [groups, hints], (answer) => storedAt(commit, node.id, answer));
+    },
+    storeAt(commit, to, groups) {
+      if (trace.isOn) trace.note(node.id, `commit ${commit}: sends to ${to} ${groupsText(groups)}`);
+      callPeer<ApplyResult>(node, {
+        to,
+        isIdempotent: true,
+        serve: (peer, answer) => storeOn(peer, [groups, []], answer),
+        done: (answer) => storedAt(commit, to, answer),
+      });
+    },
+    keepHint: (hint) => node.process.hints.keep(hint),
+    takeOverTrim: ({ partition, trimmedTo }) => node.disk.trim(partition, trimmedTo),
+  };
+}
+
+export function groupsText(groups: readonly PackedGroup[]): string {
+  return groups
+    .map((group) => `${group.partition}/${[...itemsOf(group)].map(frameText).join(',')}`)
+    .join(' ');
+}
+
+/** Its version as it lies there, which a draft has not got yet. */
+function frameText(frame: Uint8Array): string {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const found = frameKey(frame);
+  const attempt = found === undefined || found.attempt === 0 ? '' : ` (attempt ${found.attempt})`;
+  return `${formatVersion(readVersion(view, FRAME_VERSION_AT))}${attempt}`;
+}

@@ -1,0 +1,106 @@
+/** What a seed decides before anything runs: the cluster, its clients and what may go wrong. Times are in microseconds. */
+import { FAULT_KINDS, type FaultKind } from './world/fault-kinds.js';
+import type { Random } from './world/random.js';
+
+/** What clients do with a partition, and so what may be asked of its history. */
+export type PartitionKind =
+  /** Everything at a majority and in real-time order: all invariants hold. */
+  | 'strict'
+  /** Any level, any order and any repair: no linearizable registers. */
+  | 'loose'
+  /** Records are trimmed away. */
+  | 'trimmed';
+
+/** What brings replicas what they lack. With hints alone nothing may happen that takes a hint or its payload. */
+export const HEALINGS = ['hints and sessions', 'hints alone', 'sessions alone'] as const;
+export type Healing = (typeof HEALINGS)[number];
+
+export interface Scenario {
+  readonly nodeIds: readonly string[];
+  readonly replicationFactor: number;
+  readonly clients: number;
+  readonly partitions: readonly string[];
+  readonly keys: readonly string[];
+  readonly healing: Healing;
+  readonly faultKinds: readonly FaultKind[];
+  readonly faults: number;
+  readonly durationUs: number;
+  readonly thinkUsMax: number;
+  readonly heartbeatUs: number;
+  readonly deadAfterUs: number;
+  readonly slowAfterUs: number;
+  readonly writeTimeoutUs: number;
+  readonly readTimeoutUs: number;
+  readonly clientTimeoutUs: number;
+  readonly sessionEveryUs: number;
+  readonly diskBatchesMax: number;
+  readonly callsMax: number;
+  /** Of core's limits, what is made small enough to be reached. */
+  readonly readQueueMax: number;
+  readonly writeQueueBytesMax: number;
+}
+
+export function kindOfPartition(partition: string): PartitionKind {
+  if (partition.startsWith('loose')) return 'loose';
+  return partition.startsWith('trimmed') ? 'trimmed' : 'strict';
+}
+
+const MS = 1000;
+
+export function scenarioOf(random: Random): Scenario {
+  const nodes = random.chance(0.65) ? 3 : random.between(4, 5);
+  const replicationFactor = nodes === 5 && random.chance(0.3) ? 5 : 3;
+  const nodeIds = ['a', 'b', 'c', 'd', 'e'].slice(0, nodes);
+  const healing = random.chance(0.5)
+    ? 'hints and sessions'
+    : random.of(['hints alone', 'sessions alone'] as const);
+  const writeTimeoutUs = random.between(80, 400) * MS;
+  const isTight = healing !== 'hints alone' && random.chance(0.3);
+  const kinds = healing === 'hints alone' ? HARMLESS_TO_HINTS : STARTED;
+  return {
+    nodeIds,
+    replicationFactor,
+    clients: random.between(3, 6),
+    partitions: ['strict-1', 'strict-2', 'loose-1', ...(healing === 'hints alone' ? [] : ['trimmed-1'])],
+    keys: ['x', 'y', 'z'].slice(0, random.between(1, 3)),
+    healing,
+    faultKinds: random.chance(0.4) ? kinds : someOf(random, kinds),
+    faults: random.between(2, 12),
+    durationUs: random.between(500, 2000) * MS,
+    thinkUsMax: random.of([2, 10, 40, 100]) * MS,
+    heartbeatUs: 60 * MS,
+    deadAfterUs: random.between(180, 400) * MS,
+    slowAfterUs: random.between(5, 60) * MS,
+    writeTimeoutUs,
+    readTimeoutUs: writeTimeoutUs,
+    clientTimeoutUs: writeTimeoutUs * random.of([0.3, 1, 2]),
+    sessionEveryUs: random.between(200, 900) * MS,
+    diskBatchesMax: isTight ? random.between(2, 6) : 1000,
+    callsMax: isTight ? random.between(4, 12) : 1000,
+    readQueueMax: isTight ? random.between(2, 6) : 1000,
+    writeQueueBytesMax: isTight ? random.between(120, 600) : 100_000,
+  };
+}
+
+/** Those that are begun and ended; the others happen as messages are sent. */
+const STARTED: readonly FaultKind[] = FAULT_KINDS.filter(
+  (kind) =>
+    ![
+      'message lost',
+      'message twice',
+      'message after heal',
+      'connection lost',
+      'queue full',
+      'clock apart',
+    ].includes(kind),
+);
+
+const HARMLESS_TO_HINTS: readonly FaultKind[] = STARTED.filter(
+  (kind) =>
+    !['crash, tail lost', 'crash, tail kept', 'power cut', 'disk full', 'record damaged'].includes(kind),
+);
+
+/** A few kinds, each then more often and together with itself: swarm testing (Groce et al., ISSTA 2012). */
+function someOf(random: Random, kinds: readonly FaultKind[]): FaultKind[] {
+  return Array.from({ length: random.between(1, 4) }, () => random.of(kinds));
+}

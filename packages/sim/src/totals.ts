@@ -1,0 +1,56 @@
+/** What many runs did together. */
+import type { OutcomeCounts } from './clients/history-of-run.js';
+import type { RunResult } from './run.js';
+import { HEALINGS, type Healing } from './scenario.js';
+import { FAULT_KINDS, type FaultCounts, noFaults } from './world/fault-kinds.js';
+
+export interface Totals {
+  runs: number;
+  readonly healings: Record<Healing, number>;
+  events: number;
+  violations: number;
+  violatedSeeds: number;
+  readonly outcomes: OutcomeCounts;
+  readonly faults: FaultCounts;
+}
+
+export function noTotals(): Totals {
+  return {
+    runs: 0,
+    healings: { 'hints and sessions': 0, 'hints alone': 0, 'sessions alone': 0 },
+    events: 0,
+    violations: 0,
+    violatedSeeds: 0,
+    outcomes: { ok: 0, fail: 0, unknown: 0 },
+    faults: noFaults(),
+  };
+}
+
+export function addRun(totals: Totals, { outcomes, faults, events, healing, violations }: RunResult): void {
+  totals.runs += 1;
+  totals.healings[healing] += 1;
+  totals.events += events;
+  totals.violations += violations.length;
+  totals.violatedSeeds += violations.length > 0 ? 1 : 0;
+  for (const outcome of ['ok', 'fail', 'unknown'] as const) totals.outcomes[outcome] += outcomes[outcome];
+  for (const kind of FAULT_KINDS) totals.faults[kind] += faults[kind];
+}
+
+export function describeTotals({
+  runs,
+  healings,
+  events,
+  outcomes,
+  faults,
+  violations,
+  violatedSeeds,
+}: Totals): string {
+  const { ok, fail, unknown } = outcomes;
+  const happened = FAULT_KINDS.map((kind) => `${kind} ${faults[kind]}`).join(', ');
+  const healed = HEALINGS.map((healing) => `${healing} ${healings[healing]}`).join(', ');
+  return (
+    `${runs} runs (healed by ${healed}), ${events} events, ` +
+    `${ok + fail + unknown} operations: ${ok} acknowledged, ${unknown} unknown, ${fail} failed; ` +
+    `faults: ${happened}; ${violations} violations in ${violatedSeeds} runs`
+  );
+}

@@ -42,6 +42,8 @@ export interface RunResult {
 
 const EVENTS_MAX = 3_000_000;
 const SETTLE_US = 3_000_000;
+/** So many questions come at once in the end, at most. */
+const QUEUE_ENOUGH = 100;
 const HINTS_STEP_US = 500_000;
 const HINTS_STEPS_MAX = 60;
 const SESSION_ROUNDS_MAX = 8;
@@ -93,7 +95,7 @@ class Run {
       kernel,
       tagKeyOf: () => tagKey,
       nodes,
-      deaf: new Set(),
+      deaf: new Map(),
     };
     for (const id of scenario.nodeIds) nodes.set(id, new SimNode(id, this.#context));
     this.#history = new RunHistory(now);
@@ -119,8 +121,16 @@ class Run {
     this.#runFor(SETTLE_US);
     if (scenario.healing !== 'sessions alone') this.#replayHints();
     if (scenario.healing !== 'hints alone') this.#runSessions();
+    const { fail: failedBefore } = this.#history.counts;
     for (const client of this.#clients.slice(0, 2)) client.readAll();
     this.#runFor(scenario.clientTimeoutUs + scenario.writeTimeoutUs);
+    const failed = this.#history.counts.fail - failedBefore;
+    // Bounds that are made tight may refuse it.
+    if (failed > 0 && scenario.readQueueMax >= QUEUE_ENOUGH)
+      this.#monitor.violated('I8', `${failed} reads failed when everything worked again`, []);
+    for (const { id, process } of nodes.values())
+      if (!process.coordinator.writes.isIdle)
+        this.#monitor.violated('I8', `${id} has writes under way long after the last one`, []);
     this.#check();
     const { counts: outcomes } = this.#history;
     const { healing } = scenario;

@@ -1,4 +1,5 @@
 /** What a seed decides before anything runs: the cluster, its clients and what may go wrong. Times are in microseconds. */
+import type { HintPolicy } from '@mendlog/core';
 import { FAULT_KINDS, type FaultKind } from './world/fault-kinds.js';
 import type { Random } from './world/random.js';
 
@@ -22,6 +23,8 @@ export interface Scenario {
   readonly partitions: readonly string[];
   readonly keys: readonly string[];
   readonly healing: Healing;
+  /** From beginning to end one node does not hear another one, so that two coordinate the same partitions. */
+  readonly isSplit: boolean;
   readonly faultKinds: readonly FaultKind[];
   readonly faults: number;
   readonly durationUs: number;
@@ -33,6 +36,7 @@ export interface Scenario {
   readonly readTimeoutUs: number;
   readonly clientTimeoutUs: number;
   readonly sessionEveryUs: number;
+  readonly hintPolicy: HintPolicy;
   readonly diskBatchesMax: number;
   readonly callsMax: number;
   /** Of core's limits, what is made small enough to be reached. */
@@ -47,6 +51,10 @@ export function kindOfPartition(partition: string): PartitionKind {
 
 const MS = 1000;
 
+const HINTS_KEPT: HintPolicy = { expiryMs: 3_600_000, attemptsMax: 1000, backoffMs: 50, backoffMaxMs: 200 };
+/** What sessions must then bring. */
+const HINTS_DROPPED_SOON: HintPolicy = { expiryMs: 600, attemptsMax: 2, backoffMs: 20, backoffMaxMs: 100 };
+
 export function scenarioOf(random: Random): Scenario {
   const nodes = random.chance(0.65) ? 3 : random.between(4, 5);
   const replicationFactor = nodes === 5 && random.chance(0.3) ? 5 : 3;
@@ -56,18 +64,22 @@ export function scenarioOf(random: Random): Scenario {
     : random.of(['hints alone', 'sessions alone'] as const);
   const writeTimeoutUs = random.between(80, 400) * MS;
   const isTight = healing !== 'hints alone' && random.chance(0.3);
+  const isSplit = random.chance(0.2);
   const kinds = healing === 'hints alone' ? HARMLESS_TO_HINTS : STARTED;
   return {
     nodeIds,
     replicationFactor,
     clients: random.between(3, 6),
-    partitions: ['strict-1', 'strict-2', 'loose-1', ...(healing === 'hints alone' ? [] : ['trimmed-1'])],
+    partitions: isSplit
+      ? ['strict-1']
+      : ['strict-1', 'strict-2', 'loose-1', ...(healing === 'hints alone' ? [] : ['trimmed-1'])],
     keys: ['x', 'y', 'z'].slice(0, random.between(1, 3)),
     healing,
+    isSplit,
     faultKinds: random.chance(0.4) ? kinds : someOf(random, kinds),
     faults: random.between(2, 12),
     durationUs: random.between(500, 2000) * MS,
-    thinkUsMax: random.of([2, 10, 40, 100]) * MS,
+    thinkUsMax: random.of(isSplit ? [1, 4] : [2, 10, 40, 100]) * MS,
     heartbeatUs: 60 * MS,
     deadAfterUs: random.between(180, 400) * MS,
     slowAfterUs: random.between(5, 60) * MS,
@@ -75,6 +87,7 @@ export function scenarioOf(random: Random): Scenario {
     readTimeoutUs: writeTimeoutUs,
     clientTimeoutUs: writeTimeoutUs * random.of([0.3, 1, 2]),
     sessionEveryUs: random.between(200, 900) * MS,
+    hintPolicy: healing === 'hints alone' || random.chance(0.5) ? HINTS_KEPT : HINTS_DROPPED_SOON,
     diskBatchesMax: isTight ? random.between(2, 6) : 1000,
     callsMax: isTight ? random.between(4, 12) : 1000,
     readQueueMax: isTight ? random.between(2, 6) : 1000,
@@ -97,7 +110,9 @@ const STARTED: readonly FaultKind[] = FAULT_KINDS.filter(
 
 const HARMLESS_TO_HINTS: readonly FaultKind[] = STARTED.filter(
   (kind) =>
-    !['crash, tail lost', 'crash, tail kept', 'power cut', 'disk full', 'record damaged'].includes(kind),
+    !['crash, tail lost', 'crash, tail kept', 'closed', 'power cut', 'disk full', 'record damaged'].includes(
+      kind,
+    ),
 );
 
 /** A few kinds, each then more often and together with itself: swarm testing (Groce et al., ISSTA 2012). */

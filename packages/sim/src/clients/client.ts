@@ -34,6 +34,7 @@ const NOTHING_WRITTEN: ReadonlySet<ErrorCode> = new Set([
   'OVERLOADED',
   'DISK_FULL',
   'CLOCK_JUMP',
+  'CLOSED',
 ]);
 
 const encoder = new TextEncoder();
@@ -104,7 +105,7 @@ export class Client implements Endpoint {
       put: 25,
       delete: 8,
       append: 20,
-      bulk: 12,
+      bulk: scenario.isSplit ? 40 : 12,
       pipeline: 6,
       trim: kind === 'trimmed' ? 12 : 0,
     };
@@ -252,13 +253,13 @@ export class Client implements Endpoint {
     send(0);
   }
 
-  /** Not all at once: one replica is told, and the others learn from it. */
+  /** One replica is told, and the others learn from it; perhaps ahead of what it holds, so that writes under way are hit. */
   #trim(partition: string): void {
     const { random, trace } = this.#context;
     this.#send<void>(
       (node, answer) => {
         const isReplica = node.primaries(partition).includes(node.id);
-        const counter = node.disk.store.head(partition) - random.below(8);
+        const counter = node.disk.store.head(partition) + random.between(-8, 3);
         if (isReplica && counter > 0) {
           trace.note(node.id, `trims ${partition} to ${counter}`);
           node.disk.trim(partition, counter);

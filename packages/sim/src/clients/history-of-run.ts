@@ -31,6 +31,7 @@ export class RunHistory {
     trimmed: new HistoryCollector(),
   };
   readonly #underWay = new Set<Begun>();
+  #lastNs = 0;
   readonly counts: OutcomeCounts = { ok: 0, fail: 0, unknown: 0 };
 
   /** Virtual time in microseconds. */
@@ -43,7 +44,7 @@ export class RunHistory {
   }
 
   begin(operation: Omit<Begun, 'start'>): Begun {
-    const begun = { ...operation, start: this.#now() * 1000 };
+    const begun = { ...operation, start: this.#instantNs() };
     this.#underWay.add(begun);
     return begun;
   }
@@ -55,7 +56,7 @@ export class RunHistory {
       ...begun,
       value: begun.op === 'get' ? (found ?? null) : begun.value,
       version: outcome === 'ok' ? (version ?? null) : null,
-      end: this.#now() * 1000,
+      end: this.#instantNs(),
       outcome,
     });
   }
@@ -75,6 +76,12 @@ export class RunHistory {
 
   of(kind: PartitionKind): History {
     return this.#collectors[kind].history();
+  }
+
+  /** Virtual time stands still while an event runs: what follows in it has an instant of its own all the same. */
+  #instantNs(): number {
+    this.#lastNs = Math.max(this.#now() * 1000, this.#lastNs + 1);
+    return this.#lastNs;
   }
 
   #add(operation: Operation): void {

@@ -2,7 +2,7 @@
 import { MUTATIONS } from './mutation-list.js';
 import { runMutation } from './run-mutation.js';
 
-const SEEDS_MAX = 3000;
+const SEEDS_MAX = 4000;
 
 const names = process.argv.slice(2);
 for (const mutation of MUTATIONS.filter(({ name }) => names.length === 0 || names.includes(name))) {

@@ -21,7 +21,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: `const batch = { groups, hints, done() {} };
       this.#options.scheduler.after(10, () => done({ ok: true, value: { added: 0, trimmed: [] } }));`,
     invariants: ['I1'],
-    seeds: 5,
+    seeds: 10,
   },
   {
     name: 'unflushed-served',
@@ -30,7 +30,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'this.#waiting.push(batch);',
     replace: 'this.#store.applyNow(groups, []); this.#waiting.push(batch);',
     invariants: ['I3', 'I4'],
-    seeds: 100,
+    seeds: 200,
   },
   {
     name: 'damaged-holder-absent',
@@ -39,7 +39,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "return 'unknown';",
     replace: "return 'absent';",
     invariants: ['I3', 'I4'],
-    seeds: 100,
+    seeds: 200,
   },
   {
     name: 'incarnation-kept',
@@ -57,7 +57,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'this.#heads.set(partition, first + count - 1);',
     replace: '',
     invariants: ['I6'],
-    seeds: 5,
+    seeds: 10,
   },
   {
     name: 'dead-replica-counted',
@@ -75,7 +75,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'if (this.#acks >= this.needed)',
     replace: 'if (this.#acks >= this.needed - 1)',
     invariants: ['I1'],
-    seeds: 5,
+    seeds: 10,
   },
   {
     name: 'refused-by-one',
@@ -84,7 +84,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'else if (this.#refusals > 0 && this.#refusals === this.#answers.size)',
     replace: 'else if (this.#refusals > 0)',
     invariants: ['I3', 'I9'],
-    seeds: 20,
+    seeds: 10,
   },
   {
     name: 'counter-round-skipped',
@@ -93,7 +93,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'if (!cohort.inRealTime)',
     replace: 'if (cohort.inRealTime || true)',
     invariants: ['I3', 'I5'],
-    seeds: 50,
+    seeds: 20,
   },
   {
     name: 'counter-round-too-small',
@@ -102,7 +102,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'majorityOf(cohort.replicas.length) - own;',
     replace: 'majorityOf(cohort.replicas.length) - own - 1;',
     invariants: ['I3', 'I5'],
-    seeds: 50,
+    seeds: 20,
   },
   {
     name: 'round-joined-late',
@@ -119,7 +119,7 @@ export const MUTATIONS: readonly Mutation[] = [
       }
       while (this.#queue.length > 0 && this.#underWay < LIMITS.groupCommitsMax)`,
     invariants: ['I3'],
-    seeds: 1000,
+    seeds: 200,
   },
   {
     name: 'versions-in-order-of-rounds',
@@ -128,7 +128,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'for (let first = this.#unversioned[0]; first?.round.isOver; first = this.#unversioned[0]) {',
     replace: 'for (const first of commit.isVersioned ? [] : [commit]) {',
     invariants: ['I10'],
-    seeds: 50,
+    seeds: 20,
   },
   {
     name: 'write-back-skipped',
@@ -136,8 +136,8 @@ export const MUTATIONS: readonly Mutation[] = [
     file: READS,
     find: "const gifts = round.repair === 'off' ? NO_GIFTS : giftsOf(round);",
     replace: 'const gifts = NO_GIFTS;',
-    invariants: ['I3', 'I4'],
-    seeds: 20,
+    invariants: ['I1', 'I3', 'I4'],
+    seeds: 50,
   },
   {
     name: 'write-back-not-awaited',
@@ -145,7 +145,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: READS,
     find: "if (round.repair === 'blocking') {",
     replace: 'if (round.waiting.size < 0) {',
-    invariants: ['I3', 'I4'],
+    invariants: ['I1', 'I3', 'I4'],
     seeds: 50,
   },
   {
@@ -164,7 +164,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "const unknown = reads.filter((_, i) => states[i] === 'unknown');",
     replace: 'const unknown = [];',
     invariants: ['I3', 'I4'],
-    seeds: 100,
+    seeds: 200,
   },
   {
     name: 'attempts-by-version',
@@ -191,7 +191,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'return { r: replicas, w: replicas };',
     replace: 'return { r: 1, w: 1 };',
     invariants: ['I1'],
-    seeds: 50,
+    seeds: 20,
   },
   {
     name: 'lower-claim-wins',
@@ -200,7 +200,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'if (holder !== undefined && compareClaims(holder, record) > 0)',
     replace: 'if (holder !== undefined && compareClaims(holder, record) < 0)',
     invariants: ['I5'],
-    seeds: 5,
+    seeds: 10,
   },
   {
     name: 'trim-not-merged',
@@ -209,7 +209,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'here.trimmedTo !== there.trimmedTo',
     replace: 'here.trimmedTo < 0',
     invariants: ['I2', 'I5'],
-    seeds: 10,
+    seeds: 20,
   },
   {
     name: 'pushed-nothing',
@@ -218,7 +218,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "push.push(...(merged.missing.get('there') ?? []));",
     replace: '',
     invariants: ['I2'],
-    seeds: 10,
+    seeds: 100,
   },
   {
     name: 'hint-dropped',
@@ -227,7 +227,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'this.#ports.keepHint(hint);',
     replace: '',
     invariants: ['I2'],
-    seeds: 50,
+    seeds: 100,
   },
   {
     name: 'hint-for-the-dead-dropped',

@@ -21,8 +21,8 @@ export interface ClusterContext {
   readonly tagKeyOf: (partition: string) => Uint8Array;
   /** By id, those that are down included. */
   readonly nodes: ReadonlyMap<string, NodeShell>;
-  /** `a>b` where heartbeats of a to b go astray, and nothing else does. */
-  readonly deaf: Set<string>;
+  /** How many faults make heartbeats of a to b go astray, by `a>b`; nothing else does. */
+  readonly deaf: Map<string, number>;
 }
 
 /** One node, as its parts and the world around it see it. */

@@ -105,7 +105,11 @@ function coordinate(
 ): void {
   const { monitor, trace, scenario } = node.context;
   const { coordinator } = node.process;
+  let isAnswered = false;
   coordinator.write({ groups: [group], levelOf: () => level, order }, ([outcome]) => {
+    if (isAnswered)
+      monitor.violated('I8', `${node.id} answered a write of ${group.partition} twice`, [group.partition]);
+    isAnswered = true;
     if (outcome === undefined) throw new Error('the coordinator answered without an outcome');
     if (outcome.ok) {
       const { firstCounter: counter, origin } = outcome;

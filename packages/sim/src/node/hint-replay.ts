@@ -5,7 +5,6 @@ import {
   decideHint,
   formatVersion,
   type HintBatch,
-  type HintPolicy,
   hintAfterFailure,
   type PackedGroup,
   packItems,
@@ -19,7 +18,6 @@ import { callPeer, storeOn } from './peer-call.js';
 
 const TICK_US = 80_000;
 const BATCHES_PER_READ = 16;
-const POLICY: HintPolicy = { expiryMs: 3_600_000, attemptsMax: 1000, backoffMs: 50, backoffMaxMs: 200 };
 
 export class HintReplay {
   readonly #node: NodeShell;
@@ -53,7 +51,7 @@ export class HintReplay {
     if (this.#replaying.has(target)) return;
     const due: StoredHintBatch[] = [];
     for (const hint of disk.store.hints({ target, limit: BATCHES_PER_READ })) {
-      const decision = decideHint(hint, nowMs, POLICY);
+      const decision = decideHint(hint, nowMs, this.#node.context.scenario.hintPolicy);
       if (decision.do === 'end') disk.deleteHints([hint]);
       else if (decision.do === 'wait' || !this.#node.isAlive(target)) break;
       else due.push(hint);
@@ -79,7 +77,10 @@ export class HintReplay {
         } else if (this.#node.isAlive(target)) {
           const { nowMs } = this.#node;
           for (const hint of hints)
-            disk.putHint({ ...hint, ...hintAfterFailure(hint, nowMs, context.random.unit(), POLICY) });
+            disk.putHint({
+              ...hint,
+              ...hintAfterFailure(hint, nowMs, context.random.unit(), context.scenario.hintPolicy),
+            });
         }
       },
     });

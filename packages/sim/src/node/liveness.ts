@@ -25,7 +25,7 @@ export class Liveness {
     const { id, context } = this.#node;
     const { network, scenario, scheduler, deaf } = context;
     for (const peer of scenario.nodeIds) {
-      if (peer === id || this.#beating.has(peer) || deaf.has(`${id}>${peer}`)) continue;
+      if (peer === id || this.#beating.has(peer) || (deaf.get(`${id}>${peer}`) ?? 0) > 0) continue;
       this.#beating.add(peer);
       network.call<NodeShell, true>({
         from: this.#node,

@@ -26,6 +26,7 @@ export class FaultInjector {
     const { scenario, scheduler, random } = this.#context;
     for (const id of scenario.nodeIds) this.#setClock(nodeOf(this.#context, id));
     this.#loseSome();
+    if (scenario.isSplit) this.#split();
     for (let i = 0; i < scenario.faults; i++) {
       const kind = random.of(scenario.faultKinds);
       scheduler.after(random.below(scenario.durationUs * 0.9), () => this.#begin(kind));
@@ -44,6 +45,25 @@ export class FaultInjector {
     faults['clock apart'] += 1;
     node.clockOffsetMs = random.between(-5000, 5000);
     node.clockDriftRate = (random.unit() - 0.5) / 100;
+  }
+
+  /** A link of which only the heartbeats are lost. */
+  #deafen(links: readonly string[]): () => void {
+    const { deaf } = this.#context;
+    for (const link of links) deaf.set(link, (deaf.get(link) ?? 0) + 1);
+    return () => {
+      for (const link of links) deaf.set(link, (deaf.get(link) ?? 1) - 1);
+    };
+  }
+
+  /** Answers that come late belong to it: what a coordinator has been told is then no longer so. */
+  #split(): void {
+    const { random, scenario, network, nodes, faults } = this.#context;
+    const [any] = nodes.values();
+    const [first = '', second = ''] = any?.primaries(random.of(scenario.partitions)) ?? [];
+    faults['heartbeats lost'] += 1;
+    this.#ends.add(this.#deafen([`${second}>${first}`]));
+    Object.assign(network.weather, { lateRate: 0.1, lateUsMax: random.of([10, 20, 50]) * MS });
   }
 
   /** Of some seeds the network is bad all along. */
@@ -75,7 +95,7 @@ export class FaultInjector {
 
   /** Begins a fault; what is returned ends it. Undefined where it cannot be now. */
   #effectOf(kind: FaultKind): (() => void) | undefined {
-    const { random, scenario, deaf } = this.#context;
+    const { random, scenario } = this.#context;
     const node = nodeOf(this.#context, random.of(scenario.nodeIds));
     const others = scenario.nodeIds.filter((id) => id !== node.id);
     switch (kind) {
@@ -90,10 +110,7 @@ export class FaultInjector {
         return this.#cut(random.chance(0.5) ? this.#sidesOf(node) : [[node.id, random.of(others)]]);
       case 'heartbeats lost': {
         const links = [random.of(others), random.of(others)].map((id) => `${id}>${node.id}`);
-        for (const link of links) deaf.add(link);
-        return () => {
-          for (const link of links) deaf.delete(link);
-        };
+        return this.#deafen(links);
       }
       case 'message late':
         return this.#weather({ lateRate: 0.1, lateUsMax: random.of([5, 20, 50, 300, 1500]) * MS });
@@ -105,6 +122,8 @@ export class FaultInjector {
         return this.#crash(node, false);
       case 'crash, tail kept':
         return this.#crash(node, true);
+      case 'closed':
+        return this.#close(node);
       case 'power cut':
         return this.#cutPower();
       case 'disk full':
@@ -185,6 +204,25 @@ export class FaultInjector {
       this.#nodesOut -= 1;
       node.disk.slowUsMax = 0;
       node.disk.onWaiting = undefined;
+      if (!node.isUp) node.start();
+    };
+  }
+
+  /** It takes no more writes, and ends when those under way have had their time. */
+  #close(node: NodeShell): (() => void) | undefined {
+    const { random, scheduler } = this.#context;
+    if (!node.isUp || node.isPaused || this.#nodesOut >= NODES_OUT_MAX) return undefined;
+    this.#nodesOut += 1;
+    let isOver = false;
+    const { epoch } = node;
+    node.process.coordinator.writes.close();
+    scheduler.after(random.below(30 * MS), () => {
+      if (!isOver && node.isUp && node.epoch === epoch) node.crash(node.disk.waiting);
+    });
+    return () => {
+      isOver = true;
+      this.#nodesOut -= 1;
+      if (node.isUp && node.epoch === epoch) node.crash(node.disk.waiting);
       if (!node.isUp) node.start();
     };
   }

@@ -13,6 +13,7 @@ export const FAULT_KINDS = [
   'pause',
   'crash, tail lost',
   'crash, tail kept',
+  'closed',
   'power cut',
   'disk full',
   'slow disk',

@@ -1,0 +1,42 @@
+// Two hundred simulated clusters, a seed each: no invariant breaks, and what was to be tested did happen.
+import { describe, expect, test } from 'vitest';
+import { runSeed } from '../src/run.js';
+import { HEALINGS } from '../src/scenario.js';
+import { addRun, noTotals } from '../src/totals.js';
+import { FAULT_KINDS } from '../src/world/fault-kinds.js';
+import { formatTraceLine } from '../src/world/trace.js';
+
+const SEEDS = Number(process.env.MENDLOG_SIM_SEEDS ?? 200);
+const FIRST_SEED = Number(process.env.MENDLOG_SIM_FIRST_SEED ?? 1);
+
+describe('simulator', () => {
+  test(`simulator: no invariant breaks (SPEC I1 I2 I3 I4 I5 I6 I8 I9 I10; seeds=${SEEDS})`, {
+    timeout: 600_000,
+  }, () => {
+    const totals = noTotals();
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+      const result = runSeed(seed, { trace: false });
+      const again = `node packages/sim/dist/main.js --first-seed ${seed} --seeds 1`;
+      expect(result.violations, again).toEqual([]);
+      addRun(totals, result);
+    }
+    // It could pass by doing nothing.
+    const { ok, fail, unknown } = totals.outcomes;
+    expect(ok).toBeGreaterThan(200 * SEEDS);
+    expect(ok / (ok + fail + unknown)).toBeGreaterThan(0.6);
+    expect(unknown).toBeGreaterThan(SEEDS);
+    for (const kind of FAULT_KINDS) expect(totals.faults[kind], kind).toBeGreaterThan(SEEDS / 10);
+    for (const healing of HEALINGS) expect(totals.healings[healing], healing).toBeGreaterThan(SEEDS / 10);
+  });
+
+  test('simulator: a seed does the same again, with a trace and without (seed=7)', () => {
+    const { trace: _silent, ...first } = runSeed(7, { trace: false });
+    const { trace, ...second } = runSeed(7, { trace: true });
+    expect(second).toEqual(first);
+    const { trace: otherTrace } = runSeed(7, { trace: true });
+    const text = (one: typeof trace) =>
+      one.last(Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY).map(formatTraceLine);
+    expect(text(otherTrace)).toEqual(text(trace));
+    expect(text(trace).length).toBeGreaterThan(400);
+  });
+});

@@ -36,7 +36,7 @@ describe('bootstrap', () => {
     });
     expect(status).toBe(1);
     expect(stderr).toBe(
-      'There is no command "fly": use one of start, mendlog, load-test, integration-test, test, check, build, format.\n',
+      'There is no command "fly": use one of start, mendlog, load-test, integration-test, chaos, test, check, build, format.\n',
     );
   });
 });

@@ -149,8 +149,11 @@ describe('anti-entropy', () => {
     await using cluster = await TestCluster.start(3, { reconciliation: { intervalMs: 100 } });
     const partition = partitionOf('n1');
     await cluster.stop('n3');
+    // One job is to find all three.
+    for (const service of cluster.services) await service.setPaused(true);
     await cluster.storeOnlyOn('n1', [groupOf(partition, [frame(1), frame(2)])]);
     await cluster.storeOnlyOn('n2', [groupOf(partition, [frame(3)])]);
+    for (const service of cluster.services) await service.setPaused(false);
     await cluster.converged();
     const [waiting] = await jobsOf(
       cluster.node('n1').service,

@@ -108,7 +108,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'round-joined-late',
     breaks: 'a write joins a counter round whose questions were sent before it came',
     file: WRITES,
-    find: 'while (this.#queue.length > 0 && this.#underWay < LIMITS.groupCommitsMax)',
+    find: 'while (this.#queue.length > 0 &&',
     replace: `const open = this.#unversioned.at(-1);
       for (const late of open === undefined ? [] : this.#queue.splice(0)) {
         const cohort = open.cohorts.find((one) => one.replicas === late.primaries && one.quorum.needed === late.needed);
@@ -117,9 +117,9 @@ export const MUTATIONS: readonly Mutation[] = [
         cohort.writes.push(late);
         if (cohort.writes !== open.writes) open.writes.push(late);
       }
-      while (this.#queue.length > 0 && this.#underWay < LIMITS.groupCommitsMax)`,
+      while (this.#queue.length > 0 &&`,
     invariants: ['I3'],
-    seeds: 200,
+    seeds: 600,
   },
   {
     name: 'versions-in-order-of-rounds',

@@ -37,8 +37,8 @@ export function writePorts(node: NodeShell, incarnation: string): WritePorts {
     schedule: () => node.soon(() => writes().pump()),
     startTimer(commit, what) {
       const timer =
-        what === 'round'
-          ? node.after(scenario.slowAfterUs, () => writes().roundIsSlow(commit))
+        what === 'slow'
+          ? node.after(scenario.slowAfterUs, () => writes().isSlow(commit))
           : node.after(scenario.writeTimeoutUs, () => writes().timeUp(commit));
       timers.set(commit, [...(timers.get(commit) ?? []), timer]);
     },

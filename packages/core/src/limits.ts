@@ -25,6 +25,8 @@ export const LIMITS = {
   jsonBodyBytesMax: 2 * MIB,
   /** Bytes waiting in a node's or a client's write queue. */
   writeQueueBytesMax: 64 * MIB,
+  /** Groups waiting in a node's write queue, however small. */
+  writeQueueGroupsMax: 65_536,
   /** Reads of keys waiting in a node's queue. */
   readQueueMax: 65_536,
   /** Binary connections of one node. */

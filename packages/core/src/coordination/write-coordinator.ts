@@ -126,9 +126,7 @@ export class WriteCoordinator {
   headsTold(id: number, question: HeadsQuestion, heads: readonly number[]): void {
     const commit = this.#commits.get(id);
     if (commit === undefined || commit.isVersioned) return;
-    try {
-      for (const [i, partition] of question.partitions.entries()) this.#heads.raise(partition, heads[i] ?? 0);
-    } catch {
+    if (!this.#learn(question.partitions, heads)) {
       // Counters that cannot be true: as if it had told nothing.
       this.headsFailed(id, question);
       return;
@@ -205,8 +203,10 @@ export class WriteCoordinator {
     answer: (outcome: WriteOutcome) => void,
   ): PendingWrite {
     if (this.#isClosed) throw new MendlogError('CLOSED', 'the node is closing');
-    if (this.#queuedBytes + group.bytes.length > LIMITS.writeQueueBytesMax)
-      throw new MendlogError('OVERLOADED', 'too many writes are waiting; try again later');
+    const isFull =
+      this.#queue.length >= LIMITS.writeQueueGroupsMax ||
+      this.#queuedBytes + group.bytes.length > LIMITS.writeQueueBytesMax;
+    if (isFull) throw new MendlogError('OVERLOADED', 'too many writes are waiting; try again later');
     const level = levelOf(group.partition);
     const primaries = this.#ports.primaries(group.partition);
     const needed = acknowledgementsNeeded(level, primaries.length);
@@ -284,12 +284,8 @@ export class WriteCoordinator {
   #askHeads(commit: Commit, everybody = false): void {
     const questions = commit.round.ask((node) => this.#ports.isAlive(node), everybody);
     for (const cohort of commit.round.takeHopeless()) {
-      commit.cohorts = commit.cohorts.filter((other) => other !== cohort);
       const refusal = new MendlogError('UNAVAILABLE', 'no majority told its counters: nothing was written');
-      for (const write of cohort.writes) {
-        write.isRefused = true;
-        write.end(refusal, 0);
-      }
+      this.#refuse(commit, cohort, refusal);
     }
     for (const question of questions) this.#ports.askHeads(commit.id, question);
     this.#goOn(commit);
@@ -301,8 +297,38 @@ export class WriteCoordinator {
     for (let first = this.#unversioned[0]; first?.round.isOver; first = this.#unversioned[0]) {
       this.#unversioned.shift();
       first.isVersioned = true;
+      this.#refuseUnreachable(first);
       this.#giveVersions(first);
       this.#replicate(first);
+    }
+  }
+
+  /** Whether these counters can be those of a peer; then they are known here too. */
+  #learn(partitions: readonly string[], heads: readonly number[]): boolean {
+    if (heads.length !== partitions.length || !heads.every(Number.isSafeInteger)) return false;
+    try {
+      for (const [i, partition] of partitions.entries()) this.#heads.raise(partition, heads[i] as number);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Replicas may have gone since the writes were admitted: nothing is written yet. */
+  #refuseUnreachable(commit: Commit): void {
+    for (const cohort of [...commit.cohorts]) {
+      const { replicas, quorum } = cohort;
+      const alive = replicas.filter((node) => this.#ports.isAlive(node)).length;
+      if (alive < quorum.needed) this.#refuse(commit, cohort, this.#unavailable(replicas, quorum.needed));
+    }
+  }
+
+  /** Takes a cohort out of its commit, before versions are given. */
+  #refuse(commit: Commit, cohort: Cohort, refusal: MendlogError): void {
+    commit.cohorts = commit.cohorts.filter((other) => other !== cohort);
+    for (const write of cohort.writes) {
+      write.isRefused = true;
+      write.end(refusal, 0);
     }
   }
 
@@ -331,6 +357,8 @@ export class WriteCoordinator {
     for (const node of [...commit.unanswered])
       if (node !== self) this.#ports.storeAt(commit.id, node, groupsOf(commit, node));
     if (!commit.isStoredHere) this.#ports.storeHere(commit.id, groupsOf(commit, self), commit.hints);
+    // Nothing is stored here that they could be written with.
+    else for (const hint of commit.hints) this.#ports.keepHint(hint);
     for (const node of down) {
       const failure = new MendlogError('UNREACHABLE', `node ${node} is not alive`);
       for (const cohort of commit.cohorts) this.#count(cohort, node, failure);

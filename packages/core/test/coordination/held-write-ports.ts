@@ -32,7 +32,7 @@ export class HeldWritePorts implements WritePorts {
   readonly stores: HeldStore[] = [];
   readonly keptHints: HintBatch[] = [];
   readonly trims: ApplyResult['trimmed'][number][] = [];
-  readonly timers = new Map<number, 'slow' | 'time-up'>();
+  readonly timers = new Map<number, Set<'slow' | 'time-up'>>();
   isScheduled = false;
   readonly #primaries: ReadonlyMap<string, readonly string[]>;
 
@@ -62,7 +62,7 @@ export class HeldWritePorts implements WritePorts {
   }
 
   startTimer(commit: number, what: 'slow' | 'time-up'): void {
-    this.timers.set(commit, what);
+    this.timers.set(commit, (this.timers.get(commit) ?? new Set()).add(what));
   }
 
   stopTimers(commit: number): void {
@@ -138,8 +138,9 @@ export class WriteEvents {
 
   /** The timer of the oldest commit that has one fires. */
   fire(what: 'slow' | 'time-up'): void {
-    const [commit] = [...this.#ports.timers].find(([, set]) => set === what) ?? [];
+    const [commit] = [...this.#ports.timers].find(([, set]) => set.has(what)) ?? [];
     if (commit === undefined) throw new Error(`no timer is set for ${what}`);
+    this.#ports.timers.get(commit)?.delete(what);
     if (what === 'slow') this.#writes.isSlow(commit);
     else this.#writes.timeUp(commit);
   }

@@ -152,6 +152,25 @@ describe('write coordinator: group commit and counter round', () => {
     expect(outcomes).toMatchObject([acknowledged(5, 2)]);
   });
 
+  test('write coordinator: commits that wait for a slow replica hold up the next for a moment only', () => {
+    const { ports, events, submitAlone } = setUp();
+    const slow = ['1', '2'].map((text) => submitAlone([groupOf('p', text)], { level: 'ALL' }));
+    const others = submitAlone([groupOf('q', 'x')]);
+    for (const _ of slow) {
+      events.tell('b');
+      for (const node of ['a', 'b']) events.store(node);
+    }
+    expect(recordsOf(ports.stores.flatMap(({ groups }) => groups)).map(([name]) => name)).not.toContain('q');
+    events.fire('slow');
+    events.tell('b');
+    for (const node of ['a', 'b']) events.store(node);
+    expect(others).toMatchObject([acknowledged(1, 2)]);
+    expect(slow).toEqual([[], []]);
+    events.store('c');
+    events.store('c');
+    expect(slow).toMatchObject([[acknowledged(1, 3)], [acknowledged(2, 3)]]);
+  });
+
   test.each([
     ['too far ahead', [LIMITS.counterJumpMax + 1]],
     ['too few of them', []],
@@ -386,7 +405,7 @@ class RandomRun {
     const { ports, writes } = this;
     const question = ports.questions[pick % ports.questions.length]?.question.node;
     const node = ports.stores[pick % ports.stores.length]?.node;
-    const timers = [...ports.timers.values()];
+    const timers = [...ports.timers.values()].flatMap((set) => [...set]);
     if (what === 'write') this.#write(pick);
     else if (what === 'turn') this.#events.turn();
     else if (what === 'tell' && question !== undefined) this.#events.tell(question, pick);

@@ -27,7 +27,7 @@ export const LIMITS = {
   writeQueueBytesMax: 64 * MIB,
   /** Groups waiting in a node's write queue, however small. */
   writeQueueGroupsMax: 65_536,
-  /** Reads of keys waiting in a node's queue. */
+  /** Reads of keys that a node, or a client, has not answered yet. */
   readQueueMax: 65_536,
   /** Binary connections of one node. */
   connectionsMax: 1024,

@@ -45,6 +45,15 @@ export function appendKey(id: Uint8Array): RecordKey {
   return inNamespace(APPEND_NAMESPACE, id);
 }
 
+/** Throws BAD_REQUEST for bytes that are no key: a store may be unable to look them up. */
+export function checkRecordKey(key: RecordKey): void {
+  const bytes = key.length - 1;
+  const isKey =
+    (key[0] === PUT_NAMESPACE && bytes >= 1 && bytes <= LIMITS.keyBytesMax) ||
+    (key[0] === APPEND_NAMESPACE && bytes === APPEND_KEY_BYTES);
+  if (!isKey) throw new MendlogError('BAD_REQUEST', 'these bytes are neither a put key nor an append key');
+}
+
 /** The text of a put key's bytes, the namespace left out. Throws MALFORMED. */
 export function keyText(bytes: Uint8Array): string {
   try {

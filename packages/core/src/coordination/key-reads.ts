@@ -14,7 +14,7 @@ import { type ErrorShape, MendlogError, toMendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { compareHoldings, type KeyHolding, type KeyState } from '../protocol/key-claims.js';
 import { type PackedGroup, packItems } from '../protocol/packed.js';
-import type { RecordKey } from '../record-key.js';
+import { checkRecordKey, type RecordKey } from '../record-key.js';
 import { replicaSetOf } from './group-commit.js';
 
 /** blocking: before the answer; async: after it; off: not at all. */
@@ -48,6 +48,8 @@ export interface KeyReadRequest {
   readonly questions: readonly KeyQuestion[];
   readonly levelOf: (partition: string) => Level;
   readonly repair: ReadRepairMode;
+  /** Bytes of records after which the other keys are refused as TOO_LARGE, to be read again; no limit unless told. */
+  readonly bytesMax?: number;
 }
 
 export interface KeyReadPorts {
@@ -77,6 +79,8 @@ interface PendingRead {
   readonly repair: ReadRepairMode;
   /** Replicas that failed to answer it, or did not know. */
   readonly excluded: ReadonlySet<string>;
+  /** Its request has been answered with as many bytes as it may be. */
+  readonly isOverfull: () => boolean;
   readonly end: (outcome: KeyOutcome) => void;
 }
 
@@ -115,6 +119,8 @@ export class KeyReads {
   readonly #queue: PendingRead[] = [];
   readonly #rounds = new Map<number, Round>();
   readonly #asks = new Map<number, Ask>();
+  /** Reads that are not answered: queued, or in a round. */
+  #open = 0;
   #nextRound = 1;
   #nextAsk = 1;
   #isScheduled = false;
@@ -125,23 +131,34 @@ export class KeyReads {
 
   /** Calls back once, with an outcome for each question in order. */
   submit(request: KeyReadRequest, answer: (outcomes: KeyOutcome[]) => void): void {
-    const { questions, levelOf, repair } = request;
+    const { questions, levelOf, repair, bytesMax = Number.POSITIVE_INFINITY } = request;
     const outcomes = new Array<KeyOutcome>(questions.length);
     let open = questions.length;
+    let bytes = 0;
+    const isOverfull = () => bytes >= bytesMax;
     if (open === 0) answer(outcomes);
     for (const [index, question] of questions.entries()) {
-      const end = (outcome: KeyOutcome) => {
-        outcomes[index] = outcome;
+      const finish = (outcome: KeyOutcome) => {
+        const length = outcome.ok ? (outcome.frame?.length ?? 0) : 0;
+        outcomes[index] = length > 0 && isOverfull() ? TOO_MUCH : outcome;
+        bytes += length;
         if (--open === 0) answer(outcomes);
       };
+      const end = (outcome: KeyOutcome) => {
+        this.#open--;
+        finish(outcome);
+      };
       try {
-        if (this.#queue.length >= LIMITS.readQueueMax)
+        if (this.#open >= LIMITS.readQueueMax)
           throw new MendlogError('OVERLOADED', 'too many reads are waiting; try again later');
+        // One that no store can look up would spoil the round that it is asked in.
+        checkRecordKey(question.key);
         const primaries = this.#ports.primaries(question.partition);
         const needed = answersNeeded(levelOf(question.partition), primaries.length);
-        this.#queue.push({ question, primaries, needed, repair, excluded: NOBODY, end });
+        this.#queue.push({ question, primaries, needed, repair, excluded: NOBODY, isOverfull, end });
+        this.#open++;
       } catch (thrown) {
-        end(failureOf(thrown));
+        finish(failureOf(thrown));
       }
     }
     this.#schedule();
@@ -151,6 +168,10 @@ export class KeyReads {
     this.#isScheduled = false;
     const rounds = new Map<string, PendingRead[]>();
     for (const read of this.#queue.splice(0)) {
+      if (read.isOverfull()) {
+        read.end(TOO_MUCH);
+        continue;
+      }
       const id = `${read.needed} ${read.repair} ${[...read.excluded].join('\n')} ${replicaSetOf(read.primaries)}`;
       const together = rounds.get(id);
       if (together === undefined) rounds.set(id, [read]);
@@ -289,13 +310,14 @@ export class KeyReads {
     this.#goOn(round);
   }
 
-  /** Takes reads out of a round, and reads them anew without this node. */
-  #again(round: Round, reads: readonly PendingRead[], node: string): void {
+  /** Takes reads out of a round, and reads them anew: without this node, where one is named. */
+  #again(round: Round, reads: readonly PendingRead[], node?: string): void {
     const gone = new Set(reads);
     const left = round.reads.flatMap((read, i) => (gone.has(read) ? [] : [i]));
     for (const read of round.reads) {
       if (!gone.has(read)) continue;
-      this.#queue.push({ ...read, excluded: new Set([...round.excluded, ...read.excluded, node]) });
+      const without = node === undefined ? [] : [node];
+      this.#queue.push({ ...read, excluded: new Set([...round.excluded, ...read.excluded, ...without]) });
     }
     round.winners = left.map((i) => round.winners[i]);
     round.reads = left.map((i) => round.reads[i] as PendingRead);
@@ -328,31 +350,39 @@ export class KeyReads {
     this.#goOn(round);
   }
 
-  /** The holder may hold something newer by now, which nobody else has then, or nothing. */
+  /**
+   * The holder may hold something newer by now, which nobody else has then, or nothing. An answer has room for so
+   * many records: those behind the last that it gives are read anew, together with what has come meanwhile. They
+   * get nearer to the front each time, so this ends.
+   */
   #fetched({ round, node, reads }: Ask, { states, frames }: KeyAnswers): void {
     const unread: PendingRead[] = [];
+    const leftOut: PendingRead[] = [];
+    const last = lastGiven(frames);
     for (const [i, read] of reads.entries()) {
       const at = round.reads.indexOf(read);
       const winner = round.winners[at];
       const [holding, frame] = [states[i], frames[i]];
       if (winner === undefined) continue;
-      const isHeld = holding !== undefined && typeof holding !== 'string' && frame !== undefined;
+      const isHeld = holding !== undefined && typeof holding !== 'string';
       const order = isHeld ? compareHoldings(holding, winner.holding) : -1;
-      if (!isHeld || order < 0) unread.push(read);
-      else {
+      if (order < 0) unread.push(read);
+      else if (frame === undefined) (last !== -1 && i > last ? leftOut : unread).push(read);
+      else if (isHeld) {
         const others = [...round.answers.keys()].filter((other) => other !== node);
         const lacking = order === 0 ? winner.lacking : others;
         round.winners[at] = { ...winner, holding, frame, lacking };
       }
     }
     if (unread.length > 0) this.#again(round, unread, node);
+    if (leftOut.length > 0) this.#again(round, leftOut);
     this.#goOn(round);
   }
 
   #repair(round: Round): void {
     round.phase = 'repairing';
     const gifts = round.repair === 'off' ? NO_GIFTS : giftsOf(round);
-    const asks = [...gifts].map(([node, { reads, groups }]) => {
+    const asks = gifts.map(({ node, reads, groups }) => {
       const id = this.#nextAsk++;
       const ask = { round, node, reads };
       if (round.repair === 'blocking') {
@@ -393,7 +423,9 @@ export class KeyReads {
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
-const NO_GIFTS: ReadonlyMap<string, Gift> = new Map();
+const NO_GIFTS: readonly Gift[] = [];
+/** A gift goes in messages of so many bytes of records; one record may go beyond. */
+const GIFT_BYTES_MAX = LIMITS.messageBytesMax / 4;
 
 /** Of the replicas' answers to one question the holder with the highest claim above every watermark. */
 function winnerOf(answers: ReadonlyMap<string, KeyAnswers>, i: number): Winner | undefined {
@@ -419,31 +451,56 @@ function winnerOf(answers: ReadonlyMap<string, KeyAnswers>, i: number): Winner |
 }
 
 interface Gift {
-  readonly reads: PendingRead[];
-  readonly groups: PackedGroup[];
+  readonly node: string;
+  readonly reads: readonly PendingRead[];
+  readonly groups: readonly PackedGroup[];
 }
 
 /** What each replica is to be given. */
-function giftsOf({ reads, winners }: Round): Map<string, Gift> {
-  const gifts = new Map<string, { reads: PendingRead[]; items: Map<string, Uint8Array[]> }>();
+function giftsOf({ reads, winners }: Round): Gift[] {
+  const lackedBy = new Map<string, { read: PendingRead; frame: Uint8Array }[]>();
   for (const [i, read] of reads.entries()) {
     const { frame, lacking = [] } = winners[i] ?? {};
     if (frame === undefined) continue;
-    const { partition } = read.question;
     for (const node of lacking) {
-      const gift = gifts.get(node) ?? { reads: [], items: new Map<string, Uint8Array[]>() };
-      gifts.set(node, gift);
-      gift.reads.push(read);
-      gift.items.set(partition, [...(gift.items.get(partition) ?? []), frame]);
+      const lacked = lackedBy.get(node);
+      if (lacked === undefined) lackedBy.set(node, [{ read, frame }]);
+      else lacked.push({ read, frame });
     }
   }
-  return new Map(
-    [...gifts].map(([node, { reads, items }]) => [
-      node,
-      { reads, groups: [...items].map(([partition, frames]) => packItems(partition, frames)) },
-    ]),
-  );
+  return [...lackedBy].flatMap(([node, lacked]) => {
+    const gifts: Gift[] = [];
+    for (let from = 0, to = 0; from < lacked.length; from = to) {
+      for (let bytes = 0; to < lacked.length && bytes < GIFT_BYTES_MAX; to++)
+        bytes += lacked[to]?.frame.length ?? 0;
+      gifts.push(giftOf(node, lacked.slice(from, to)));
+    }
+    return gifts;
+  });
 }
+
+function giftOf(node: string, lacked: readonly { read: PendingRead; frame: Uint8Array }[]): Gift {
+  const frames = new Map<string, Uint8Array[]>();
+  for (const { read, frame } of lacked) {
+    const { partition } = read.question;
+    const known = frames.get(partition);
+    if (known === undefined) frames.set(partition, [frame]);
+    else known.push(frame);
+  }
+  const groups = [...frames].map(([partition, items]) => packItems(partition, items));
+  return { node, reads: lacked.map(({ read }) => read), groups };
+}
+
+/** The place of the last record that there is; -1 where there is none. */
+function lastGiven(frames: KeyAnswers['frames']): number {
+  let last = frames.length - 1;
+  while (last >= 0 && frames[last] === undefined) last--;
+  return last;
+}
+
+const TOO_MUCH: KeyOutcome = failureOf(
+  new MendlogError('TOO_LARGE', 'the records of one read are over its limit: read this key again'),
+);
 
 function failureOf(thrown: unknown): KeyOutcome {
   return { ok: false, error: toMendlogError(thrown).toShape() };

@@ -15,6 +15,8 @@ const { values } = parseArgs({
     'first-seed': { type: 'string', default: '1' },
     trace: { type: 'boolean', default: false },
     'stop-at-first': { type: 'boolean', default: false },
+    /** Violations alone, without what led to them. */
+    'no-trace': { type: 'boolean', default: false },
   },
 });
 const seeds = wholeNumber('--seeds', values.seeds);
@@ -39,6 +41,7 @@ function show({ seed, violations }: RunResult): void {
   for (const { invariant, message } of violations.slice(0, VIOLATIONS_SHOWN_MAX))
     console.log(`  ${invariant}  ${message}`);
   console.log(`  again: node packages/sim/dist/main.js --first-seed ${seed} --seeds 1`);
+  if (values['no-trace']) return;
   const { trace, violations: again } = runSeed(seed, { trace: true });
   const [first] = again;
   if (first === undefined) throw new Error(`seed ${seed} did something else the second time`);

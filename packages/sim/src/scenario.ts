@@ -82,7 +82,8 @@ export function scenarioOf(random: Random): Scenario {
     thinkUsMax: random.of(isSplit ? [1, 4] : [2, 10, 40, 100]) * MS,
     heartbeatUs: 60 * MS,
     deadAfterUs: random.between(180, 400) * MS,
-    slowAfterUs: random.between(5, 60) * MS,
+    // Where answers come late on purpose, they are waited for.
+    slowAfterUs: (isSplit ? 100 : random.between(5, 60)) * MS,
     writeTimeoutUs,
     readTimeoutUs: writeTimeoutUs,
     clientTimeoutUs: writeTimeoutUs * random.of([0.3, 1, 2]),

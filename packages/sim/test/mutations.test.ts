@@ -1,7 +1,8 @@
-// Every deliberate bug is found. That the same seeds are clean without one is for simulator.test.ts to show.
+// Every deliberate bug is found, and the seed that finds it is clean without the bug.
 import { describe, expect, test } from 'vitest';
 import { MUTATIONS } from '../src/mutations/mutation-list.js';
 import { runMutation } from '../src/mutations/run-mutation.js';
+import { runSeed } from '../src/run.js';
 
 describe('mutations', () => {
   for (const mutation of MUTATIONS) {
@@ -13,6 +14,7 @@ describe('mutations', () => {
         run.invariants.filter((invariant) => invariants.includes(invariant)),
         run.output,
       ).not.toEqual([]);
+      expect(runSeed(run.seeds, { trace: false }).violations).toEqual([]);
     });
   }
 });

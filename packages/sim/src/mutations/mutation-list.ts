@@ -30,7 +30,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'this.#waiting.push(batch);',
     replace: 'this.#store.applyNow(groups, []); this.#waiting.push(batch);',
     invariants: ['I3', 'I4'],
-    seeds: 200,
+    seeds: 1000,
   },
   {
     name: 'damaged-holder-absent',
@@ -39,7 +39,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "return 'unknown';",
     replace: "return 'absent';",
     invariants: ['I3', 'I4'],
-    seeds: 200,
+    seeds: 1000,
   },
   {
     name: 'incarnation-kept',
@@ -48,7 +48,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'const incarnation = originFromBits(random.bits64());',
     replace: 'const incarnation = (this.lastingIncarnation ??= originFromBits(random.bits64()));',
     invariants: ['I6'],
-    seeds: 100,
+    seeds: 200,
   },
   {
     name: 'counters-not-kept',
@@ -119,7 +119,7 @@ export const MUTATIONS: readonly Mutation[] = [
       }
       while (this.#queue.length > 0 &&`,
     invariants: ['I3'],
-    seeds: 600,
+    seeds: 3000,
   },
   {
     name: 'versions-in-order-of-rounds',
@@ -164,7 +164,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "const unknown = reads.filter((_, i) => states[i] === 'unknown');",
     replace: 'const unknown = [];',
     invariants: ['I3', 'I4'],
-    seeds: 200,
+    seeds: 1000,
   },
   {
     name: 'attempts-by-version',
@@ -218,16 +218,16 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "push.push(...(merged.missing.get('there') ?? []));",
     replace: '',
     invariants: ['I2'],
-    seeds: 100,
+    seeds: 200,
   },
   {
     name: 'hint-dropped',
     breaks: 'no hint is kept for a replica that did not acknowledge',
     file: WRITES,
     find: 'this.#ports.keepHint(hint);',
-    replace: '',
+    replace: 'void hint;',
     invariants: ['I2'],
-    seeds: 100,
+    seeds: 200,
   },
   {
     name: 'hint-for-the-dead-dropped',

@@ -18,7 +18,7 @@ const MAIN = fileURLToPath(new URL('main.js', DIST));
 
 /** Rejects where the simulator ended in another way than by telling what it found. */
 export function runMutation({ name, seeds }: Pick<Mutation, 'name' | 'seeds'>): Promise<MutationRun> {
-  const args = ['--import', REGISTER, MAIN, '--seeds', String(seeds), '--stop-at-first'];
+  const args = ['--import', REGISTER, MAIN, '--seeds', String(seeds), '--stop-at-first', '--no-trace'];
   const child = spawn(process.execPath, args, {
     env: { ...process.env, MENDLOG_SIM_MUTATION: name },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -63,7 +63,7 @@ export class FaultInjector {
     const [first = '', second = ''] = any?.primaries(random.of(scenario.partitions)) ?? [];
     faults['heartbeats lost'] += 1;
     this.#ends.add(this.#deafen([`${second}>${first}`]));
-    Object.assign(network.weather, { lateRate: 0.1, lateUsMax: random.of([10, 20, 50]) * MS });
+    Object.assign(network.weather, { lateRate: 0.2, lateUsMax: random.of([10, 20, 50]) * MS });
   }
 
   /** Of some seeds the network is bad all along. */
@@ -137,7 +137,7 @@ export class FaultInjector {
           node.disk.slowUsMax = 0;
         };
       case 'record damaged':
-        return this.#damage(node);
+        return this.#damage();
       default:
         return undefined;
     }
@@ -252,14 +252,15 @@ export class FaultInjector {
     };
   }
 
-  /** Records of one replica; others have them still. It lies in wait for what not all have, which is where it hurts. */
-  #damage(node: NodeShell): () => void {
+  /** A few records, of which others have theirs still. It lies in wait for what not all have, which is where it hurts. */
+  #damage(): () => void {
     const { random, scenario, scheduler, monitor, trace } = this.#context;
     let isOver = false;
-    let left = random.between(1, 4);
+    let left = random.between(2, 6);
     const look = () => {
       if (isOver) return;
       for (const partition of scenario.partitions) {
+        const node = nodeOf(this.#context, random.of(scenario.nodeIds));
         const version =
           left > 0 ? monitor.spareRecord(node, partition, { scarce: random.chance(0.9) }) : undefined;
         if (version === undefined) continue;
@@ -267,7 +268,7 @@ export class FaultInjector {
         trace.note('world', `* damages ${partition}/${formatVersion(version)} at ${node.id}`);
         node.disk.damage(partition, version);
       }
-      if (left > 0) scheduler.after(random.between(5, 40) * MS, look);
+      if (left > 0) scheduler.after(random.between(2, 20) * MS, look);
     };
     look();
     return () => {

@@ -5,7 +5,6 @@ import { addRun, describeTotals, noTotals } from './totals.js';
 import { formatTraceLine } from './world/trace.js';
 
 const TRACE_LINES = 60;
-const VIOLATIONS_SHOWN_MAX = 3;
 /** One broken rule breaks in most seeds: a few are enough to look into. */
 const SEEDS_SHOWN_MAX = 3;
 
@@ -38,8 +37,11 @@ if (totals.violations > 0) process.exitCode = 1;
 /** The seed is run once more, with a trace, which does the same again. */
 function show({ seed, violations }: RunResult): void {
   console.log(`seed ${seed}: ${violations.length} violations`);
-  for (const { invariant, message } of violations.slice(0, VIOLATIONS_SHOWN_MAX))
-    console.log(`  ${invariant}  ${message}`);
+  // The first of each invariant: what breaks one often breaks it many times.
+  const firsts = violations.filter(
+    (one, i) => violations.findIndex(({ invariant }) => invariant === one.invariant) === i,
+  );
+  for (const { invariant, message } of firsts) console.log(`  ${invariant}  ${message}`);
   console.log(`  again: node packages/sim/dist/main.js --first-seed ${seed} --seeds 1`);
   if (values['no-trace']) return;
   const { trace, violations: again } = runSeed(seed, { trace: true });

@@ -33,6 +33,7 @@ export interface Violation {
   readonly words: readonly string[];
 }
 
+/** Of one invariant. */
 const VIOLATIONS_KEPT_MAX = 10;
 
 export class Monitor implements Watch {
@@ -48,8 +49,8 @@ export class Monitor implements Watch {
   }
 
   violated(invariant: string, message: string, words: readonly string[]): void {
-    if (this.violations.length < VIOLATIONS_KEPT_MAX)
-      this.violations.push({ invariant, message, atUs: this.#now(), words });
+    const known = this.violations.filter((one) => one.invariant === invariant).length;
+    if (known < VIOLATIONS_KEPT_MAX) this.violations.push({ invariant, message, atUs: this.#now(), words });
   }
 
   /** What a node's disk calls with what has been flushed. */

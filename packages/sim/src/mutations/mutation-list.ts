@@ -93,7 +93,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'if (!cohort.inRealTime)',
     replace: 'if (cohort.inRealTime || true)',
     invariants: ['I3', 'I5'],
-    seeds: 20,
+    seeds: 100,
   },
   {
     name: 'counter-round-too-small',
@@ -102,7 +102,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'majorityOf(cohort.replicas.length) - own;',
     replace: 'majorityOf(cohort.replicas.length) - own - 1;',
     invariants: ['I3', 'I5'],
-    seeds: 20,
+    seeds: 100,
   },
   {
     name: 'round-joined-late',
@@ -137,7 +137,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "const gifts = round.repair === 'off' ? NO_GIFTS : giftsOf(round);",
     replace: 'const gifts = NO_GIFTS;',
     invariants: ['I1', 'I3', 'I4'],
-    seeds: 50,
+    seeds: 300,
   },
   {
     name: 'write-back-not-awaited',
@@ -146,7 +146,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "if (round.repair === 'blocking') {",
     replace: 'if (round.waiting.size < 0) {',
     invariants: ['I1', 'I3', 'I4'],
-    seeds: 50,
+    seeds: 300,
   },
   {
     name: 'one-answer-too-few',
@@ -173,7 +173,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'return a.attempt === b.attempt ? compareVersions(a.version, b.version) : a.attempt - b.attempt;',
     replace: 'return compareVersions(a.version, b.version);',
     invariants: ['I9'],
-    seeds: 50,
+    seeds: 200,
   },
   {
     name: 'attempt-not-counted',
@@ -182,7 +182,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "send(outcome === 'unknown' ? attempt + 1 : attempt)",
     replace: 'send(attempt)',
     invariants: ['I9'],
-    seeds: 50,
+    seeds: 300,
   },
   {
     name: 'attempt-not-completed',
@@ -191,7 +191,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'return { r: replicas, w: replicas };',
     replace: 'return { r: 1, w: 1 };',
     invariants: ['I1'],
-    seeds: 20,
+    seeds: 100,
   },
   {
     name: 'lower-claim-wins',
@@ -218,14 +218,14 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "push.push(...(merged.missing.get('there') ?? []));",
     replace: '',
     invariants: ['I2'],
-    seeds: 200,
+    seeds: 400,
   },
   {
     name: 'hint-dropped',
     breaks: 'no hint is kept for a replica that did not acknowledge',
     file: WRITES,
-    find: 'this.#ports.keepHint(hint);',
-    replace: 'void hint;',
+    find: 'const hints = node === this.#ports.self ? commit.hints : [this.#hintFor(commit, node)];',
+    replace: 'const hints = [];',
     invariants: ['I2'],
     seeds: 200,
   },
@@ -236,6 +236,6 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'commit.hints = down.map((node) => this.#hintFor(commit, node));',
     replace: 'commit.hints = [];',
     invariants: ['I2'],
-    seeds: 50,
+    seeds: 200,
   },
 ];

@@ -1,6 +1,7 @@
 /**
  * Coalesces reads of keys: what is called in one turn of the event loop goes out as one request per node,
- * as long as its level is the same. Requests under way per node are bounded, and so is what waits.
+ * as long as its level is the same. Requests under way per node are bounded, and so is what waits. Keys that an
+ * answer has no room for go out again, before the others: each answer has one record at least.
  */
 import {
   encodePacked,
@@ -100,19 +101,26 @@ export class GetBatcher {
     }
   }
 
-  async #send({ connection, level }: Lane, batch: readonly PendingGet[]): Promise<void> {
+  async #send(lane: Lane, batch: readonly PendingGet[]): Promise<void> {
+    const { connection, level } = lane;
     try {
       const input = { packed: encodePacked(groupsOf(batch)), consistency: level };
       const { frames, failed } = await connection.call.batches.get.query(input);
       const failures = new Map(failed);
-      for (const [i, { resolve, reject }] of batch.entries()) {
+      const isShort = frames.some(({ length }) => length > 0);
+      const again: PendingGet[] = [];
+      for (const [i, get] of batch.entries()) {
+        const { resolve, reject } = get;
         const failure = failures.get(i);
         const frame = frames[i];
-        if (failure !== undefined) reject(MendlogError.fromShape(failure));
+        if (failure?.code === 'TOO_LARGE' && isShort) again.push(get);
+        else if (failure !== undefined) reject(MendlogError.fromShape(failure));
         else if (frame === undefined)
           reject(new MendlogError('INTERNAL', 'the node answered without an outcome for this key'));
         else resolve(frame.length === 0 ? undefined : frame);
       }
+      lane.queue.unshift(...again);
+      this.#waiting += again.length;
     } catch (thrown) {
       const error = toMendlogError(thrown);
       for (const { reject } of batch) reject(error);

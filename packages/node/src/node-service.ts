@@ -18,7 +18,7 @@ import type { Catalog } from './catalog/catalog.js';
 import type { PartitionChanges } from './catalog/partition-changes.js';
 import { partitionTotals } from './catalog/partition-totals.js';
 import type { NodeCoordinator } from './coordinator/node-coordinator.js';
-import { unpackOutcomes } from './coordinator/packed-outcomes.js';
+import { KEYS_BYTES_MAX, unpackOutcomes } from './coordinator/packed-outcomes.js';
 import type { ReadCoordinator } from './coordinator/read-coordinator.js';
 import { routeWrites } from './coordinator/route-writes.js';
 import { scanTime } from './coordinator/scan-time.js';
@@ -92,7 +92,7 @@ export function createNodeService(options: NodeServiceOptions): Service {
         },
       }),
 
-    readKeys: (questions, level) => coordinator.readKeys(questions, level),
+    readKeys: (questions, level) => coordinator.readKeys(questions, level, KEYS_BYTES_MAX),
 
     async read(partition, ids, level) {
       return await reads.read(partition, ids.map(rangeOfId), level);

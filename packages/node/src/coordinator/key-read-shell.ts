@@ -16,9 +16,9 @@ import { lookUpKeys, packQuestions, unpackAnswers } from './key-lookup.js';
 
 export interface KeyReadShellOptions {
   readonly store: Store;
-  readonly peers: Peers;
-  readonly placement: Placement;
-  readonly metrics: Metrics;
+  readonly peers: Pick<Peers, 'self' | 'isAlive' | 'connectionTo'>;
+  readonly placement: Pick<Placement, 'primaries'>;
+  readonly metrics: Pick<Metrics, 'readRepair'>;
   readonly log: Log;
   readonly readTimeoutMs: number;
 }

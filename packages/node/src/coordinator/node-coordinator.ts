@@ -15,7 +15,7 @@ import { type KeyReadShellOptions, keyReadPorts } from './key-read-shell.js';
 import { type WriteShellOptions, writePorts } from './write-shell.js';
 
 export interface NodeCoordinatorOptions extends WriteShellOptions, KeyReadShellOptions {
-  readonly metrics: Metrics;
+  readonly metrics: Pick<Metrics, 'wrote' | 'readRepair'>;
   readonly levelOf: (partition: string, level: Level | undefined) => Level;
   readonly readRepair: ReadRepairMode;
   /** How likely a read also compares the live replicas beyond those its level asks, in the background. */
@@ -61,13 +61,17 @@ export class NodeCoordinator {
     });
   }
 
-  /** One outcome for each key, in order. Never rejects. */
-  readKeys(questions: readonly KeyQuestion[], level: Level | undefined): Promise<KeyOutcome[]> {
+  /** One outcome for each key, in order; TOO_LARGE for those behind so many bytes of records. Never rejects. */
+  readKeys(
+    questions: readonly KeyQuestion[],
+    level: Level | undefined,
+    bytesMax = Number.POSITIVE_INFINITY,
+  ): Promise<KeyOutcome[]> {
     const { levelOf, readRepair, readRepairChance } = this.#options;
     if (Math.random() < readRepairChance) this.#repairAll(questions);
     return new Promise((resolve) => {
       this.#core.readKeys(
-        { questions, levelOf: (partition) => levelOf(partition, level), repair: readRepair },
+        { questions, levelOf: (partition) => levelOf(partition, level), repair: readRepair, bytesMax },
         resolve,
       );
     });

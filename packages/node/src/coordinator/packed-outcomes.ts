@@ -2,7 +2,14 @@
  * Outcomes of writes as they travel: a column each, since a request has hundreds of groups of one or a few
  * records, and nearly all were acknowledged by one coordinator.
  */
-import type { ErrorShape, KeyOutcome, Level, WriteOutcome } from '@mendlog/core';
+import {
+  type ErrorShape,
+  type KeyOutcome,
+  type Level,
+  LIMITS,
+  MendlogError,
+  type WriteOutcome,
+} from '@mendlog/core';
 
 export interface PackedOutcomes {
   /** Of each group the first counter; 0 where it was refused. */
@@ -63,14 +70,27 @@ export interface PackedKeyOutcomes {
 }
 
 const NO_FRAME = new Uint8Array(0);
+/** Bytes of records that one read of keys is answered with, the last of them perhaps beyond; a message has room for them. */
+export const KEYS_BYTES_MAX = LIMITS.messageBytesMax / 4;
+const NO_ROOM = new MendlogError(
+  'TOO_LARGE',
+  'one answer has no room for this key too: read it again',
+).toShape();
 
+/** Records behind so many bytes are refused as TOO_LARGE, to be read again. */
 export function packKeyOutcomes(outcomes: readonly KeyOutcome[]): PackedKeyOutcomes {
   const repaired: number[] = [];
   const failed: [number, ErrorShape][] = [];
+  let bytes = 0;
   const frames = outcomes.map((outcome, i) => {
+    const { frame = NO_FRAME } = outcome.ok ? outcome : {};
     if (!outcome.ok) failed.push([i, outcome.error]);
-    else if (outcome.repaired) repaired.push(i);
-    return (outcome.ok ? outcome.frame : undefined) ?? NO_FRAME;
+    else if (frame.length > 0 && bytes >= KEYS_BYTES_MAX) {
+      failed.push([i, NO_ROOM]);
+      return NO_FRAME;
+    } else if (outcome.repaired) repaired.push(i);
+    bytes += frame.length;
+    return frame;
   });
   return { frames, repaired, failed };
 }

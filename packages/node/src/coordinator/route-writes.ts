@@ -1,5 +1,11 @@
 /** Splits a write by coordinator, sends each part, and puts the outcomes back in order. */
-import { type PackedGroup, refusedWrite, toMendlogError, type WriteOutcome } from '@mendlog/core';
+import {
+  MendlogError,
+  type PackedGroup,
+  refusedWrite,
+  toMendlogError,
+  type WriteOutcome,
+} from '@mendlog/core';
 
 export interface WriteRoutes {
   /** Throws where no replica can coordinate. */
@@ -32,7 +38,7 @@ export async function routeWrites(
           indexes.flatMap((i) => groups[i] ?? []),
         )
         .catch((thrown: unknown) => {
-          const refusal = refusalOf(thrown);
+          const refusal = unansweredOf(thrown);
           return indexes.map(() => refusal);
         });
       for (const [position, i] of indexes.entries()) outcomes[i] = answers[position] ?? NO_OUTCOME;
@@ -45,6 +51,13 @@ const NO_OUTCOME: WriteOutcome = {
   ok: false,
   error: { code: 'INTERNAL', message: 'the coordinator answered without an outcome for this group' },
 };
+
+/** CLOSED: the connection was closed here, perhaps while the coordinator wrote. */
+function unansweredOf(thrown: unknown): WriteOutcome {
+  const { code, message } = toMendlogError(thrown);
+  if (code !== 'CLOSED') return refusalOf(thrown);
+  return refusedWrite(new MendlogError('CONNECTION_LOST', `${message}: the outcome is unknown`));
+}
 
 function refusalOf(thrown: unknown): WriteOutcome {
   return refusedWrite(toMendlogError(thrown));

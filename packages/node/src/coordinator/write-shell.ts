@@ -15,9 +15,9 @@ import type { Placement } from '../membership/placement.js';
 
 export interface WriteShellOptions {
   readonly store: Store;
-  readonly peers: Peers;
-  readonly placement: Placement;
-  readonly hints: HintKeeper;
+  readonly peers: Pick<Peers, 'self' | 'isAlive' | 'connectionTo'>;
+  readonly placement: Pick<Placement, 'primaries'>;
+  readonly hints: Pick<HintKeeper, 'keep' | 'noteStored'>;
   readonly log: Log;
   readonly incarnation: string;
   readonly writeTimeoutMs: number;
@@ -28,7 +28,7 @@ const SLOW_MS = 100;
 
 type Writes = Coordinator['writes'];
 
-/** `writes` is what these ports are for; it is asked for when it is there. After each answer `answered` is called. */
+/** `writes` is what these ports are for; it is asked for when it is there. After each event `answered` is called. */
 export function writePorts(
   options: WriteShellOptions,
   writes: () => Writes,
@@ -68,10 +68,12 @@ export function writePorts(
     nowMs: () => Date.now(),
     schedule: () => void setImmediate(() => writes().pump()),
     startTimer(commit, what) {
-      const timer =
-        what === 'slow'
-          ? setTimeout(() => writes().isSlow(commit), SLOW_MS)
-          : setTimeout(() => writes().timeUp(commit), writeTimeoutMs);
+      const end = () => {
+        if (what === 'slow') writes().isSlow(commit);
+        else writes().timeUp(commit);
+        answered();
+      };
+      const timer = setTimeout(end, what === 'slow' ? SLOW_MS : writeTimeoutMs);
       const running = timers.get(commit);
       if (running === undefined) timers.set(commit, [timer]);
       else running.push(timer);
@@ -85,10 +87,13 @@ export function writePorts(
         const { heads } = peers.connectionTo(question.node).call.peer;
         return (await heads.query({ partitions: [...question.partitions] }, { context })).heads;
       };
-      ask().then(
-        (heads) => writes().headsTold(commit, question, heads),
-        () => writes().headsFailed(commit, question),
-      );
+      // A round without a majority ends its commit: then nothing is under way any more.
+      ask()
+        .then(
+          (heads) => writes().headsTold(commit, question, heads),
+          () => writes().headsFailed(commit, question),
+        )
+        .then(answered);
     },
     storeHere: (commit, groups, kept) => void storeHere(commit, groups, kept),
     storeAt: (commit, node, groups) => void storeAt(commit, node, groups),

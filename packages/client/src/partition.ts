@@ -97,8 +97,8 @@ export class Partition<T> {
   /**
    * Appends a record. Resolves when as many replicas as the level asks for have flushed it.
    * An attempt of unknown outcome is followed by others, of which one record stays. UNREACHABLE, UNAVAILABLE,
-   * OVERLOADED and TOO_LARGE: nothing was written. WRITE_TIMEOUT and CONNECTION_LOST: after all attempts the
-   * outcome is unknown; another append would be a second record.
+   * OVERLOADED, CLOSED and TOO_LARGE: nothing was written. WRITE_TIMEOUT, CONNECTION_LOST and INTERNAL: after all
+   * attempts the outcome is unknown; another append would be a second record.
    */
   async append(value: T, options: AppendOptions = {}): Promise<WriteResult> {
     const { batcher, codec, pool } = this.#options;

@@ -2,19 +2,21 @@
  * Appends once, whatever becomes of the answers: a record carries a key of its own, and an attempt of which the
  * outcome is unknown is followed by another one with the same key. Of the attempts that were stored one stays.
  */
-import { draftOf, type MendlogError, toMendlogError } from '@mendlog/core';
+import { draftOf, type ErrorCode, type MendlogError, toMendlogError } from '@mendlog/core';
 import { newAppendKey } from './append-keys.js';
 import type { WriteBatcher, WriteHow, WriteResult } from './write-batcher.js';
 
 const ATTEMPTS_MAX = 4;
 const PAUSE_MS = 50;
+/** With these nobody says that nothing was written. */
+const UNKNOWN: ReadonlySet<ErrorCode> = new Set(['WRITE_TIMEOUT', 'CONNECTION_LOST', 'INTERNAL']);
 
 /**
- * Rejects with the first refusal of a first attempt, of which nothing was written; and with WRITE_TIMEOUT or
- * CONNECTION_LOST where the last attempt leaves the outcome unknown.
+ * Rejects with the refusal of a first attempt, of which nothing was written; and with WRITE_TIMEOUT,
+ * CONNECTION_LOST or INTERNAL where the outcome stays unknown.
  */
 export async function appendOnce(
-  batcher: WriteBatcher,
+  batcher: Pick<WriteBatcher, 'write'>,
   partition: string,
   { value, how }: { value: Uint8Array; how: WriteHow },
 ): Promise<WriteResult> {
@@ -26,7 +28,7 @@ export async function appendOnce(
       return await batcher.write(partition, draft, attempt === 1 ? { ...how, isRetry: true } : how);
     } catch (thrown) {
       const error = toMendlogError(thrown);
-      const isUnknown = error.code === 'WRITE_TIMEOUT' || error.code === 'CONNECTION_LOST';
+      const isUnknown = UNKNOWN.has(error.code);
       if (unknown === undefined && !isUnknown) throw error;
       if (unknown !== undefined && !isUnknown && !error.retryable) throw unknown;
       if (isUnknown) unknown = error;

@@ -117,17 +117,18 @@ export class WriteBatcher {
   }
 
   async #send(connection: NodeConnection, batch: readonly PendingWrite[]): Promise<void> {
-    const groups = grouped(batch);
-    const packed = encodePacked(
-      groups.map((writes) =>
-        packDrafts(
-          (writes[0] as PendingWrite).partition,
-          writes.map(({ draft }) => draft),
-        ),
-      ),
-    );
     const { level, order } = (batch[0] as PendingWrite).how;
+    const wasOpen = connection.isOpen;
     try {
+      const groups = grouped(batch);
+      const packed = encodePacked(
+        groups.map((writes) =>
+          packDrafts(
+            (writes[0] as PendingWrite).partition,
+            writes.map(({ draft }) => draft),
+          ),
+        ),
+      );
       const answer = await connection.call.batches.write.mutate({ packed, consistency: level, order });
       const { counters, acks, origins, originOf, refused } = answer;
       const refusals = new Map(refused);
@@ -149,7 +150,11 @@ export class WriteBatcher {
       }
     } catch (thrown) {
       const error = toMendlogError(thrown);
-      for (const { reject } of batch) reject(error);
+      // Closed here while the node was writing.
+      const isUnknown = error.code === 'CLOSED' && wasOpen;
+      const why = 'the client was closed before the answer came: the outcome is unknown';
+      const told = isUnknown ? new MendlogError('CONNECTION_LOST', why, { cause: error }) : error;
+      for (const { reject } of batch) reject(told);
     }
   }
 }

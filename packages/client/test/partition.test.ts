@@ -52,6 +52,28 @@ describe('partition', () => {
     expect(await client.partition('none').read(1)).toBeUndefined();
   });
 
+  test('partition: gets of more than one answer has room for are all answered (20 values of 900 kB, one turn)', async () => {
+    const large = client.partition('large', { codec: bytesCodec });
+    const keys = Array.from({ length: 20 }, (_, i) => `key-${i}`);
+    const filled = (i: number) => new Uint8Array(900_000).fill(i);
+    await Promise.all(keys.map((key, i) => large.put(key, filled(i))));
+    const found = await Promise.all(keys.map((key) => large.get(key)));
+    for (const [i, record] of found.entries())
+      expect(Buffer.compare(record?.value ?? new Uint8Array(0), filled(i))).toBe(0);
+  });
+
+  test('partition: a write under way when its client closes has an unknown outcome', async () => {
+    const leaving = createClient({ nodes: [node.url] });
+    const lines = leaving.partition('left', { codec: textCodec });
+    await lines.append('first');
+    const last = lines.append('last', { idempotent: false });
+    // It goes out as this turn ends.
+    await new Promise((resolve) => setImmediate(resolve));
+    await leaving.close();
+    await expect(last).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    await expect(lines.append('never')).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+
   test('partition: a key is put, read, put again and deleted, and scans show what is left', async () => {
     const settings = client.partition('settings', { codec: textCodec });
     expect(await settings.get('colour')).toBeUndefined();

@@ -43,6 +43,8 @@ export const ERROR_CODES = {
   READ_TIMEOUT: { httpStatus: 504, retryable: true },
   /** The connection ended before the answer came: the outcome of a write is unknown. */
   CONNECTION_LOST: { httpStatus: 504, retryable: false },
+  /** The node is no replica of the partition: ask one of those that it names. */
+  NOT_REPLICA: { httpStatus: 421, retryable: false },
   /** No connection to any node that could answer. */
   UNREACHABLE: { httpStatus: 503, retryable: true },
   /** The disk has no space left: nothing was written. */

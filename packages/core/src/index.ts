@@ -120,9 +120,11 @@ export { LIMITS } from './limits.js';
 export { checkPartitionName, PARTITION_NAME_PATTERN } from './partition-name.js';
 export { type PreferenceList, preferenceList } from './placement.js';
 export { checkCursor } from './ports/arrival-cursor.js';
+export { ArrivalListeners } from './ports/arrival-listeners.js';
 export type {
   ApplyResult,
   ArrivalCursor,
+  Arrived,
   HintBatch,
   Page,
   PartitionSummary,
@@ -130,6 +132,7 @@ export type {
   StoredHintBatch,
   TailPage,
   TailRange,
+  TailRecord,
   TimeRanges,
   TimeWindow,
 } from './ports/store.js';

@@ -45,6 +45,8 @@ export const LIMITS = {
   catalogEntriesMax: 65_536,
   /** Bytes of records that are flushed and not yet in a store's index; then writes wait. */
   overlayBytesMax: 64 * MIB,
+  /** Whoever follows a store's arrivals: a listener is called for each commit. */
+  arrivalListenersMax: 1024,
   /** Records that one step of a trim removes. */
   trimStepRecords: 1000,
   /** Ranges of one read. */

@@ -414,6 +414,32 @@ const BREAKS: readonly (readonly [
     }),
   ],
   [
+    'tells each record the place of the last one of its page',
+    'the place of each record is a cursor right after it',
+    (store) => ({
+      tail(range) {
+        const page = store.tail(range);
+        return { ...page, records: page.records.map((record) => ({ ...record, ...page.cursor })) };
+      },
+    }),
+  ],
+  [
+    'takes the first arrival for the end',
+    'behind the end is what comes later',
+    (store) => ({ arrivalEnd: () => ({ ...store.arrivalEnd(), arrival: 1 }) }),
+  ],
+  [
+    'tells a listener of each partition of a commit apart',
+    'a listener is told of each commit that brings records, once',
+    (store) => ({
+      onArrival: (listener) =>
+        store.onArrival(({ partitions, end }) => {
+          for (const name of partitions) listener({ partitions: new Set([name]), end });
+        }),
+    }),
+  ],
+  ['takes any number of listeners', 'listeners are bounded', () => ({ onArrival: () => () => {} })],
+  [
     'goes on from the cursor of another store',
     'a cursor of another store is refused',
     (store) => ({

@@ -29,6 +29,7 @@ import type { Peers } from './membership/peers.js';
 import type { Placement } from './membership/placement.js';
 import type { MerkleService } from './merkle/merkle-service.js';
 import type { Metrics } from './metrics/metrics.js';
+import { createTails } from './tail/tails.js';
 
 export interface NodeServiceOptions {
   readonly store: Store;
@@ -107,6 +108,8 @@ export function createNodeService(options: NodeServiceOptions): Service {
       if (outcome === undefined) throw new MendlogError('INTERNAL', 'a scan had no outcome');
       return { ...outcome, isKnown: outcome.isKnown || catalog.exists(partition) };
     },
+
+    ...createTails({ store, placement, self: peers.self }),
 
     async layout() {
       return {

@@ -1,4 +1,5 @@
 /** Reading in the order of arrival: nothing is missed, across pages, restarts and whatever an engine makes of it later. */
+import { LIMITS } from '../limits.js';
 import type { TailPage, TailRange } from '../ports/store.js';
 import { frameVersion } from '../record.js';
 import { expectEqual, expectThrows, expectTrue } from './expect.js';
@@ -26,7 +27,7 @@ export const TAIL_CASES: readonly StoreCase[] = [
         const page = opened.store.tail(WIDE);
         const b = [FIRST, SECOND].map((frame) => ({ partition: 'b', frame }));
         const a = [third, fourth].map((frame) => ({ partition: 'a', frame }));
-        expectEqual(page.records, [...b, ...a], 'records');
+        expectEqual(framesOf(page), [...b, ...a], 'records');
         expectTrue(page.atEnd, 'nothing follows');
         const rest = opened.store.tail({ ...WIDE, after: page.cursor });
         expectEqual(rest, { ...page, records: [] }, 'the page after the last record');
@@ -40,7 +41,7 @@ export const TAIL_CASES: readonly StoreCase[] = [
     await opened.apply('a', [FIRST]);
     await opened.inEachState(() => {
       const page = opened.store.tail({ ...WIDE, after: cursor });
-      expectEqual(page.records, [{ partition: 'a', frame: FIRST }], 'what came after it');
+      expectEqual(framesOf(page), [{ partition: 'a', frame: FIRST }], 'what came after it');
     });
   }),
 
@@ -101,11 +102,78 @@ export const TAIL_CASES: readonly StoreCase[] = [
     });
   }),
 
+  storeCase('tail: the place of each record is a cursor right after it', async (opened) => {
+    for (const first of [1, 6, 11])
+      await opened.apply(
+        'a',
+        counters(first, first + 4).map((counter) => frame(counter)),
+      );
+    await opened.inEachState(() => {
+      const { storeId } = opened.store;
+      for (const [i, { arrival, ordinal }] of opened.store.tail(WIDE).records.entries()) {
+        const rest = opened.store.tail({ ...WIDE, after: { storeId, arrival, ordinal } });
+        const expected = counters(i + 2, 15).map((counter) => `a/${counter}`);
+        expectEqual(seen(rest), expected, `what follows record ${i + 1}`);
+      }
+    });
+  }),
+
+  storeCase('tail: behind the end is what comes later', async (opened) => {
+    await opened.apply('a', [frame(1), frame(2)]);
+    await opened.inEachState(() => {
+      const after = opened.store.arrivalEnd();
+      expectEqual(seen(opened.store.tail({ ...WIDE, after })), [], 'what is behind the end');
+    });
+    const after = opened.store.arrivalEnd();
+    await opened.apply('a', [frame(3)]);
+    await opened.inEachState(() => {
+      expectEqual(seen(opened.store.tail({ ...WIDE, after })), ['a/3'], 'what came after the end');
+    });
+  }),
+
+  storeCase('tail: a listener is told of each commit that brings records, once', async (opened) => {
+    const { store } = opened;
+    const told: { partitions: string[]; shown: string[] }[] = [];
+    let after = store.arrivalEnd();
+    const listen = () =>
+      store.onArrival(({ partitions, end }) => {
+        const shown = seen(store.tail({ ...WIDE, after }));
+        told.push({ partitions: [...partitions].sort(), shown });
+        after = end;
+      });
+    const stop = listen();
+    const groups = ['a', 'b'].map((name) => groupOf(name, [frame(1), frame(2)]));
+    await store.apply(groups, []);
+    await store.apply(groups, []);
+    await opened.apply('a', [frame(3)]);
+    stop();
+    await opened.apply('a', [frame(4)]);
+    expectEqual(
+      told,
+      [
+        { partitions: ['a', 'b'], shown: ['a/1', 'a/2', 'b/1', 'b/2'] },
+        { partitions: ['a'], shown: ['a/3'] },
+      ],
+      'what the listener was told, and what it saw then',
+    );
+  }),
+
+  storeCase('tail: listeners are bounded', async ({ store }) => {
+    const stops = counters(1, LIMITS.arrivalListenersMax).map(() => store.onArrival(() => {}));
+    expectThrows(() => store.onArrival(() => {}), 'OVERLOADED', 'one listener more');
+    for (const stop of stops) stop();
+    store.onArrival(() => {})();
+  }),
+
   storeCase('tail: a cursor of another store is refused', async ({ store }) => {
     const after = { storeId: 'another', arrival: 1, ordinal: 0 };
     expectThrows(() => store.tail({ ...WIDE, after }), 'BAD_REQUEST', 'a cursor of another store');
   }),
 ];
+
+function framesOf({ records }: TailPage): { partition: string; frame: Uint8Array }[] {
+  return records.map(({ partition, frame }) => ({ partition, frame }));
+}
 
 function seen({ records }: TailPage): string[] {
   return records.map(({ partition, frame }) => `${partition}/${frameVersion(frame).counter}`);

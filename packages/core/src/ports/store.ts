@@ -85,9 +85,25 @@ export interface TailRange {
   readonly bytesMax: number;
 }
 
+/** A record, and where it arrived: with the store's id a cursor that stands right after it. */
+export interface TailRecord {
+  readonly partition: string;
+  readonly frame: Uint8Array;
+  readonly arrival: number;
+  readonly ordinal: number;
+}
+
+/** What one commit brought. */
+export interface Arrived {
+  /** Of which partitions there are records in it. */
+  readonly partitions: ReadonlySet<string>;
+  /** Where it ends: a reader who stood at its begin and wants none of these partitions may go on from here. */
+  readonly end: ArrivalCursor;
+}
+
 export interface TailPage {
   /** In the order of arrival; frames are copies. */
-  readonly records: readonly { readonly partition: string; readonly frame: Uint8Array }[];
+  readonly records: readonly TailRecord[];
   /** To go on with. It moves on over what is not asked for. */
   readonly cursor: ArrivalCursor;
   /** Nothing that is flushed follows. */
@@ -148,6 +164,13 @@ export interface Store {
    * is not. Throws BAD_REQUEST for a cursor of another store.
    */
   tail(range: TailRange): TailPage;
+  /** A cursor behind everything that is flushed. */
+  arrivalEnd(): ArrivalCursor;
+  /**
+   * Calls back once for each commit that brings records, in the order of arrival, when `tail` shows them. The listener
+   * must not throw. Returns what ends that. Throws OVERLOADED beyond LIMITS.arrivalListenersMax.
+   */
+  onArrival(listener: (arrived: Arrived) => void): () => void;
   /** Indexed rows of the ranges, ascending. Throws TOO_LARGE above LIMITS.rowsMax rows. */
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array;
 

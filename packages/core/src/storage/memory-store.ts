@@ -13,8 +13,11 @@ import { type DigestKernel, ROW_BYTES, TAG_BYTES } from '../digest/kernel.js';
 import { type IndexRange, joinedRanges, rowIndexOf, segmentCounters } from '../digest/layout.js';
 import { MendlogError } from '../errors.js';
 import { checkCursor } from '../ports/arrival-cursor.js';
+import { ArrivalListeners } from '../ports/arrival-listeners.js';
 import type {
   ApplyResult,
+  ArrivalCursor,
+  Arrived,
   HintBatch,
   Page,
   PartitionSummary,
@@ -22,6 +25,7 @@ import type {
   StoredHintBatch,
   TailPage,
   TailRange,
+  TailRecord,
   TimeRanges,
   TimeWindow,
 } from '../ports/store.js';
@@ -69,6 +73,7 @@ export class MemoryStore implements Store {
   readonly storeId: string;
   readonly #options: MemoryStoreOptions;
   readonly #disk: MemoryDisk;
+  readonly #listeners = new ArrivalListeners();
   #closed = false;
 
   constructor(options: MemoryStoreOptions, disk = new MemoryDisk()) {
@@ -91,6 +96,7 @@ export class MemoryStore implements Store {
     const checked = groups.filter(({ ends }) => ends.length > 0).map((group) => this.#checked(group));
     this.#checkOpen();
     const trimmed = new Map<string, number>();
+    const arrived = new Set<string>();
     let added = 0;
     for (const { partition, records } of checked) {
       const known = this.#made(partition);
@@ -108,6 +114,7 @@ export class MemoryStore implements Store {
         if (holder !== undefined) known.records.delete(formatVersion(holder.version));
         known.records.set(formatVersion(record.version), record);
         this.#disk.arrivals.push({ partition, record });
+        arrived.add(partition);
       }
     }
     // What another record of the batch superseded was never there.
@@ -117,6 +124,7 @@ export class MemoryStore implements Store {
         if (known.records.has(formatVersion(version))) known.head = Math.max(known.head, version.counter);
     }
     for (const hint of hints) this.#disk.hints.push({ ...hint, sequence: this.#disk.nextHint++ });
+    if (arrived.size > 0) this.#listeners.tell({ partitions: arrived, end: this.arrivalEnd() });
     return { added, trimmed: [...trimmed].map(([partition, trimmedTo]) => ({ partition, trimmedTo })) };
   }
 
@@ -239,7 +247,7 @@ export class MemoryStore implements Store {
   tail({ after, partitions, recordsMax, bytesMax }: TailRange): TailPage {
     const { storeId } = this;
     checkCursor(storeId, after);
-    const records: { partition: string; frame: Uint8Array }[] = [];
+    const records: TailRecord[] = [];
     let arrival = after?.arrival ?? 0;
     let bytes = 0;
     for (const { partition, record } of this.#disk.arrivals.slice(arrival)) {
@@ -249,10 +257,18 @@ export class MemoryStore implements Store {
       const isThere =
         this.#disk.partitions.get(partition)?.records.get(formatVersion(record.version)) === record;
       if (!isThere || partitions?.has(partition) === false) continue;
-      records.push({ partition, frame: record.frame.slice() });
+      records.push({ partition, frame: record.frame.slice(), arrival, ordinal: 0 });
       bytes += record.frame.length;
     }
     return { records, cursor: { storeId, arrival, ordinal: 0 }, atEnd: true };
+  }
+
+  arrivalEnd(): ArrivalCursor {
+    return { storeId: this.storeId, arrival: this.#disk.arrivals.length, ordinal: 0 };
+  }
+
+  onArrival(listener: (arrived: Arrived) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   hints({ target, after = 0, limit }: { target?: string; after?: number; limit: number }): StoredHintBatch[] {

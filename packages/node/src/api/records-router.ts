@@ -142,6 +142,28 @@ export const batches = t.router({
     return { records: found.map(({ frames, repaired }) => ({ frames, repaired })) };
   }),
 
+  /** Records as they arrive at this node, in pages, and nothing else until there are some. */
+  tail: procedure.input(schemas.BatchTailInput).subscription(async function* ({ ctx, input, signal }) {
+    for await (const { records, cursor } of ctx.service.tail(input, signal)) {
+      yield {
+        packed: encodePacked([
+          packItems(
+            input.partition,
+            records.map(({ frame }) => frame),
+          ),
+        ]),
+        arrivals: records.map(({ arrival }) => arrival),
+        ordinals: records.map(({ ordinal }) => ordinal),
+        cursor,
+      };
+    }
+  }),
+
+  /** Where the arrivals of this node end now. */
+  tailEnd: procedure
+    .input(schemas.BatchTailEndInput)
+    .query(({ ctx, input }) => ctx.service.tailEnd(input.partition, input.after)),
+
   scan: procedure.input(schemas.BatchScanInput).query(async ({ ctx, input }) => {
     const { frames, ...page } = await ctx.service.scan(
       input.partition,

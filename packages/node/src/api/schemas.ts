@@ -376,6 +376,20 @@ export const BatchScanInput = z.object({
   consistency: AnyLevel.optional(),
 });
 
+const CursorShape = z.object({
+  storeId: z.string().min(1).max(100),
+  arrival: Counter,
+  ordinal: z.int().min(0).max(0xffff),
+});
+export const BatchTailInput = z.object({
+  partition: PartitionId,
+  /** From the first arrival on where it is left out. */
+  after: CursorShape.optional(),
+  /** Without the records of lower versions. */
+  fromVersion: VersionShape.optional(),
+});
+export const BatchTailEndInput = z.object({ partition: PartitionId, after: CursorShape.optional() });
+
 export const PeerHeartbeatInput = z.object({ from: NodeId.optional() });
 export const PeerHeadsInput = z.object({ partitions: z.array(PartitionId).max(LIMITS.batchGroupsMax) });
 export const PeerKeysInput = z.object({ packed: Bytes, withRecords: z.boolean() });

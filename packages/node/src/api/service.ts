@@ -4,6 +4,7 @@
  */
 import type {
   ApplyResult,
+  ArrivalCursor,
   CatalogEntry,
   IndexRange,
   JobReason,
@@ -15,6 +16,7 @@ import type {
   PartitionOptions,
   RecordId,
   SideSummary,
+  TailPage,
   TimeRanges,
   TimeWindow,
   Version,
@@ -85,6 +87,26 @@ interface TimeRange {
 /** A call without a level takes that of its partition, else that of the node that coordinates. */
 export type AskedLevel = Level | undefined;
 
+export interface TailQuery {
+  readonly partition: string;
+  /** From the first arrival on where it is left out. */
+  readonly after?: ArrivalCursor | undefined;
+  /** Without the records of lower versions. */
+  readonly fromVersion?: Version | undefined;
+}
+
+/** A replica at one moment: what it holds, and where its arrivals end. */
+export interface TailEnd {
+  readonly primaries: readonly string[];
+  readonly end: ArrivalCursor;
+  /** The highest counter that it knows; 0 before the first. */
+  readonly head: number;
+  /** Equal roots: the same records are held. */
+  readonly root: Uint8Array;
+  /** No record of the partition has arrived behind the cursor that was asked about. */
+  readonly isAllSeen: boolean;
+}
+
 export interface Service {
   /** Groups of drafts; one outcome for each, in order. */
   write(groups: readonly PackedGroup[], options: WriteOptions): Promise<WriteOutcome[]>;
@@ -98,6 +120,14 @@ export interface Service {
     range: VersionRange & { time?: TimeRange | undefined },
     level: AskedLevel,
   ): Promise<ReadOutcome>;
+
+  /**
+   * Records in the order in which they arrive at this node, a page whenever there are some. Ends with the signal.
+   * Throws NOT_REPLICA, OVERLOADED, and BAD_REQUEST for a cursor of another store.
+   */
+  tail(query: TailQuery, signal: AbortSignal | undefined): AsyncGenerator<TailPage, void, undefined>;
+  /** Rejects with NOT_REPLICA. */
+  tailEnd(partition: string, after: ArrivalCursor | undefined): Promise<TailEnd>;
 
   layout(): Promise<Layout>;
   health(): Promise<Health>;

@@ -20,6 +20,7 @@ import { nodeIdOf } from '../membership/node-url.js';
 import type { PeerConnection, Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import { mergeMetricsTexts } from '../metrics/merge-text.js';
+import { notReplica } from '../tail/tails.js';
 
 export function createGatewayService(peers: Peers, placement: Placement): Service {
   const coordinatorOf = (partition: string): string => {
@@ -92,6 +93,13 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
       const input = { partition, range, time, consistency };
       const { packed, ...page } = await replicaOf(partition).batches.scan.query(input);
       return { ...page, frames: decodePacked(packed).flatMap((group) => [...itemsOf(group)]) };
+    },
+
+    tail({ partition }) {
+      throw notReplica('a gateway', partition, placement.primaries(partition));
+    },
+    tailEnd: async (partition) => {
+      throw notReplica('a gateway', partition, placement.primaries(partition));
     },
 
     async layout() {

@@ -13,6 +13,9 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ApplyResult,
+  type ArrivalCursor,
+  ArrivalListeners,
+  type Arrived,
   type CatalogEntry,
   checkCounterJump,
   compareVersions,
@@ -117,6 +120,7 @@ export class LmdbStore implements Store {
   readonly #follower: IndexFollower;
   readonly #reader: RecordReader;
   readonly #tail: TailReader;
+  readonly #listeners = new ArrivalListeners();
   /** What is there, flushed or not. */
   readonly #known: Known = {
     find: (state, version) => this.#reader.find(state, version, Number.POSITIVE_INFINITY),
@@ -319,7 +323,16 @@ export class LmdbStore implements Store {
   }
 
   tail(range: TailRange): TailPage {
+    this.#checkOpen();
     return this.#tail.page(range, this.#reader.flushed);
+  }
+
+  arrivalEnd(): ArrivalCursor {
+    return this.#tail.end(this.#reader.flushed);
+  }
+
+  onArrival(listener: (arrived: Arrived) => void): () => void {
+    return this.#listeners.add(listener);
   }
 
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array {
@@ -540,6 +553,9 @@ export class LmdbStore implements Store {
       state.head = Math.max(state.head, entry.counter(to - 1));
     }
     for (const { state, version } of sorted.replacing) state.damaged.delete(version);
+    if (this.#listeners.isEmpty) return;
+    const partitions = new Set(runs.map(({ state }) => state.name));
+    this.#listeners.tell({ partitions, end: this.arrivalEnd() });
   }
 
   #refused({ first, entries, runs }: LogBatch, bytes: number): void {

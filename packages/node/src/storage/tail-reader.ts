@@ -13,6 +13,7 @@ import {
   TAG_BYTES,
   type TailPage,
   type TailRange,
+  type TailRecord,
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { LogEntry } from './log-entry.js';
@@ -32,6 +33,7 @@ interface TailReaderOptions {
 /** A record of an entry, its bytes not checked yet. */
 interface Found {
   readonly state: PartitionState;
+  readonly arrival: number;
   readonly entry: LogEntry;
   readonly place: number;
 }
@@ -41,6 +43,11 @@ export class TailReader {
 
   constructor(options: TailReaderOptions) {
     this.#options = options;
+  }
+
+  /** Behind all records up to the arrival number `flushed`. */
+  end(flushed: number): ArrivalCursor {
+    return { storeId: this.#options.storeId, arrival: flushed, ordinal: ORDINAL_HIGHEST };
   }
 
   /** Up to the arrival number `flushed`. */
@@ -71,7 +78,7 @@ export class TailReader {
             return { records: this.#sound(found), cursor, atEnd: false };
           cursor = { storeId, arrival, ordinal };
           if (!isWanted || entry.counter(place) <= state.trimmedTo) continue;
-          found.push({ state, entry, place });
+          found.push({ state, arrival, entry, place });
           bytes += entry.length(place);
         }
       }
@@ -94,11 +101,11 @@ export class TailReader {
     const tags = new Uint8Array(found.length * TAG_BYTES);
     const one = Uint32Array.from({ length: found.length }, (_, i) => i + 1);
     this.#options.kernel.groupTags(keys, one, bytes, ends, tags);
-    const records: { partition: string; frame: Uint8Array }[] = [];
-    for (const [i, { state, entry, place }] of found.entries()) {
+    const records: TailRecord[] = [];
+    for (const [i, { state, arrival, entry, place }] of found.entries()) {
       if (compareTags(tags.subarray(i * TAG_BYTES), entry.tag(place)) === 0) {
         const frame = bytes.subarray((ends[i] as number) - entry.length(place), ends[i]);
-        records.push({ partition: state.name, frame });
+        records.push({ partition: state.name, frame, arrival, ordinal: entry.ordinal(place) });
       } else state.damaged.add(entry.version(place));
     }
     return records;

@@ -13,7 +13,10 @@ export type {
   Partition,
   ReadRecord,
   ScanOptions,
+  TailedRecord,
   WriteOptions,
   WriteSettled,
 } from './partition.js';
+export type { TailOptions } from './tail.js';
+export type { TailCursor, TailPlace } from './tail-places.js';
 export type { WriteResult } from './write-batcher.js';

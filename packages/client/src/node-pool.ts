@@ -9,6 +9,13 @@ import { Connection } from '@mendlog/transport/connection';
 
 export type NodeConnection = Connection<BinaryRouter>;
 
+export interface PoolNode {
+  readonly id: string;
+  readonly connection: NodeConnection;
+  /** Resolves when the first attempt to connect has ended, well or not. */
+  readonly attempted: Promise<void>;
+}
+
 interface NodePoolOptions {
   readonly timeoutMs: number;
   /** Of connections to nodes that are not on loopback. */
@@ -25,6 +32,7 @@ const RETRY_MS = 50;
 
 export class NodePool {
   readonly #connections = new Map<string, NodeConnection>();
+  readonly #attempts = new Map<string, Promise<void>>();
   readonly #primaryUrls = new Map<string, readonly string[]>();
   readonly #timeoutMs: number;
   readonly #psk: Uint8Array | undefined;
@@ -68,6 +76,18 @@ export class NodePool {
     throw this.#noneOpen('no node can be reached');
   }
 
+  /** All nodes, the partition's primaries first. Throws CLOSED. */
+  nodesFor(partition: string): readonly PoolNode[] {
+    if (this.#closed) throw new MendlogError('CLOSED', 'the client is closed');
+    const { nodes = [] } = this.#layout ?? {};
+    const urlOf = new Map(nodes.map(({ id, url }) => [id, new URL(url).origin]));
+    return preferenceList(partition, [...urlOf.keys()], nodes.length).primaries.flatMap((id) => {
+      const url = urlOf.get(id) ?? '';
+      const [connection, attempted] = [this.#connections.get(url), this.#attempts.get(url)];
+      return connection === undefined || attempted === undefined ? [] : [{ id, connection, attempted }];
+    });
+  }
+
   close(): void {
     this.#closed = true;
     for (const connection of this.#connections.values()) connection.close();
@@ -87,8 +107,12 @@ export class NodePool {
 
   #connect(url: string): void {
     const key = new URL(url).origin;
-    if (!this.#connections.has(key))
-      this.#connections.set(key, new Connection({ url: key, timeoutMs: this.#timeoutMs, psk: this.#psk }));
+    if (this.#connections.has(key)) return;
+    const attempted = new Promise<void>((resolve) => {
+      const how = { timeoutMs: this.#timeoutMs, psk: this.#psk, onOpen: resolve, onClose: resolve };
+      this.#connections.set(key, new Connection({ url: key, ...how }));
+    });
+    this.#attempts.set(key, attempted);
   }
 
   #primariesOf(partition: string): readonly string[] {

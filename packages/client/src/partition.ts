@@ -25,6 +25,8 @@ import type { Codec } from './codec.js';
 import type { GetBatcher } from './get-batcher.js';
 import type { NodePool } from './node-pool.js';
 import { appendOnce } from './retried-append.js';
+import { Tail, type TailOptions } from './tail.js';
+import type { TailCursor } from './tail-places.js';
 import type { WriteBatcher, WriteHow, WriteResult } from './write-batcher.js';
 
 export interface ReadRecord<T> {
@@ -35,6 +37,15 @@ export interface ReadRecord<T> {
   /** Of a record that was put. */
   readonly key?: string;
   readonly value: T;
+}
+
+/** A record that has arrived, or the deletion of a key. */
+export interface TailedRecord<T> extends Omit<ReadRecord<T>, 'value'> {
+  /** Absent where the key is deleted. */
+  readonly value?: T;
+  readonly deleted?: true;
+  /** Plain JSON; `tail({ from: cursor })` goes on behind this record. */
+  readonly cursor: TailCursor;
 }
 
 export interface CallOptions {
@@ -192,6 +203,24 @@ export class Partition<T> {
       }
       if (page.next === undefined) return;
       from = page.next;
+    }
+  }
+
+  /**
+   * The records of the partition as they arrive at one of its replicas, each at least once, without an end: leave the
+   * loop, or abort the signal. Goes on by itself when a connection or a replica is lost. Throws UNAVAILABLE when no
+   * replica could be reached for `patienceMs`, CLOSED with the client, BAD_REQUEST for a cursor whose stores are gone,
+   * and MALFORMED for a value that the codec cannot read.
+   */
+  async *tail(options: TailOptions = {}): AsyncGenerator<TailedRecord<T>, void, undefined> {
+    for await (const { frame, cursor } of new Tail(this.name, this.#options.pool, options).frames()) {
+      if (frameKey(frame)?.isTombstone !== true) {
+        yield { ...this.#decode(frame), cursor };
+        continue;
+      }
+      const { version, timeMs, key } = decodeFrame(frame);
+      const record = { version: formatVersion(version), id: version.counter, timeMs, cursor };
+      yield { ...record, ...(key === undefined ? {} : { key }), deleted: true };
     }
   }
 

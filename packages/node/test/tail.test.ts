@@ -15,6 +15,7 @@ import type { BinaryRouter } from '@mendlog/node';
 import { Connection } from '@mendlog/transport/connection';
 import { itemsOf } from '@mendlog/transport/items';
 import { describe, expect, test } from 'vitest';
+import { eventually } from './eventually.js';
 import { frame } from './records.js';
 import { TestCluster } from './test-cluster.js';
 
@@ -26,8 +27,22 @@ const clientOf = (cluster: TestCluster): Client =>
 
 const linesOf = (client: Client): Partition<string> => client.partition('lines', { codec: textCodec });
 
+/** Until each is acknowledged: a node that is about to close refuses. */
 async function append(lines: Partition<string>, values: readonly string[]): Promise<void> {
-  for (const value of values) await lines.append(value);
+  for (const value of values)
+    await eventually(
+      { for: `the acknowledgement of ${value}` },
+      () => lines.append(value),
+      () => true,
+    );
+}
+
+/** Until `isLast`; always waiting for the next record, as a loop does. */
+async function consume<T>(
+  tail: AsyncGenerator<TailedRecord<T>, void, undefined>,
+  isLast: (record: TailedRecord<T>) => boolean,
+): Promise<void> {
+  for await (const record of tail) if (isLast(record)) return;
 }
 
 /** The first so many records. */
@@ -297,6 +312,33 @@ describe('tail: three nodes', () => {
     await tail.return();
     expect(numbers(6, 10).filter((line) => !seen.includes(line))).toEqual([]);
     expect(numbers(1, 5).filter((line) => seen.includes(line))).toEqual([]);
+  });
+
+  test('tail: what all nodes are known to hold is not repeated by the next one', async () => {
+    await using cluster = await TestCluster.start();
+    await using client = clientOf(cluster);
+    await using writer = clientOf(cluster);
+    const [serving] = orderOf(cluster);
+    const { tail, first } = await started(linesOf(client));
+    const before = new Map(first?.cursor.others.map(({ node, arrival }) => [node, arrival]));
+    const seen: TailedRecord<string>[] = [];
+    const consumed = consume(tail, (record) => {
+      seen.push(record);
+      return record.value === 'last';
+    });
+    await eventually(
+      { for: 'the places at the other nodes to move up' },
+      async () => {
+        await linesOf(writer).append('between');
+        return seen.at(-1)?.cursor.others ?? [];
+      },
+      (others) =>
+        others.length === 2 && others.every(({ node, arrival }) => arrival > (before.get(node) ?? 0)),
+    );
+    await cluster.stop(serving);
+    await append(linesOf(writer), ['last']);
+    await consumed;
+    expect(seen.map(({ version }) => version)).not.toContain(first?.version);
   });
 
   test('tail: a cursor goes on at another node when its own is gone', async () => {

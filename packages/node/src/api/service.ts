@@ -26,6 +26,7 @@ import type {
 } from '@mendlog/core';
 import type { z } from 'zod';
 import type { PackedKeyAnswers } from '../coordinator/key-lookup.js';
+import type { TailEnd } from '../tail/tail-end.js';
 import type * as schemas from './schemas.js';
 
 /** The records of one range, ascending. */
@@ -87,24 +88,12 @@ interface TimeRange {
 /** A call without a level takes that of its partition, else that of the node that coordinates. */
 export type AskedLevel = Level | undefined;
 
-export interface TailQuery {
+interface TailQuery {
   readonly partition: string;
   /** From the first arrival on where it is left out. */
   readonly after?: ArrivalCursor | undefined;
   /** Without the records of lower versions. */
   readonly fromVersion?: Version | undefined;
-}
-
-/** A replica at one moment: what it holds, and where its arrivals end. */
-export interface TailEnd {
-  readonly primaries: readonly string[];
-  readonly end: ArrivalCursor;
-  /** The highest counter that it knows; 0 before the first. */
-  readonly head: number;
-  /** Equal roots: the same records are held. */
-  readonly root: Uint8Array;
-  /** No record of the partition has arrived behind the cursor that was asked about. */
-  readonly isAllSeen: boolean;
 }
 
 export interface Service {

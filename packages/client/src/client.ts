@@ -5,6 +5,7 @@ import { type Codec, jsonCodec, type Schema } from './codec.js';
 import { GetBatcher } from './get-batcher.js';
 import { NodePool } from './node-pool.js';
 import { Partition } from './partition.js';
+import { SeenCounters } from './seen-counters.js';
 import { WriteBatcher } from './write-batcher.js';
 
 export interface ClientOptions {
@@ -35,22 +36,17 @@ export function createClient(options: ClientOptions): Client {
     timeoutMs: options.timeoutMs ?? 5000,
     psk: options.secret === undefined ? undefined : pskOf(new TextEncoder().encode(options.secret)),
   });
-  const batcher = new WriteBatcher(pool);
-  const gets = new GetBatcher(pool);
   const { consistency } = options;
+  const seen = new SeenCounters();
+  const batcher = new WriteBatcher(pool, seen);
+  const gets = new GetBatcher(pool);
+  const shared = { consistency, pool, batcher, gets, seen };
 
   function partition(name: string): Partition<unknown>;
   function partition<T>(name: string, values: ValueOptions<T>): Partition<T>;
   function partition<T>(name: string, values?: ValueOptions<T>): Partition<unknown> | Partition<T> {
-    if (values === undefined)
-      return new Partition<unknown>(name, { codec: jsonCodec<unknown>(), consistency, pool, batcher, gets });
-    return new Partition<T>(name, {
-      codec: values.codec ?? jsonCodec(values.schema),
-      consistency,
-      pool,
-      batcher,
-      gets,
-    });
+    if (values === undefined) return new Partition<unknown>(name, { ...shared, codec: jsonCodec<unknown>() });
+    return new Partition<T>(name, { ...shared, codec: values.codec ?? jsonCodec(values.schema) });
   }
 
   const close = async () => pool.close();

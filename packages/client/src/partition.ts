@@ -7,6 +7,7 @@ import {
   draftOf,
   formatVersion,
   frameKey,
+  frameVersion,
   itemsOf,
   type Level,
   MendlogError,
@@ -25,6 +26,7 @@ import type { Codec } from './codec.js';
 import type { GetBatcher } from './get-batcher.js';
 import type { NodePool } from './node-pool.js';
 import { appendOnce } from './retried-append.js';
+import type { SeenCounters } from './seen-counters.js';
 import { Tail, type TailOptions } from './tail.js';
 import type { TailCursor } from './tail-places.js';
 import type { WriteBatcher, WriteHow, WriteResult } from './write-batcher.js';
@@ -56,7 +58,7 @@ export interface CallOptions {
 export interface WriteOptions extends CallOptions {
   /**
    * real-time (the default): the version is above that of every write that was acknowledged before this call.
-   * causal: it is above what its coordinator has seen; that saves a round trip.
+   * causal: it is above what this client has seen of the partition, and its coordinator; that saves a round trip.
    */
   readonly order?: WriteOrder;
 }
@@ -88,6 +90,7 @@ export interface PartitionOptions<T> {
   readonly pool: NodePool;
   readonly batcher: WriteBatcher;
   readonly gets: GetBatcher;
+  readonly seen: SeenCounters;
 }
 
 const PAGE_RECORDS = 1000;
@@ -157,7 +160,11 @@ export class Partition<T> {
     const { gets, pool } = this.#options;
     if (!pool.isReady) await pool.ready();
     const frame = await gets.get(this.name, recordKey, options.consistency ?? this.#options.consistency);
-    if (frame === undefined || frameKey(frame)?.isTombstone === true) return undefined;
+    if (frame === undefined) return undefined;
+    if (frameKey(frame)?.isTombstone === true) {
+      this.#options.seen.note(this.name, frameVersion(frame).counter);
+      return undefined;
+    }
     return this.#decode(frame);
   }
 
@@ -239,6 +246,7 @@ export class Partition<T> {
   #decode(frame: Uint8Array): ReadRecord<T> {
     const { version, timeMs, value, key } = decodeFrame(frame);
     const text = formatVersion(version);
+    this.#options.seen.note(this.name, version.counter);
     try {
       const decoded = this.#options.codec.decode(value);
       return {

@@ -20,6 +20,7 @@ import {
 } from '@mendlog/core';
 import type { NodeConnection, NodePool } from './node-pool.js';
 import { RequestPacer } from './request-pacer.js';
+import type { SeenCounters } from './seen-counters.js';
 
 export interface WriteResult {
   /** Names the record for good, such as `1042-0k3v9x2m7q1ab`. */
@@ -54,12 +55,14 @@ interface Lane {
 
 export class WriteBatcher {
   readonly #pool: NodePool;
+  readonly #seen: SeenCounters;
   readonly #lanes = new Map<NodeConnection, Lane>();
   #waitingBytes = 0;
   #scheduled = false;
 
-  constructor(pool: NodePool) {
+  constructor(pool: NodePool, seen: SeenCounters) {
     this.#pool = pool;
+    this.#seen = seen;
   }
 
   /** Rejects with what the node says, or with OVERLOADED, UNREACHABLE or CLOSED where nothing was sent. */
@@ -122,12 +125,15 @@ export class WriteBatcher {
     try {
       const groups = grouped(batch);
       const packed = encodePacked(
-        groups.map((writes) =>
-          packDrafts(
-            (writes[0] as PendingWrite).partition,
+        groups.map((writes) => {
+          const { partition } = writes[0] as PendingWrite;
+          const floor = order === 'causal' ? this.#seen.of(partition) : 0;
+          return packDrafts(
+            partition,
             writes.map(({ draft }) => draft),
-          ),
-        ),
+            floor,
+          );
+        }),
       );
       const answer = await connection.call.batches.write.mutate({ packed, consistency: level, order });
       const { counters, acks, origins, originOf, refused } = answer;
@@ -142,6 +148,7 @@ export class WriteBatcher {
         }
         const origin = origins[originOf[i] ?? 0] ?? '';
         const replicas = acks[i] ?? 0;
+        this.#seen.note((writes[0] as PendingWrite).partition, firstCounter + writes.length - 1);
         for (let offset = 0; offset < writes.length; offset++) {
           const id = firstCounter + offset;
           const version = formatVersion({ counter: id, origin });

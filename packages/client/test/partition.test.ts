@@ -2,7 +2,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeFrame, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
+import {
+  decodeFrame,
+  encodeDraft,
+  packItems,
+  VERSION_HIGHEST,
+  VERSION_LOWEST,
+  writeDraftFloor,
+} from '@mendlog/core';
 import { createNode, type MendlogNode } from '@mendlog/node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bytesCodec, type Client, createClient, textCodec } from '../src/index.js';
@@ -147,6 +154,22 @@ describe('partition', () => {
     ]);
     expect(put).toMatchObject([{ ok: true }, { ok: false, error: { code: 'BAD_REQUEST' } }, { ok: true }]);
     expect((await many.get('k'))?.value).toBe('second');
+  });
+
+  test('partition: what is written in causal order is above all that its client has read or written (SPEC I10)', async () => {
+    const seen = client.partition('causal', { codec: textCodec });
+    // As if another coordinator had given this version, and only a replica of it had been read.
+    const far = packItems('causal', [encodeDraft({ key: 'k', value: Buffer.from('far') })]);
+    writeDraftFloor(far.bytes, 0, 5000);
+    await node.service.write([far], { level: 'ONE' });
+    expect((await seen.get('k'))?.id).toBe(5001);
+    const options = { order: 'causal', consistency: { r: 1, w: 1 }, idempotent: false } as const;
+    expect((await seen.append('x', options)).id).toBe(5002);
+    const tooFar = packItems('causal', [encodeDraft({ value: Buffer.from('x') })]);
+    writeDraftFloor(tooFar.bytes, 0, 2 ** 52);
+    expect(await node.service.write([tooFar], {})).toMatchObject([
+      { ok: false, error: { code: 'CLOCK_JUMP' } },
+    ]);
   });
 
   test('partition: a call without a level takes that of its partition', async () => {

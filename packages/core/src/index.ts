@@ -176,6 +176,7 @@ export {
   frameKeyAt,
   frameVersion,
   type LogRecord,
+  writeDraftFloor,
   writeFrame,
 } from './record.js';
 export {

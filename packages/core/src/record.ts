@@ -57,6 +57,8 @@ const KEY_LENGTH_BYTES = 2;
 const FRAME_APPEND_KEY_BYTES = 1 + APPEND_KEY_BYTES;
 export const FRAME_BYTES_MAX =
   FRAME_HEADER_BYTES + KEY_LENGTH_BYTES + LIMITS.keyBytesMax + LIMITS.valueBytesMax;
+/** Of a draft the origin and the time. */
+const DRAFT_ZEROS_AT = FRAME_VERSION_AT + 8;
 const UINT32 = 2 ** 32;
 const NO_KEY = new Uint8Array(0);
 
@@ -82,7 +84,8 @@ export function encodeFrame(record: LogRecord): Uint8Array {
 
 /**
  * A record that has no version yet. As bytes it is a frame with zeros for version and time: whoever writes makes
- * it, and the coordinator puts both into it where it lies.
+ * it, and the coordinator puts both into it where it lies. In place of the counter there may be one that the version
+ * is to be above.
  */
 export interface Draft {
   readonly flags: number;
@@ -121,9 +124,22 @@ export function encodeDraft(record: Omit<LogRecord, 'version' | 'timeMs'>): Uint
 /** Checks the draft from `start` up to `end`. Throws MALFORMED or TOO_LARGE. */
 export function checkDraft(view: DataView, start: number, end: number): void {
   checkValueBytes(checkShape(view, start, end));
-  for (let at = start + FRAME_VERSION_AT; at < start + FRAME_HEADER_BYTES; at += 4) {
-    if (view.getUint32(at) !== 0) throw new MendlogError('MALFORMED', 'a draft has no version and no time');
+  draftFloor(view, start);
+  for (let at = start + DRAFT_ZEROS_AT; at < start + FRAME_HEADER_BYTES; at += 4) {
+    if (view.getUint32(at) !== 0) throw new MendlogError('MALFORMED', 'a draft has no origin and no time');
   }
+}
+
+/** The counter that the version of a draft is to be above. Throws MALFORMED. */
+export function draftFloor(view: DataView, start: number): number {
+  return readCounter(view, start + FRAME_VERSION_AT);
+}
+
+/** Says of the draft at `offset` which counter its version is to be above. */
+export function writeDraftFloor(out: Uint8Array, offset: number, counter: number): void {
+  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+  view.setUint32(offset + FRAME_VERSION_AT, Math.floor(counter / UINT32));
+  view.setUint32(offset + FRAME_VERSION_AT + 4, counter % UINT32);
 }
 
 /** Gives a draft its version and its time. */

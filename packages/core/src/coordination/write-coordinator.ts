@@ -16,7 +16,7 @@ import { LIMITS } from '../limits.js';
 import type { ApplyResult, HintBatch } from '../ports/store.js';
 import { itemStart, type PackedGroup } from '../protocol/packed.js';
 import type { ReplicaAnswer, WriteQuorum } from '../quorum/write-quorum.js';
-import { stampDraft } from '../record.js';
+import { draftFloor, stampDraft } from '../record.js';
 import { VERSION_BYTES, writeVersion } from '../version.js';
 import { AssignedHeads } from './assigned-heads.js';
 import { CounterRound, type HeadsQuestion } from './counter-round.js';
@@ -207,6 +207,10 @@ export class WriteCoordinator {
       this.#queue.length >= LIMITS.writeQueueGroupsMax ||
       this.#queuedBytes + group.bytes.length > LIMITS.writeQueueBytesMax;
     if (isFull) throw new MendlogError('OVERLOADED', 'too many writes are waiting; try again later');
+    const { bytes } = group;
+    // Whoever writes has seen this counter: what it caused is above.
+    const floor = draftFloor(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0);
+    if (floor > 0) this.#heads.raise(group.partition, floor);
     const level = levelOf(group.partition);
     const primaries = this.#ports.primaries(group.partition);
     const needed = acknowledgementsNeeded(level, primaries.length);

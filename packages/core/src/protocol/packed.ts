@@ -10,7 +10,7 @@
 import { MendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { checkPartitionName } from '../partition-name.js';
-import { type Draft, draftBytes, writeDraft } from '../record.js';
+import { type Draft, draftBytes, writeDraft, writeDraftFloor } from '../record.js';
 
 /** The items of one partition: item i ends at `ends[i]` of `bytes`. */
 export interface PackedGroup {
@@ -36,8 +36,8 @@ export function packItems(partition: string, items: readonly Uint8Array[]): Pack
   return { partition, bytes, ends };
 }
 
-/** Drafts, each written once where it travels. */
-export function packDrafts(partition: string, drafts: readonly Draft[]): PackedGroup {
+/** Drafts, each written once where it travels; their versions are to be above the counter `floor`. */
+export function packDrafts(partition: string, drafts: readonly Draft[], floor = 0): PackedGroup {
   const ends = new Uint32Array(drafts.length);
   let size = 0;
   for (let i = 0; i < drafts.length; i++) {
@@ -46,6 +46,7 @@ export function packDrafts(partition: string, drafts: readonly Draft[]): PackedG
   }
   const bytes = new Uint8Array(size);
   for (let i = 0, at = 0; i < drafts.length; i++) at = writeDraft(bytes, at, drafts[i] as Draft);
+  if (floor > 0 && drafts.length > 0) writeDraftFloor(bytes, 0, floor);
   return { partition, bytes, ends };
 }
 

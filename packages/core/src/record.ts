@@ -125,9 +125,7 @@ export function encodeDraft(record: Omit<LogRecord, 'version' | 'timeMs'>): Uint
 export function checkDraft(view: DataView, start: number, end: number): void {
   checkValueBytes(checkShape(view, start, end));
   draftFloor(view, start);
-  for (let at = start + DRAFT_ZEROS_AT; at < start + FRAME_HEADER_BYTES; at += 4) {
-    if (view.getUint32(at) !== 0) throw new MendlogError('MALFORMED', 'a draft has no origin and no time');
-  }
+  if (isStamped(view, start)) throw new MendlogError('MALFORMED', 'a draft has no origin and no time');
 }
 
 /** The counter that the version of a draft is to be above. Throws MALFORMED. */
@@ -147,6 +145,13 @@ export function stampDraft(view: DataView, start: number, version: Version, time
   writeVersion(view, start + FRAME_VERSION_AT, version);
   view.setUint32(start + FRAME_TIME_AT, Math.floor(timeMs / UINT32));
   view.setUint32(start + FRAME_TIME_AT + 4, timeMs % UINT32);
+}
+
+/** Whether the draft at `start` has been given a version: then it has an origin, or a time. */
+export function isStamped(view: DataView, start = 0): boolean {
+  for (let at = start + DRAFT_ZEROS_AT; at < start + FRAME_HEADER_BYTES; at += 4)
+    if (view.getUint32(at) !== 0) return true;
+  return false;
 }
 
 /** Checks a frame and reads its version. Throws MALFORMED. */

@@ -16,7 +16,7 @@ import { LIMITS } from '../limits.js';
 import type { ApplyResult, HintBatch } from '../ports/store.js';
 import { itemStart, type PackedGroup } from '../protocol/packed.js';
 import type { ReplicaAnswer, WriteQuorum } from '../quorum/write-quorum.js';
-import { draftFloor, stampDraft } from '../record.js';
+import { draftFloor, isStamped, stampDraft } from '../record.js';
 import { VERSION_BYTES, writeVersion } from '../version.js';
 import { AssignedHeads } from './assigned-heads.js';
 import { CounterRound, type HeadsQuestion } from './counter-round.js';
@@ -336,6 +336,16 @@ export class WriteCoordinator {
     }
   }
 
+  /** The caller has submitted the same bytes twice: as long as they had no version, nobody could tell. */
+  #refuseStamped(commit: Commit, write: PendingWrite): void {
+    write.isRefused = true;
+    for (const cohort of commit.cohorts) cohort.writes = cohort.writes.filter((other) => other !== write);
+    write.end(
+      new MendlogError('MALFORMED', 'these drafts are those of another write: nothing was written'),
+      0,
+    );
+  }
+
   #giveVersions(commit: Commit): void {
     const timeMs = this.#ports.nowMs();
     const origin = this.#ports.incarnation;
@@ -343,6 +353,10 @@ export class WriteCoordinator {
       if (write.isRefused) continue;
       const { partition, bytes, ends } = write.group;
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      if (isStamped(view)) {
+        this.#refuseStamped(commit, write);
+        continue;
+      }
       write.firstCounter = this.#heads.take(partition, ends.length);
       for (let i = 0; i < ends.length; i++)
         stampDraft(view, itemStart({ ends }, i), { counter: write.firstCounter + i, origin }, timeMs);

@@ -103,6 +103,20 @@ describe('write coordinator: group commit and counter round', () => {
     expect([first, second]).toMatchObject([[acknowledged(8, 2)], [acknowledged(9, 2)]]);
   });
 
+  test('write coordinator: bytes that are submitted twice get one version, and the second write is refused (SPEC I6)', () => {
+    const { ports, writes, events, submit } = setUp();
+    const group = groupOf('p', 'x');
+    const [first, second] = [submit([group]), submit([group])];
+    events.turn();
+    events.tell('b');
+    expect(ports.stores.map(({ groups }) => recordsOf(groups))).toEqual(
+      ['b', 'c', 'a'].map(() => [['p', 1, 'x']]),
+    );
+    for (const node of ['a', 'b', 'c']) events.store(node);
+    expect([first, second]).toMatchObject([[acknowledged(1, 2)], [refused('MALFORMED')]]);
+    expect(writes.isIdle).toBe(true);
+  });
+
   test('write coordinator: causal order and W below a majority ask nobody', () => {
     const { ports, submitAlone } = setUp();
     submitAlone([groupOf('p', 'x')], { order: 'causal' });

@@ -6,7 +6,7 @@ import { partitionKey } from '@mendlog/merkle';
 import { describe, expect, test, vi } from 'vitest';
 import { ArrivalLog } from '../src/storage/arrival-log.js';
 import { EntryWriter, LogEntry, planEntries } from '../src/storage/log-entry.js';
-import { counters, frame, groupOf } from './records.js';
+import { counters, frame, frameOf, groupOf } from './records.js';
 import { spoilFrame } from './spoil-frame.js';
 import { EVERYTHING, expectDigestsOf, framesOf, hex, tagOfFrame } from './store-digests.js';
 import { kernel, secret, TestStore } from './test-store.js';
@@ -268,6 +268,25 @@ describe('store: a commit that fails', () => {
     expect(await store.apply([record], [])).toEqual({ added: 1, trimmed: [] });
     await opened.reopen();
     expectDigestsOf(opened.store, 'orders', [frame(1), frame(2, 'x'), frame(3)]);
+  });
+
+  test('store: a batch whose own records are stored does not say that nothing was', async () => {
+    await using opened = new TestStore();
+    const { store } = opened;
+    const late = deferred<'fails'>();
+    using _ = commitsEnd(late.promise, 'holds');
+    // One record of the second batch gives way to the newer one, which then gets lost.
+    const older = frameOf(4, 'older', { key: 'k' });
+    const outcomes = Promise.allSettled([
+      store.apply([groupOf('orders', [frameOf(9, 'newer', { key: 'k' })])], []),
+      store.apply([groupOf('orders', [older, frame(5)])], []),
+      store.apply([groupOf('orders', [older])], []),
+    ]);
+    late.resolve('fails');
+    expect(await outcomes).toMatchObject(
+      ['DISK_FULL', 'INTERNAL', 'DISK_FULL'].map((code) => ({ status: 'rejected', reason: { code } })),
+    );
+    expect(framesOf(store, 'orders').map(hex)).toEqual([hex(frame(5))]);
   });
 
   test.each(['fails', 'holds'] as const)(

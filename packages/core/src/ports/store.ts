@@ -119,9 +119,9 @@ export interface Store {
    * two different records of one version the one with the higher tag stays, on every replica alike. Of
    * the records of one key the one with the highest claim stays: the others leave the log and the digests,
    * or do not come in.
-   * Rejects with MALFORMED, CLOCK_JUMP, DISK_FULL or CLOSED, and has then stored nothing; or with the error of an
-   * earlier call that brings some of the same records, and may then have stored its others. A group without
-   * records makes no partition.
+   * Rejects with MALFORMED, CLOCK_JUMP, DISK_FULL or CLOSED, and has then stored nothing; or with INTERNAL where an
+   * earlier call fails that brings some of the same records, and may then have stored its others. A group
+   * without records makes no partition.
    */
   apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult>;
 

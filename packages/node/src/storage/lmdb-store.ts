@@ -219,7 +219,16 @@ export class LmdbStore implements Store {
       this.#arrival += entries.length;
       own = this.#commit({ first, entries, runs, sorted, hints });
     }
-    await Promise.all([own, ...earlier, ...trims]);
+    await own;
+    try {
+      await Promise.all([...earlier, ...trims]);
+    } catch (cause) {
+      // Its code may say that nothing was stored, which is not true of the records of this batch.
+      if (own === undefined) throw cause;
+      throw new MendlogError('INTERNAL', 'some of the records were on their way already, and got lost', {
+        cause,
+      });
+    }
     return applyResult(sorted);
   }
 

@@ -43,15 +43,8 @@ export {
 } from './consistency.js';
 export { Coordinator } from './coordination/coordinator.js';
 export type { HeadsQuestion } from './coordination/counter-round.js';
-export type {
-  KeyAnswers,
-  KeyAsk,
-  KeyOutcome,
-  KeyQuestion,
-  KeyReadPorts,
-  KeyReadRequest,
-  ReadRepairMode,
-} from './coordination/key-reads.js';
+export type { KeyAnswers, KeyAsk, KeyQuestion, KeyReadPorts } from './coordination/key-read-ports.js';
+export type { KeyOutcome, KeyReadRequest, ReadRepairMode } from './coordination/key-reads.js';
 export {
   refusedWrite,
   WRITE_ORDERS,

@@ -12,27 +12,15 @@
 import { answersNeeded, type Level } from '../consistency.js';
 import { type ErrorShape, MendlogError, toMendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { compareHoldings, type KeyHolding, type KeyState } from '../protocol/key-claims.js';
-import { type PackedGroup, packItems } from '../protocol/packed.js';
-import { checkRecordKey, type RecordKey } from '../record-key.js';
+import { compareHoldings } from '../protocol/key-claims.js';
+import { checkRecordKey } from '../record-key.js';
 import { replicaSetOf } from './group-commit.js';
+import { type Gift, giftsOf } from './key-gifts.js';
+import type { KeyAnswers, KeyQuestion, KeyReadPorts } from './key-read-ports.js';
+import { type Winner, winnerOf } from './key-winner.js';
 
 /** blocking: before the answer; async: after it; off: not at all. */
 export type ReadRepairMode = 'blocking' | 'async' | 'off';
-
-export interface KeyQuestion {
-  readonly partition: string;
-  readonly key: RecordKey;
-}
-
-/** What one replica says of each question, in order. */
-export interface KeyAnswers {
-  readonly states: readonly KeyState[];
-  /** The trim watermark of each question's partition. */
-  readonly trimmedTo: readonly number[];
-  /** Where records were asked for: the frame of the holder, as far as there is one. */
-  readonly frames: readonly (Uint8Array | undefined)[];
-}
 
 export type KeyOutcome =
   | {
@@ -50,26 +38,6 @@ export interface KeyReadRequest {
   readonly repair: ReadRepairMode;
   /** Bytes of records after which the other keys are refused as TOO_LARGE, to be read again; no limit unless told. */
   readonly bytesMax?: number;
-}
-
-export interface KeyReadPorts {
-  readonly self: string;
-  primaries(partition: string): readonly string[];
-  isAlive(node: string): boolean;
-  /** Calls `pump` when this turn of the event loop ends. */
-  schedule(): void;
-  /** Calls `isSlow` some time later, and `timeUp` after the read time-out, unless `stopTimers` comes first. */
-  startTimers(round: number): void;
-  stopTimers(round: number): void;
-  /** Asks a node, perhaps this one: `answered` or `failed` follows, in any case and not before this returns. */
-  ask(ask: number, node: string, what: KeyAsk): void;
-  /** Has a node, perhaps this one, store records: `given` or `failed` follows, as above. */
-  give(ask: number, node: string, groups: readonly PackedGroup[]): void;
-}
-
-export interface KeyAsk {
-  readonly questions: readonly KeyQuestion[];
-  readonly withRecords: boolean;
 }
 
 interface PendingRead {
@@ -104,14 +72,6 @@ interface Ask {
   readonly node: string;
   /** What it is about. */
   readonly reads: readonly PendingRead[];
-}
-
-interface Winner {
-  readonly holding: KeyHolding;
-  readonly frame: Uint8Array | undefined;
-  readonly holder: string;
-  readonly lacking: readonly string[];
-  repaired: boolean;
 }
 
 export class KeyReads {
@@ -423,74 +383,7 @@ export class KeyReads {
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
-const NO_GIFTS: readonly Gift[] = [];
-/** A gift goes in messages of so many bytes of records; one record may go beyond. */
-const GIFT_BYTES_MAX = LIMITS.messageBytesMax / 4;
-
-/** Of the replicas' answers to one question the holder with the highest claim above every watermark. */
-function winnerOf(answers: ReadonlyMap<string, KeyAnswers>, i: number): Winner | undefined {
-  let trimmedTo = 0;
-  for (const answer of answers.values()) trimmedTo = Math.max(trimmedTo, answer.trimmedTo[i] ?? 0);
-  let best: { holding: KeyHolding; node: string } | undefined;
-  for (const [node, { states }] of answers) {
-    const state = states[i];
-    if (state === undefined || typeof state === 'string' || state.version.counter <= trimmedTo) continue;
-    if (best === undefined || compareHoldings(state, best.holding) > 0) best = { holding: state, node };
-  }
-  if (best === undefined) return undefined;
-  const { holding, node } = best;
-  let frame: Uint8Array | undefined;
-  const lacking: string[] = [];
-  for (const [other, { states, frames }] of answers) {
-    const state = states[i];
-    const holds = state !== undefined && typeof state !== 'string' && compareHoldings(state, holding) === 0;
-    if (holds) frame ??= frames[i];
-    else lacking.push(other);
-  }
-  return { holding, frame, holder: node, lacking, repaired: false };
-}
-
-interface Gift {
-  readonly node: string;
-  readonly reads: readonly PendingRead[];
-  readonly groups: readonly PackedGroup[];
-}
-
-/** What each replica is to be given. */
-function giftsOf({ reads, winners }: Round): Gift[] {
-  const lackedBy = new Map<string, { read: PendingRead; frame: Uint8Array }[]>();
-  for (const [i, read] of reads.entries()) {
-    const { frame, lacking = [] } = winners[i] ?? {};
-    if (frame === undefined) continue;
-    for (const node of lacking) {
-      const lacked = lackedBy.get(node);
-      if (lacked === undefined) lackedBy.set(node, [{ read, frame }]);
-      else lacked.push({ read, frame });
-    }
-  }
-  return [...lackedBy].flatMap(([node, lacked]) => {
-    const gifts: Gift[] = [];
-    for (let from = 0, to = 0; from < lacked.length; from = to) {
-      for (let bytes = 0; to < lacked.length && bytes < GIFT_BYTES_MAX; to++)
-        bytes += lacked[to]?.frame.length ?? 0;
-      gifts.push(giftOf(node, lacked.slice(from, to)));
-    }
-    return gifts;
-  });
-}
-
-function giftOf(node: string, lacked: readonly { read: PendingRead; frame: Uint8Array }[]): Gift {
-  const frames = new Map<string, Uint8Array[]>();
-  for (const { read, frame } of lacked) {
-    const { partition } = read.question;
-    const known = frames.get(partition);
-    if (known === undefined) frames.set(partition, [frame]);
-    else known.push(frame);
-  }
-  const groups = [...frames].map(([partition, items]) => packItems(partition, items));
-  return { node, reads: lacked.map(({ read }) => read), groups };
-}
-
+const NO_GIFTS: readonly Gift<PendingRead>[] = [];
 /** The place of the last record that there is; -1 where there is none. */
 function lastGiven(frames: KeyAnswers['frames']): number {
   let last = frames.length - 1;

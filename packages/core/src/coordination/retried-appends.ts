@@ -6,7 +6,7 @@
 import type { Level } from '../consistency.js';
 import { itemAt, type PackedGroup } from '../protocol/packed.js';
 import { frameKey } from '../record.js';
-import type { KeyQuestion } from './key-reads.js';
+import type { KeyQuestion } from './key-read-ports.js';
 
 /** The question to ask first, where a group is the first retry of an append. */
 export function retryQuestion(group: PackedGroup): KeyQuestion | undefined {

@@ -1,5 +1,6 @@
 // The ports of a coordinator of reads of keys: what it asks for is held until a test answers it, in any order.
-import type { KeyAnswers, KeyAsk, KeyReadPorts, KeyReads } from '../../src/coordination/key-reads.js';
+import type { KeyAnswers, KeyAsk, KeyReadPorts } from '../../src/coordination/key-read-ports.js';
+import type { KeyReads } from '../../src/coordination/key-reads.js';
 import { TAG_BYTES } from '../../src/digest/kernel.js';
 import type { KeyState } from '../../src/protocol/key-claims.js';
 import type { PackedGroup } from '../../src/protocol/packed.js';

@@ -1,0 +1,64 @@
+/** What replicas are given that lack records of a read, in messages that a connection takes. */
+import { LIMITS } from '../limits.js';
+import { type PackedGroup, packItems } from '../protocol/packed.js';
+import type { KeyQuestion } from './key-read-ports.js';
+import type { Winner } from './key-winner.js';
+
+/** So many bytes of records go in one message; one record may go beyond. */
+const GIFT_BYTES_MAX = LIMITS.messageBytesMax / 4;
+
+interface Asked {
+  readonly question: KeyQuestion;
+}
+
+interface Lacked<Read> {
+  readonly read: Read;
+  readonly frame: Uint8Array;
+}
+
+export interface Gift<Read> {
+  readonly node: string;
+  readonly reads: readonly Read[];
+  readonly groups: readonly PackedGroup[];
+}
+
+/** What each replica is to be given. */
+export function giftsOf<Read extends Asked>({
+  reads,
+  winners,
+}: {
+  readonly reads: readonly Read[];
+  readonly winners: readonly (Winner | undefined)[];
+}): Gift<Read>[] {
+  const lackedBy = new Map<string, Lacked<Read>[]>();
+  for (const [i, read] of reads.entries()) {
+    const { frame, lacking = [] } = winners[i] ?? {};
+    if (frame === undefined) continue;
+    for (const node of lacking) {
+      const lacked = lackedBy.get(node);
+      if (lacked === undefined) lackedBy.set(node, [{ read, frame }]);
+      else lacked.push({ read, frame });
+    }
+  }
+  return [...lackedBy].flatMap(([node, lacked]) => {
+    const gifts: Gift<Read>[] = [];
+    for (let from = 0, to = 0; from < lacked.length; from = to) {
+      for (let bytes = 0; to < lacked.length && bytes < GIFT_BYTES_MAX; to++)
+        bytes += lacked[to]?.frame.length ?? 0;
+      gifts.push(giftOf(node, lacked.slice(from, to)));
+    }
+    return gifts;
+  });
+}
+
+function giftOf<Read extends Asked>(node: string, lacked: readonly Lacked<Read>[]): Gift<Read> {
+  const frames = new Map<string, Uint8Array[]>();
+  for (const { read, frame } of lacked) {
+    const { partition } = read.question;
+    const known = frames.get(partition);
+    if (known === undefined) frames.set(partition, [frame]);
+    else known.push(frame);
+  }
+  const groups = [...frames].map(([partition, items]) => packItems(partition, items));
+  return { node, reads: lacked.map(({ read }) => read), groups };
+}

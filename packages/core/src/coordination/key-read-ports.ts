@@ -1,0 +1,38 @@
+/** What the coordination of reads of keys needs of the node around it, and asks of it. Calls return at once. */
+import type { KeyState } from '../protocol/key-claims.js';
+import type { PackedGroup } from '../protocol/packed.js';
+import type { RecordKey } from '../record-key.js';
+
+export interface KeyQuestion {
+  readonly partition: string;
+  readonly key: RecordKey;
+}
+
+/** What one replica says of each question, in order. */
+export interface KeyAnswers {
+  readonly states: readonly KeyState[];
+  /** The trim watermark of each question's partition. */
+  readonly trimmedTo: readonly number[];
+  /** Where records were asked for: the frame of the holder, as far as there is one. */
+  readonly frames: readonly (Uint8Array | undefined)[];
+}
+
+export interface KeyReadPorts {
+  readonly self: string;
+  primaries(partition: string): readonly string[];
+  isAlive(node: string): boolean;
+  /** Calls `pump` when this turn of the event loop ends. */
+  schedule(): void;
+  /** Calls `isSlow` some time later, and `timeUp` after the read time-out, unless `stopTimers` comes first. */
+  startTimers(round: number): void;
+  stopTimers(round: number): void;
+  /** Asks a node, perhaps this one: `answered` or `failed` follows, in any case and not before this returns. */
+  ask(ask: number, node: string, what: KeyAsk): void;
+  /** Has a node, perhaps this one, store records: `given` or `failed` follows, as above. */
+  give(ask: number, node: string, groups: readonly PackedGroup[]): void;
+}
+
+export interface KeyAsk {
+  readonly questions: readonly KeyQuestion[];
+  readonly withRecords: boolean;
+}

@@ -59,4 +59,6 @@ export const LIMITS = {
   sessionRoundsMax: 4,
   /** How far ahead of what a replica has seen a counter may be. */
   counterJumpMax: 2 ** 40,
+  /** How far ahead of that the counter may be that a client says it has seen. */
+  floorJumpMax: 2 ** 32,
 } as const;

@@ -207,16 +207,13 @@ export class WriteCoordinator {
       this.#queue.length >= LIMITS.writeQueueGroupsMax ||
       this.#queuedBytes + group.bytes.length > LIMITS.writeQueueBytesMax;
     if (isFull) throw new MendlogError('OVERLOADED', 'too many writes are waiting; try again later');
-    const { bytes } = group;
-    // Whoever writes has seen this counter: what it caused is above.
-    const floor = draftFloor(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0);
-    if (floor > 0) this.#heads.raise(group.partition, floor);
     const level = levelOf(group.partition);
     const primaries = this.#ports.primaries(group.partition);
     const needed = acknowledgementsNeeded(level, primaries.length);
     let alive = 0;
     for (const node of primaries) if (this.#ports.isAlive(node)) alive++;
     if (alive < needed) throw this.#unavailable(primaries, needed);
+    this.#raiseTo(group);
     // Below a majority of acknowledgements there is no real-time order to keep.
     const inRealTime = order === 'real-time' && needed >= majorityOf(primaries.length);
     const pending: PendingWrite = {
@@ -236,6 +233,17 @@ export class WriteCoordinator {
       },
     };
     return pending;
+  }
+
+  /** Whoever writes has seen a counter, where the draft says so: what it caused is above. */
+  #raiseTo({ partition, bytes }: PackedGroup): void {
+    const floor = draftFloor(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0);
+    // Anybody may say so, and counters are not given back.
+    if (floor > this.head(partition) + LIMITS.floorJumpMax) {
+      const why = `counter ${floor} is too far ahead of ${this.head(partition)}: nothing was written`;
+      throw new MendlogError('CLOCK_JUMP', why);
+    }
+    if (floor > 0) this.#heads.raise(partition, floor);
   }
 
   #unavailable(primaries: readonly string[], needed: number): MendlogError {

@@ -8,6 +8,7 @@ type JsonSchema = Record<string, unknown>;
 interface ObjectSchema {
   readonly properties?: Record<string, JsonSchema>;
   readonly required?: readonly string[] | undefined;
+  readonly oneOf?: readonly unknown[];
 }
 
 export function openApiDocument(): JsonSchema {
@@ -50,7 +51,7 @@ function operation(route: Route): JsonSchema {
     hasBody && route.input !== undefined
       ? {
           requestBody: {
-            required: (inBody.required ?? []).length > 0,
+            required: (inBody.required ?? []).length > 0 || inBody.oneOf !== undefined,
             content: { 'application/json': { schema: inBody } },
           },
         }

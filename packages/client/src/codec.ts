@@ -30,12 +30,18 @@ export function jsonCodec<T>(schema?: Schema<T>): Codec<T> {
 
 /** UTF-8 text. Decoding bytes that are not UTF-8 throws a `TypeError`. */
 export const textCodec: Codec<string> = {
-  encode: (value) => encoder.encode(value),
+  encode(value) {
+    if (typeof value !== 'string') throw new TypeError(`expected text, not ${typeof value}`);
+    return encoder.encode(value);
+  },
   decode: (bytes) => decoder.decode(bytes),
 };
 
 /** Bytes as they are. */
 export const bytesCodec: Codec<Uint8Array> = {
-  encode: (value) => value,
+  encode(value) {
+    if (!(value instanceof Uint8Array)) throw new TypeError(`expected a Uint8Array, not ${typeof value}`);
+    return value;
+  },
   decode: (bytes) => bytes,
 };

@@ -111,12 +111,13 @@ export class Partition<T> {
   /**
    * Appends a record. Resolves when as many replicas as the level asks for have flushed it.
    * An attempt of unknown outcome is followed by others, of which one record stays. UNREACHABLE, UNAVAILABLE,
-   * OVERLOADED, CLOSED and TOO_LARGE: nothing was written. WRITE_TIMEOUT, CONNECTION_LOST and INTERNAL: after all
+   * OVERLOADED, CLOSED, TOO_LARGE and BAD_REQUEST (where the codec or schema refuses the value, its error is the cause):
+   * nothing was written. WRITE_TIMEOUT, CONNECTION_LOST and INTERNAL: after all
    * attempts the outcome is unknown; another append would be a second record.
    */
   async append(value: T, options: AppendOptions = {}): Promise<WriteResult> {
     const { batcher, codec, pool } = this.#options;
-    const bytes = codec.encode(value);
+    const bytes = encoded(codec, value);
     if (options.idempotent === false) return await this.#write(draftOf({ value: bytes }), options);
     if (!pool.isReady) await pool.ready();
     return await appendOnce(batcher, this.name, { value: bytes, how: this.#how(options) });
@@ -143,11 +144,13 @@ export class Partition<T> {
    * is not retried: the retry would be a second write.
    */
   async put(key: string, value: T, options: WriteOptions = {}): Promise<WriteResult> {
-    return await this.#write(draftOf({ key, value: this.#options.codec.encode(value) }), options);
+    checkKey(key);
+    return await this.#write(draftOf({ key, value: encoded(this.#options.codec, value) }), options);
   }
 
   /** Deletes a key, whether or not a record holds it. Rejects as `put`. */
   async delete(key: string, options: WriteOptions = {}): Promise<WriteResult> {
+    checkKey(key);
     return await this.#write(draftOf({ key, tombstone: true, value: NO_VALUE }), options);
   }
 
@@ -156,6 +159,7 @@ export class Partition<T> {
    * MALFORMED where the codec cannot read the value.
    */
   async get(key: string, options: CallOptions = {}): Promise<ReadRecord<T> | undefined> {
+    checkKey(key);
     const recordKey = putKey(key);
     const { gets, pool } = this.#options;
     if (!pool.isReady) await pool.ready();
@@ -291,6 +295,20 @@ async function settled(writes: readonly Promise<WriteResult>[]): Promise<WriteSe
 }
 
 const NO_VALUE = new Uint8Array(0);
+
+function encoded<T>(codec: Codec<T>, value: T): Uint8Array {
+  try {
+    return codec.encode(value);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new MendlogError('BAD_REQUEST', `the value is not what the codec takes: ${why}`, { cause });
+  }
+}
+
+/** JavaScript lets it through, and without a key a put would be an append. */
+function checkKey(key: string): void {
+  if (typeof key !== 'string') throw new MendlogError('BAD_REQUEST', `a key is text, not ${typeof key}`);
+}
 
 function recordIdText(id: string | number): string {
   const text = String(id);

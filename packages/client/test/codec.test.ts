@@ -24,6 +24,12 @@ describe('codec', () => {
     expect(() => textCodec.decode(Uint8Array.of(0xff))).toThrow(TypeError);
   });
 
+  it('text and bytes: a value of another type is refused, and not written as something else', () => {
+    for (const codec of [textCodec, bytesCodec])
+      expect(() => Reflect.apply(codec.encode, codec, [5])).toThrow(TypeError);
+    expect(() => Reflect.apply(bytesCodec.encode, bytesCodec, ['text'])).toThrow(TypeError);
+  });
+
   it('bytes: as they are', () => {
     const bytes = Uint8Array.of(0, 13, 10, 255);
     expect(bytesCodec.decode(bytesCodec.encode(bytes))).toBe(bytes);

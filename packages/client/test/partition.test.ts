@@ -41,6 +41,30 @@ describe('partition', () => {
     expect((await raw.read(version))?.value).toEqual(Buffer.of(0x7b, 0xff));
   });
 
+  test('partition: a value that the codec refuses is BAD_REQUEST with its error, also among many', async () => {
+    const refusal = new TypeError('not a number');
+    const schema = {
+      parse(value: unknown): number {
+        if (typeof value !== 'number') throw refusal;
+        return value;
+      },
+    };
+    const numbers = client.partition<unknown>('numbers', { schema });
+    const refused = { code: 'BAD_REQUEST', cause: refusal };
+    await expect(numbers.append('one')).rejects.toMatchObject(refused);
+    await expect(numbers.put('key', 'one')).rejects.toMatchObject(refused);
+    const outcomes = await numbers.appendMany([1, 'two', 3]);
+    expect(outcomes.map(({ ok }) => ok)).toEqual([true, false, true]);
+    expect(outcomes[1]).toMatchObject({ error: refused });
+  });
+
+  test.each([undefined, null, 5, {}])('partition: %s is no key, and nothing is written', async (key) => {
+    const keys = client.partition('no-keys', { codec: textCodec });
+    for (const call of [keys.put, keys.get, keys.delete])
+      await expect(Reflect.apply(call, keys, [key, 'value'])).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    for await (const record of keys.scan()) expect.unreachable(record.version);
+  });
+
   test('partition: scans have ends, limits and times, and nothing of one that is not there', async () => {
     const lines = client.partition('lines', { codec: textCodec });
     const before = Date.now();

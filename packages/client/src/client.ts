@@ -32,8 +32,10 @@ export interface Client extends AsyncDisposable {
 
 /** Connects in the background; the first call waits until a node is reached. */
 export function createClient(options: ClientOptions): Client {
+  const { timeoutMs = 5000 } = options;
+  if (!(timeoutMs > 0)) throw new TypeError(`timeoutMs is ${timeoutMs}: expected a number above 0`);
   const pool = new NodePool(options.nodes, {
-    timeoutMs: options.timeoutMs ?? 5000,
+    timeoutMs,
     psk: options.secret === undefined ? undefined : pskOf(new TextEncoder().encode(options.secret)),
   });
   const { consistency } = options;

@@ -200,6 +200,8 @@ export class Partition<T> {
     let from: Version =
       options.from === undefined ? VERSION_LOWEST : { origin: ORIGIN_LOWEST, ...idOf(options.from) };
     let left = options.limit ?? Number.POSITIVE_INFINITY;
+    if (!(left >= 0) || (Number.isFinite(left) && !Number.isInteger(left)))
+      throw new MendlogError('BAD_REQUEST', `limit is ${left}: expected a whole number of at least 0`);
     const time = { fromMs: options.fromTimeMs, toMs: options.toTimeMs };
     await this.#options.pool.ready();
     while (left > 0) {

@@ -47,7 +47,8 @@ export class TailPlaces {
 
   /** Throws BAD_REQUEST for what is none. */
   static fromCursor(cursor: TailCursor): TailPlaces {
-    const { lowWater, others, ...place } = cursor;
+    // It may come from a file, or still be the JSON text of one.
+    const { lowWater, others, ...place } = cursor ?? {};
     if (!Number.isSafeInteger(lowWater) || !Array.isArray(others) || ![place, ...others].every(isPlace))
       throw new MendlogError('BAD_REQUEST', 'from is no cursor of a record that a tail has given out');
     const places = new TailPlaces([place, ...others], lowWater);

@@ -78,7 +78,7 @@ export class Tail {
 
   async *frames(): AsyncGenerator<TailedFrame, void, undefined> {
     const { from = 'now' } = this.#options;
-    if (typeof from === 'object') this.#places = TailPlaces.fromCursor(from);
+    if (from !== 'now' && from !== 'start') this.#places = TailPlaces.fromCursor(from);
     await this.#pool.ready();
     await this.#replicas.attempted();
     if (from === 'now') await this.#beginNow();

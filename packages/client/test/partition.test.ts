@@ -65,6 +65,26 @@ describe('partition', () => {
     for await (const record of keys.scan()) expect.unreachable(record.version);
   });
 
+  test.each(['now ', '{"node":"node1"}', null, {}, 7])(
+    'partition: %s is no place to begin a tail at',
+    async (from) => {
+      const tail = Reflect.apply(client.partition('lines').tail, client.partition('lines'), [{ from }]);
+      await expect(tail.next()).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    },
+  );
+
+  test.each([Number.NaN, -1, 1.5, 1000.5])('partition: %s is no limit of a scan', async (limit) => {
+    const scan = client.partition('lines').scan({ limit });
+    await expect(scan.next()).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  test.each([Number.NaN, -1, 0])(
+    'client: a timeout of %s is refused, and makes no call wait for ever',
+    (timeoutMs) => {
+      expect(() => createClient({ nodes: [node.url], timeoutMs })).toThrow(TypeError);
+    },
+  );
+
   test('partition: scans have ends, limits and times, and nothing of one that is not there', async () => {
     const lines = client.partition('lines', { codec: textCodec });
     const before = Date.now();

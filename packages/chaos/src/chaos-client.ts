@@ -5,11 +5,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, MendlogError, type Partition, textCodec } from '@mendlog/client';
 import { parseRecordId, toMendlogError, type Version } from '@mendlog/core';
+import type { Seeded } from '@mendlog/core/conformance';
 import type { Operation, OperationKind } from '@mendlog/sim';
 import { type CalledKind, isExpected, outcomeOf } from './outcome.js';
 import type { Recorder } from './recorder.js';
 import type { ScanJudge, ScannedRecord } from './scan-judge.js';
-import type { Seeded } from './seeded.js';
 
 export const PARTITIONS = ['p1', 'p2'] as const;
 export const KEYS = ['a', 'b', 'c'] as const;

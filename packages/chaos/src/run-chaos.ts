@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { type Client, createClient } from '@mendlog/client';
 import { MendlogError, toMendlogError } from '@mendlog/core';
+import { Seeded } from '@mendlog/core/conformance';
 import { type CheckReport, checkHistory, type History } from '@mendlog/sim';
 import { ChaosClient, Tally } from './chaos-client.js';
 import { Cluster, neighbourOf } from './cluster.js';
@@ -13,7 +14,6 @@ import type { ChaosOptions } from './options.js';
 import { Recorder } from './recorder.js';
 import { ScanJudge } from './scan-judge.js';
 import { oneOfEach, randomSchedule } from './schedule.js';
-import { Seeded } from './seeded.js';
 
 /** Above the nodes' own time-outs, so that they answer first where they can. */
 const CALL_TIMEOUT_MS = 2500;

@@ -3,8 +3,9 @@
  * least half of any time from the start two nodes run, hear each other and have had time to recover: a run in
  * which nothing succeeds proves nothing.
  */
+
+import { Seeded } from '@mendlog/core/conformance';
 import { canProgress, FAULT_KINDS, type Fault, type FaultKind, NODE_IDS, silences } from './fault.js';
-import { Seeded } from './seeded.js';
 
 /** Nothing happens at first: the clients find their nodes. */
 const CALM_MS = 500;

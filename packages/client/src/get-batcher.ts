@@ -9,8 +9,7 @@ import {
   LIMITS,
   levelText,
   MendlogError,
-  type PackedGroup,
-  packItems,
+  packKeyQuestions,
   type RecordKey,
   toMendlogError,
 } from '@mendlog/core';
@@ -104,7 +103,7 @@ export class GetBatcher {
   async #send(lane: Lane, batch: readonly PendingGet[]): Promise<void> {
     const { connection, level } = lane;
     try {
-      const input = { packed: encodePacked(groupsOf(batch)), consistency: level };
+      const input = { packed: encodePacked(packKeyQuestions(batch)), consistency: level };
       const { frames, failed } = await connection.call.batches.get.query(input);
       const failures = new Map(failed);
       const isShort = frames.some(({ length }) => length > 0);
@@ -126,22 +125,4 @@ export class GetBatcher {
       for (const { reject } of batch) reject(error);
     }
   }
-}
-
-/** Keys in their order, consecutive ones of a partition in one group. */
-function groupsOf(batch: readonly PendingGet[]): PackedGroup[] {
-  const groups: PackedGroup[] = [];
-  for (let from = 0; from < batch.length; ) {
-    const { partition } = batch[from] as PendingGet;
-    let to = from + 1;
-    while (batch[to]?.partition === partition) to++;
-    groups.push(
-      packItems(
-        partition,
-        batch.slice(from, to).map(({ key }) => key),
-      ),
-    );
-    from = to;
-  }
-  return groups;
 }

@@ -45,6 +45,7 @@ export { Coordinator } from './coordination/coordinator.js';
 export type { HeadsQuestion } from './coordination/counter-round.js';
 export type { KeyAnswers, KeyAsk, KeyQuestion, KeyReadPorts } from './coordination/key-read-ports.js';
 export type { KeyOutcome, KeyReadRequest, ReadRepairMode } from './coordination/key-reads.js';
+export { packKeyQuestions } from './coordination/pack-key-questions.js';
 export {
   refusedWrite,
   WRITE_ORDERS,

@@ -1,5 +1,6 @@
 // The history format: what is written is read again, and what is not as documented is refused with its line.
 import { LIMITS } from '@mendlog/core';
+import { Seeded } from '@mendlog/core/conformance';
 import { describe, expect, test } from 'vitest';
 import { encodeLine } from '../src/history/encode-line.js';
 import { HistoryCollector } from '../src/history/history.js';
@@ -7,7 +8,7 @@ import { HISTORY_LIMITS, type HistoryLine } from '../src/history/history-line.js
 import { parseLine } from '../src/history/parse-line.js';
 import { type ReadOptions, readHistory } from '../src/history/read-history.js';
 import { finalOf, madeHistory, operationOf } from './made-operations.js';
-import { Seeded, seedOf } from './seeded.js';
+import { seedOf } from './seed-of.js';
 import { simulatedHistory } from './simulated-register.js';
 
 const PUT = {

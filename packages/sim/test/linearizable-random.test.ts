@@ -1,4 +1,6 @@
 // The linearizability checker against slower ones on random histories, and against histories known to be right.
+
+import { Seeded } from '@mendlog/core/conformance';
 import { describe, expect, test } from 'vitest';
 import { checkHistory } from '../src/checkers/check-history.js';
 import { checkLinearizable } from '../src/checkers/linearizable.js';
@@ -8,7 +10,7 @@ import { historyOf } from '../src/history/history.js';
 import type { HistoryLine, Operation } from '../src/history/history-line.js';
 import { hasSomeOrder } from './every-order.js';
 import { searchOrder } from './just-in-time-search.js';
-import { Seeded, seedOf } from './seeded.js';
+import { seedOf } from './seed-of.js';
 import { simulatedHistory } from './simulated-register.js';
 
 const { seed, replay } = seedOf('linearizable-random.test.ts');

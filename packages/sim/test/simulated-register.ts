@@ -2,9 +2,10 @@
  * Histories of registers and a log that are correct by construction: every operation has one instant between its
  * start and its end, and all take effect in the order of these.
  */
+
+import type { Seeded } from '@mendlog/core/conformance';
 import type { FinalRead, HistoryLine, Operation, OperationKind } from '../src/history/history-line.js';
 import { versionAt } from './made-operations.js';
-import type { Seeded } from './seeded.js';
 
 export interface SimulatedOptions {
   readonly operations: number;

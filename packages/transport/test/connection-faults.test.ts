@@ -62,6 +62,21 @@ async function besideAnother(server: TestServer, fault: () => Promise<unknown>):
   await eventually('nobody else to be there', () => server.connections === 1);
 }
 
+/** Asks for so many answers of the largest size, and reads none of them, until the server ends that. */
+async function leaveUnread(server: TestServer, count: number): Promise<void> {
+  const { socket, ended } = await rawSocket(server.url);
+  socket.pause();
+  const input = LIMITS.messageBytesMax - 100;
+  for (let id = 1; id <= count; id++) {
+    const request = encodeRequest({ id, type: 'query', path: 'bytes', input, timeoutMs: 60_000 });
+    socket.write(frameHead(0x82, request.length));
+    socket.write(request);
+  }
+  await eventually('the end', () => server.logged.length > 0);
+  socket.destroy();
+  await ended;
+}
+
 function expectFaults(server: TestServer, ...reasons: FaultReason[]): void {
   expect(server.logged).toEqual(reasons.map((reason) => ({ reason, address: '127.0.0.1' })));
   const counted = [...server.faults.counts].filter(([, count]) => count > 0);
@@ -129,18 +144,7 @@ describe('faults: what ends a connection', () => {
   test('faults: answers-unread (more than may wait), and another connection goes on', async () => {
     await using server = await TestServer.start();
     await besideAnother(server, async () => {
-      const { socket, ended } = await rawSocket(server.url);
-      socket.pause();
-      const input = LIMITS.messageBytesMax - 100;
-      const count = LIMITS.connectionBytesMax / LIMITS.messageBytesMax + 4;
-      for (let id = 1; id <= count; id++) {
-        const request = encodeRequest({ id, type: 'query', path: 'bytes', input, timeoutMs: 60_000 });
-        socket.write(frameHead(0x82, request.length));
-        socket.write(request);
-      }
-      await eventually('the end', () => server.logged.length > 0);
-      socket.destroy();
-      await ended;
+      await leaveUnread(server, LIMITS.connectionBytesMax / LIMITS.messageBytesMax + 4);
     });
     expectFaults(server, 'answers-unread');
   });
@@ -148,17 +152,7 @@ describe('faults: what ends a connection', () => {
   test('faults: answers-unread (for too long), and another connection goes on', async () => {
     await using server = await TestServer.start({ pingMs: 250 });
     await besideAnother(server, async () => {
-      const { socket, ended } = await rawSocket(server.url);
-      socket.pause();
-      for (let id = 1; id <= 4; id++) {
-        const input = LIMITS.messageBytesMax - 100;
-        const request = encodeRequest({ id, type: 'query', path: 'bytes', input, timeoutMs: 60_000 });
-        socket.write(frameHead(0x82, request.length));
-        socket.write(request);
-      }
-      await eventually('the end', () => server.logged.length > 0);
-      socket.destroy();
-      await ended;
+      await leaveUnread(server, 4);
     });
     expectFaults(server, 'answers-unread');
   });

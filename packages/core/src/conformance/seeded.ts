@@ -16,8 +16,25 @@ export class Seeded {
     return from + this.below(to - from + 1);
   }
 
-  of<T>(choices: readonly [T, ...T[]]): T {
-    return choices[this.below(choices.length)] ?? choices[0];
+  /** True in so many of a hundred cases. */
+  percent(share: number): boolean {
+    return this.below(100) < share;
+  }
+
+  of<T>(choices: readonly T[]): T {
+    const choice = choices[this.below(choices.length)];
+    if (choice === undefined) throw new TypeError('there is nothing to choose from');
+    return choice;
+  }
+
+  /** One of these, each as often as its weight says. */
+  weighted<T>(weights: readonly (readonly [choice: T, weight: number])[]): T {
+    let left = this.below(weights.reduce((sum, [, weight]) => sum + weight, 0));
+    for (const [choice, weight] of weights) {
+      if (left < weight) return choice;
+      left -= weight;
+    }
+    throw new TypeError('there is nothing to choose from');
   }
 
   #next(): number {

@@ -5,15 +5,17 @@
  */
 import type { Level } from '../consistency.js';
 import { itemAt, type PackedGroup } from '../protocol/packed.js';
-import { frameKey } from '../record.js';
+import { frameHasKey, frameKey, frameKeyAt } from '../record.js';
 import type { KeyQuestion } from './key-read-ports.js';
 
 /** The question to ask first, where a group is the first retry of an append. */
 export function retryQuestion(group: PackedGroup): KeyQuestion | undefined {
   if (group.ends.length !== 1) return undefined;
-  const found = frameKey(itemAt(group, 0));
-  if (found === undefined || found.attempt !== 1) return undefined;
-  return { partition: group.partition, key: found.key };
+  const draft = itemAt(group, 0);
+  // Nearly all are no retries: their key is not copied.
+  if (!frameHasKey(draft) || frameKeyAt(draft, 0).attempt !== 1) return undefined;
+  const { key } = frameKey(draft) ?? {};
+  return key && { partition: group.partition, key };
 }
 
 /** What has been found is to be on so many replicas before it is acknowledged. */

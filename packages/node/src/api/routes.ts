@@ -25,6 +25,14 @@ export interface Route {
   statusOf?(answer: unknown): number;
 }
 
+const WRITE_ERRORS: readonly ErrorCode[] = [
+  'TOO_FEW_NODES',
+  'CLOCK_JUMP',
+  'OVERLOADED',
+  'WRITE_TIMEOUT',
+  'DISK_FULL',
+];
+
 /** A change of a partition reads first, and may meet a replica that the trim or the options do not reach. */
 const CHANGE_ERRORS: readonly ErrorCode[] = ['READ_TIMEOUT', 'WRITE_TIMEOUT', 'DISK_FULL'];
 
@@ -53,7 +61,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.WriteInput,
     output: schemas.WriteOutput,
     status: 201,
-    errors: ['TOO_FEW_NODES', 'CLOCK_JUMP', 'OVERLOADED', 'WRITE_TIMEOUT', 'DISK_FULL'],
+    errors: WRITE_ERRORS,
     call: (caller, input) => call(caller.records.append, input),
   },
   {
@@ -63,7 +71,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.PutInput,
     output: schemas.WriteOutput,
     status: 200,
-    errors: ['TOO_FEW_NODES', 'CLOCK_JUMP', 'OVERLOADED', 'WRITE_TIMEOUT', 'DISK_FULL'],
+    errors: WRITE_ERRORS,
     call: (caller, input) => call(caller.records.put, input),
   },
   {
@@ -83,7 +91,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.KeyInput,
     output: schemas.WriteOutput,
     status: 200,
-    errors: ['TOO_FEW_NODES', 'CLOCK_JUMP', 'OVERLOADED', 'WRITE_TIMEOUT', 'DISK_FULL'],
+    errors: WRITE_ERRORS,
     call: (caller, input) => call(caller.records.delete, input),
   },
   {

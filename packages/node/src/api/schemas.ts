@@ -45,18 +45,28 @@ const messageOfWrite = {
   messageBase64: z.base64().optional(),
 };
 
+interface MessageOfWrite {
+  message?: string | undefined;
+  messageBase64?: string | undefined;
+}
+
+function withOneMessage<Input extends z.ZodType<MessageOfWrite>>(input: Input): Input {
+  return input
+    .refine(({ message, messageBase64 }) => (message === undefined) !== (messageBase64 === undefined), {
+      error: 'give exactly one of message and messageBase64',
+    })
+    .meta({ oneOf: [{ required: ['message'] }, { required: ['messageBase64'] }] });
+}
+
 const messageOfRead = {
   message: z.string().optional(),
   /** In place of `message` where the value is not UTF-8. */
   messageBase64: z.string().optional(),
 };
 
-export const WriteInput = z
-  .strictObject({ partitionId: PartitionId, ...messageOfWrite, consistency: Level.optional() })
-  .refine((input) => (input.message === undefined) !== (input.messageBase64 === undefined), {
-    error: 'give exactly one of message and messageBase64',
-  })
-  .meta({ oneOf: [{ required: ['message'] }, { required: ['messageBase64'] }] });
+export const WriteInput = withOneMessage(
+  z.strictObject({ partitionId: PartitionId, ...messageOfWrite, consistency: Level.optional() }),
+);
 export const WriteOutput = z.object({
   partitionId: PartitionId,
   id: Counter,
@@ -71,12 +81,9 @@ const Key = z
   .min(1)
   .max(LIMITS.keyBytesMax)
   .meta({ examples: ['key-1'] });
-export const PutInput = z
-  .strictObject({ partitionId: PartitionId, key: Key, ...messageOfWrite, consistency: Level.optional() })
-  .refine((input) => (input.message === undefined) !== (input.messageBase64 === undefined), {
-    error: 'give exactly one of message and messageBase64',
-  })
-  .meta({ oneOf: [{ required: ['message'] }, { required: ['messageBase64'] }] });
+export const PutInput = withOneMessage(
+  z.strictObject({ partitionId: PartitionId, key: Key, ...messageOfWrite, consistency: Level.optional() }),
+);
 export const KeyInput = z.strictObject({
   partitionId: PartitionId,
   key: Key,

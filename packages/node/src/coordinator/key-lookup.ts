@@ -6,7 +6,6 @@ import {
   LIMITS,
   MendlogError,
   type PackedGroup,
-  packItems,
   packKeyStates,
   type Store,
   unpackKeyStates,
@@ -17,24 +16,6 @@ export interface PackedKeyAnswers {
   readonly states: Uint8Array;
   readonly trimmedTo: readonly number[];
   readonly frames: readonly Uint8Array[];
-}
-
-/** Questions in groups of one partition each, in their order. */
-export function packQuestions(questions: readonly KeyQuestion[]): PackedGroup[] {
-  const groups: PackedGroup[] = [];
-  for (let from = 0; from < questions.length; ) {
-    const partition = (questions[from] as KeyQuestion).partition;
-    let to = from + 1;
-    while (questions[to]?.partition === partition) to++;
-    groups.push(
-      packItems(
-        partition,
-        questions.slice(from, to).map(({ key }) => key),
-      ),
-    );
-    from = to;
-  }
-  return groups;
 }
 
 /** What this store holds of these keys, which are in groups as above. */

@@ -6,13 +6,14 @@ import {
   type KeyAsk,
   type KeyReadPorts,
   type PackedGroup,
+  packKeyQuestions,
   type Store,
 } from '@mendlog/core';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Metrics } from '../metrics/metrics.js';
-import { lookUpKeys, packQuestions, unpackAnswers } from './key-lookup.js';
+import { lookUpKeys, unpackAnswers } from './key-lookup.js';
 
 export interface KeyReadShellOptions {
   readonly store: Store;
@@ -35,7 +36,7 @@ export function keyReadPorts(options: KeyReadShellOptions, reads: () => Reads): 
   const context = { timeoutMs: readTimeoutMs };
 
   const answersOf = async (node: string, { questions, withRecords }: KeyAsk): Promise<KeyAnswers> => {
-    const groups = packQuestions(questions);
+    const groups = packKeyQuestions(questions);
     if (node === peers.self) return unpackAnswers(questions, lookUpKeys(store, groups, withRecords));
     const { keys } = peers.connectionTo(node).call.peer;
     const input = { packed: encodePacked(groups), withRecords };

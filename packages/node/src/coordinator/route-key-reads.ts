@@ -1,12 +1,13 @@
-/** Splits a read of keys by the node to ask, and puts the outcomes back in order. */
+/** Splits a read of keys by the node to ask. */
 import {
   type KeyOutcome,
   type KeyQuestion,
   MendlogError,
   type PackedGroup,
+  packKeyQuestions,
   toMendlogError,
 } from '@mendlog/core';
-import { packQuestions } from './key-lookup.js';
+import { splitByNode } from './split-by-node.js';
 
 export interface KeyReadRoutes {
   /** Throws where no node can be asked. */
@@ -15,31 +16,17 @@ export interface KeyReadRoutes {
   ask(nodeId: string, groups: PackedGroup[]): Promise<KeyOutcome[]>;
 }
 
-export async function readKeysByNode(
+export function readKeysByNode(
   questions: readonly KeyQuestion[],
   routes: KeyReadRoutes,
 ): Promise<KeyOutcome[]> {
-  const outcomes: KeyOutcome[] = questions.map(() => NO_OUTCOME);
-  const byNode = new Map<string, number[]>();
-  for (const [i, { partition }] of questions.entries()) {
-    try {
-      const node = routes.nodeOf(partition);
-      byNode.set(node, [...(byNode.get(node) ?? []), i]);
-    } catch (thrown) {
-      outcomes[i] = failureOf(thrown);
-    }
-  }
-  await Promise.all(
-    [...byNode].map(async ([node, indexes]) => {
-      const asked = indexes.map((i) => questions[i] as KeyQuestion);
-      const answers = await routes.ask(node, packQuestions(asked)).catch((thrown: unknown) => {
-        const failure = failureOf(thrown);
-        return indexes.map(() => failure);
-      });
-      for (const [position, i] of indexes.entries()) outcomes[i] = answers[position] ?? NO_OUTCOME;
-    }),
-  );
-  return outcomes;
+  return splitByNode(questions, {
+    nodeOf: ({ partition }) => routes.nodeOf(partition),
+    ask: (nodeId, part) => routes.ask(nodeId, packKeyQuestions(part)),
+    notAsked: failureOf,
+    unanswered: failureOf,
+    leftOut: NO_OUTCOME,
+  });
 }
 
 const NO_OUTCOME: KeyOutcome = {

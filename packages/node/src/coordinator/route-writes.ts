@@ -1,4 +1,4 @@
-/** Splits a write by coordinator, sends each part, and puts the outcomes back in order. */
+/** Splits a write by coordinator. */
 import {
   MendlogError,
   type PackedGroup,
@@ -6,6 +6,7 @@ import {
   toMendlogError,
   type WriteOutcome,
 } from '@mendlog/core';
+import { splitByNode } from './split-by-node.js';
 
 export interface WriteRoutes {
   /** Throws where no replica can coordinate. */
@@ -14,37 +15,14 @@ export interface WriteRoutes {
   send(nodeId: string, groups: PackedGroup[]): Promise<WriteOutcome[]>;
 }
 
-export async function routeWrites(
-  groups: readonly PackedGroup[],
-  routes: WriteRoutes,
-): Promise<WriteOutcome[]> {
-  const outcomes: WriteOutcome[] = groups.map(() => NO_OUTCOME);
-  const byCoordinator = new Map<string, number[]>();
-  for (const [i, { partition }] of groups.entries()) {
-    try {
-      const coordinator = routes.coordinatorOf(partition);
-      const indexes = byCoordinator.get(coordinator);
-      if (indexes === undefined) byCoordinator.set(coordinator, [i]);
-      else indexes.push(i);
-    } catch (thrown) {
-      outcomes[i] = refusalOf(thrown);
-    }
-  }
-  await Promise.all(
-    [...byCoordinator].map(async ([nodeId, indexes]) => {
-      const answers = await routes
-        .send(
-          nodeId,
-          indexes.flatMap((i) => groups[i] ?? []),
-        )
-        .catch((thrown: unknown) => {
-          const refusal = unansweredOf(thrown);
-          return indexes.map(() => refusal);
-        });
-      for (const [position, i] of indexes.entries()) outcomes[i] = answers[position] ?? NO_OUTCOME;
-    }),
-  );
-  return outcomes;
+export function routeWrites(groups: readonly PackedGroup[], routes: WriteRoutes): Promise<WriteOutcome[]> {
+  return splitByNode(groups, {
+    nodeOf: ({ partition }) => routes.coordinatorOf(partition),
+    ask: (nodeId, part) => routes.send(nodeId, part),
+    notAsked: refusalOf,
+    unanswered: unansweredOf,
+    leftOut: NO_OUTCOME,
+  });
 }
 
 const NO_OUTCOME: WriteOutcome = {

@@ -62,12 +62,16 @@ export class GetBatcher {
       const lane = this.#laneOf(this.#pool.pick(partition), level);
       lane.queue.push({ partition, key, resolve, reject });
       this.#waiting++;
-      if (this.#isScheduled) return;
-      this.#isScheduled = true;
-      setImmediate(() => {
-        this.#isScheduled = false;
-        for (const lanes of this.#lanes.values()) for (const lane of lanes.values()) this.#pump(lane);
-      });
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      for (const lanes of this.#lanes.values()) for (const lane of lanes.values()) this.#pump(lane);
     });
   }
 
@@ -87,7 +91,7 @@ export class GetBatcher {
   }
 
   #newLane(connection: NodeConnection, level: Level | undefined): Lane {
-    const lane: Lane = { connection, level, queue: [], pacer: new RequestPacer(() => this.#pump(lane)) };
+    const lane: Lane = { connection, level, queue: [], pacer: new RequestPacer(() => this.#schedule()) };
     return lane;
   }
 

@@ -1,7 +1,7 @@
 /**
  * The client's connections: one to each node of the cluster, found through any of the given addresses,
  * and the choice of the node that a partition's calls go to: the first of its primaries that is
- * connected, since that is the one that coordinates.
+ * connected and not silent, since that is the one that coordinates.
  */
 import { MendlogError, preferenceList } from '@mendlog/core';
 import type { BinaryRouter } from '@mendlog/node';
@@ -69,10 +69,10 @@ export class NodePool {
     if (this.#closed) throw new MendlogError('CLOSED', 'the client is closed');
     for (const url of this.#primariesOf(partition)) {
       const connection = this.#connections.get(url);
-      if (connection?.isOpen) return connection;
+      if (connection?.isResponsive) return connection;
     }
-    const open = this.#anyOpen();
-    if (open !== undefined) return open;
+    const best = this.#anyOpen();
+    if (best !== undefined) return best;
     throw this.#noneOpen('no node can be reached');
   }
 
@@ -100,9 +100,14 @@ export class NodePool {
     return new MendlogError('UNREACHABLE', `${what}: ${[...this.#connections.keys()].join(', ')}`);
   }
 
+  /** One that answers, if there is any, else one that is at least connected. */
   #anyOpen(): NodeConnection | undefined {
-    for (const connection of this.#connections.values()) if (connection.isOpen) return connection;
-    return undefined;
+    let silent: NodeConnection | undefined;
+    for (const connection of this.#connections.values()) {
+      if (connection.isResponsive) return connection;
+      if (connection.isOpen) silent ??= connection;
+    }
+    return silent;
   }
 
   #connect(url: string): void {

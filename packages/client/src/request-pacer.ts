@@ -14,7 +14,10 @@ export class RequestPacer {
   #lastSentMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `mayGoOn` is called whenever a request that had to wait may go out. */
+  /**
+   * `mayGoOn` is called whenever a request that had to wait may go out. It goes at the end of that turn of the event
+   * loop, so that the calls which an answer brings about go along.
+   */
   constructor(mayGoOn: () => void) {
     this.#mayGoOn = mayGoOn;
   }

@@ -74,18 +74,13 @@ export class WriteBatcher {
       const connection = this.#pool.pick(partition);
       let lane = this.#lanes.get(connection);
       if (lane === undefined) {
-        lane = this.#newLane(connection);
+        lane = { queue: [], pacer: new RequestPacer(() => this.#schedule()) };
         this.#lanes.set(connection, lane);
       }
       lane.queue.push({ partition, draft, bytes, how, resolve, reject });
       this.#waitingBytes += bytes;
       this.#schedule();
     });
-  }
-
-  #newLane(connection: NodeConnection): Lane {
-    const lane: Lane = { queue: [], pacer: new RequestPacer(() => this.#pump(connection, lane)) };
-    return lane;
   }
 
   #schedule(): void {

@@ -24,6 +24,7 @@ import {
 } from './messages.js';
 import { openSocket } from './open-socket.js';
 import { PendingCalls } from './pending-calls.js';
+import { Silence } from './silence.js';
 import { TurnWriter } from './turn-writer.js';
 
 export interface ConnectionOptions {
@@ -53,6 +54,7 @@ export class Connection<Router extends AnyRouter> {
   readonly call: TRPCClient<Router>;
   readonly #options: ConnectionOptions;
   readonly #pending: PendingCalls;
+  readonly #silence: Silence;
   readonly #openWaiters = new Set<() => void>();
   #socket: WebSocket | undefined;
   #writer: TurnWriter | undefined;
@@ -67,6 +69,10 @@ export class Connection<Router extends AnyRouter> {
     this.url = options.url;
     this.#options = options;
     this.#pending = new PendingCalls(options.url, { onTimeout: (id) => this.#tell({ id, type: 'cancel' }) });
+    this.#silence = new Silence({
+      isWaiting: () => this.#pending.isWaiting,
+      ping: () => this.#socket?.ping(),
+    });
     this.call = createTRPCClient<Router>({
       links: [
         createLink((call, outcome) => this.#send(call, outcome), options.timeoutMs ?? TIMEOUT_MS_DEFAULT),
@@ -77,6 +83,11 @@ export class Connection<Router extends AnyRouter> {
 
   get isOpen(): boolean {
     return this.#open && !this.#closed;
+  }
+
+  /** It is open, and the node is not silent while calls wait for it: stopped, or cut off. */
+  get isResponsive(): boolean {
+    return this.isOpen && !this.#silence.isSilent;
   }
 
   /** What the node said when it refused the last attempt to connect: UNAUTHORIZED, or UNREACHABLE. */
@@ -108,6 +119,7 @@ export class Connection<Router extends AnyRouter> {
     this.#closed = true;
     clearTimeout(this.#reconnectTimer);
     this.#socket?.terminate();
+    this.#silence.stop();
     this.#pending.failAll('CLOSED', 'the connection was closed');
     for (const done of [...this.#openWaiters]) done();
   }
@@ -135,12 +147,14 @@ export class Connection<Router extends AnyRouter> {
       this.#options.onOpen?.();
       for (const done of [...this.#openWaiters]) done();
     });
+    socket.on('pong', () => this.#silence.heard());
     socket.on('message', (bytes: Buffer) => this.#receive(bytes));
     socket.on('close', () => this.#onSocketClosed());
   }
 
   #onSocketClosed(): void {
     this.#open = false;
+    this.#silence.stop();
     this.#pending.failAll('CONNECTION_LOST', `the connection to ${this.url} ended before the answer came`);
     this.#options.onClose?.();
     if (this.#closed) return;
@@ -157,6 +171,7 @@ export class Connection<Router extends AnyRouter> {
   }
 
   #receive(bytes: Uint8Array): void {
+    this.#silence.heard();
     let answer: AnswerMessage;
     try {
       answer = decodeAnswer(bytes);
@@ -204,6 +219,7 @@ export class Connection<Router extends AnyRouter> {
       },
       nowMs,
     );
+    this.#silence.watch();
     writer.send(bytes);
     return {
       cancel: () => {

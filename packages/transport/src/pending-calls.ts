@@ -56,6 +56,12 @@ export class PendingCalls {
     if (call.deadlineMs < Number.POSITIVE_INFINITY) this.#deadlines.watch(call.deadlineMs, nowMs);
   }
 
+  /** Whether any call waits for its answer; a subscription does not. */
+  get isWaiting(): boolean {
+    for (const { deadlineMs } of this.#calls.values()) if (deadlineMs < Number.POSITIVE_INFINITY) return true;
+    return false;
+  }
+
   has(id: number): boolean {
     return this.#calls.has(id);
   }

@@ -11,6 +11,7 @@ import {
   LIMITS,
   originFromBits,
   packItems,
+  putKey,
   VERSION_HIGHEST,
   VERSION_LOWEST,
   versionAfter,
@@ -22,7 +23,9 @@ import { milliseconds } from './records.js';
 const PARTITIONS = 16;
 const MANY_PARTITIONS = 4096;
 const BATCH = 1024;
-const READS = 100_000;
+/** Reads a call. */
+const BATCHES = [1024, 4096];
+const READS = 102_400;
 
 const records = Number(process.argv[2] ?? 1_000_000);
 const perPartition = Math.floor(records / PARTITIONS);
@@ -39,8 +42,14 @@ function framesFrom(first: number, count: number): Uint8Array[] {
   );
 }
 
-function report(what: string, count: number, ms: number): void {
-  console.log(`${what}: ${Math.round((1000 * count) / ms).toLocaleString('en')} a second`);
+/** Beside the rate what one takes of CPU, which others on the machine change less. */
+function report(what: string, work: () => number): void {
+  const startedCpu = process.cpuUsage();
+  const [count, ms] = milliseconds(work);
+  const { user, system } = process.cpuUsage(startedCpu);
+  const cpuUs = (user + system) / count;
+  const rate = Math.round((1000 * count) / ms).toLocaleString('en');
+  console.log(`${what}: ${rate} a second, ${cpuUs.toFixed(2)} us of CPU each`);
 }
 
 let store = open();
@@ -49,6 +58,13 @@ for (let first = 1; first <= perPartition; first += BATCH) {
   await Promise.all(
     Array.from({ length: PARTITIONS }, (_, p) => store.apply([packItems(`p${p}`, frames)], [])),
   );
+}
+for (let first = 1; first <= perPartition; first += BATCH) {
+  const frames = Array.from({ length: Math.min(BATCH, perPartition + 1 - first) }, (_, i) => {
+    const counter = first + i;
+    return encodeFrame({ version: { counter, origin }, timeMs: 1e12, value, key: `user-${counter}` });
+  });
+  await store.apply([packItems('keyed', frames)], []);
 }
 await store.cleaned();
 
@@ -60,34 +76,43 @@ const draw = (below: number) => {
 };
 const randomVersion = () => ({ counter: 1 + draw(perPartition), origin });
 
+function pointReads(batch: number): number {
+  for (let i = 0; i < READS; i += batch) {
+    const versions = Array.from({ length: batch }, randomVersion);
+    store.readVersions(`p${draw(PARTITIONS)}`, versions, LIMITS.messageBytesMax);
+  }
+  return READS;
+}
+
+/** Of a partition whose records have keys. */
+function keyReads(batch: number): number {
+  for (let i = 0; i < READS; i += batch) {
+    const keys = Array.from({ length: batch }, () => putKey(`user-${draw(perPartition)}`));
+    store.readKeys('keyed', keys, LIMITS.messageBytesMax);
+  }
+  return READS;
+}
+
+function scan(): number {
+  let count = 0;
+  for (let p = 0; p < PARTITIONS; p++) {
+    let from: typeof VERSION_LOWEST | undefined = VERSION_LOWEST;
+    while (from !== undefined) {
+      const range = { from, to: VERSION_HIGHEST, limit: LIMITS.batchRecordsMax };
+      const { frames, truncated } = store.readRange(`p${p}`, range, LIMITS.messageBytesMax);
+      count += frames.length;
+      from = truncated ? versionAfter(frameVersion(frames.at(-1) as Uint8Array)) : undefined;
+    }
+  }
+  return count;
+}
+
 for (let run = 1; run <= 3; run++) {
-  const [, alone] = milliseconds(() => {
-    for (let i = 0; i < READS; i++) {
-      store.readVersions(`p${draw(PARTITIONS)}`, [randomVersion()], LIMITS.messageBytesMax);
-    }
-  });
-  report('point reads, one a call', READS, alone);
-  const [, together] = milliseconds(() => {
-    for (let i = 0; i < READS; i += BATCH) {
-      const versions = Array.from({ length: BATCH }, randomVersion);
-      store.readVersions(`p${draw(PARTITIONS)}`, versions, LIMITS.messageBytesMax);
-    }
-  });
-  report(`point reads, ${BATCH} a call`, READS, together);
-  const [scanned, scanMs] = milliseconds(() => {
-    let count = 0;
-    for (let p = 0; p < PARTITIONS; p++) {
-      let from: typeof VERSION_LOWEST | undefined = VERSION_LOWEST;
-      while (from !== undefined) {
-        const range = { from, to: VERSION_HIGHEST, limit: LIMITS.batchRecordsMax };
-        const { frames, truncated } = store.readRange(`p${p}`, range, LIMITS.messageBytesMax);
-        count += frames.length;
-        from = truncated ? versionAfter(frameVersion(frames.at(-1) as Uint8Array)) : undefined;
-      }
-    }
-    return count;
-  });
-  report('records of a scan', scanned, scanMs);
+  report('point reads, one a call', () => pointReads(1));
+  for (const batch of BATCHES) report(`point reads, ${batch} a call`, () => pointReads(batch));
+  report('reads by key, one a call', () => keyReads(1));
+  for (const batch of BATCHES) report(`reads by key, ${batch} a call`, () => keyReads(batch));
+  report('records of a scan', scan);
 }
 
 await Promise.all(

@@ -1,9 +1,10 @@
 /**
  * The speed of one store: acknowledged records a second over so many partitions, the index kept up with,
  * beside a plain LMDB loop that puts each record under its partition and number.
- * `npm run build && node bench/dist/storage.js [--keys] [SECONDS] [PARTITIONS ...]`
+ * `npm run build && node bench/dist/storage.js [--keys | --puts KEYS] [SECONDS] [PARTITIONS ...]`
  *
- * With --keys each record has an append key, a time-ordered random one (UUIDv7), as idempotent appends do.
+ * With --keys each record has an append key, a time-ordered random one (UUIDv7), as idempotent appends do. With
+ * --puts each is a put of one of so many keys a partition, drawn at random.
  *
  * Records of 256 bytes; a commit brings 1,024 of them, spread over the partitions; four commits are under
  * way. A store's figure counts the time until its index has caught up as well.
@@ -12,28 +13,53 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { encodeFrame, originFromBits, type PackedGroup, writeFrame } from '@mendlog/core';
+import {
+  encodeFrame,
+  FRAME_VERSION_AT,
+  frameKeyAt,
+  originFromBits,
+  type PackedGroup,
+  type Version,
+  writeVersion,
+} from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { LmdbStore } from '@mendlog/node/storage';
 import { open } from 'lmdb';
 
 const { values: flags, positionals } = parseArgs({
-  options: { keys: { type: 'boolean', default: false } },
+  options: { keys: { type: 'boolean', default: false }, puts: { type: 'string' } },
   allowPositionals: true,
 });
 const VALUE_BYTES = 256;
 const COMMIT_RECORDS = 1024;
 const COMMITS_UNDER_WAY = 4;
+const putKeys = Number(flags.puts ?? 0);
 const seconds = Number(positionals[0] ?? 10);
 const partitionCounts = positionals.length > 1 ? positionals.slice(1).map(Number) : [1, 16, 256, 4096];
 const kernel = loadKernel();
 const origin = originFromBits(7n);
 const value = Uint8Array.from({ length: VALUE_BYTES }, (_, i) => i);
-const FRAME_BYTES = frameOf(1).length;
 
-function frameOf(counter: number): Uint8Array {
-  const append = flags.keys ? { append: { id: uuidv7(), attempt: 0 } } : {};
-  return encodeFrame({ version: { counter, origin }, timeMs: 1e12, value, ...append });
+/** Each record has this frame, with a version and a key of its own. */
+const frame = encodeFrame({ version: { counter: 1, origin }, timeMs: 1e12, value, ...firstKey() });
+const FRAME_BYTES = frame.length;
+const KEY_AT = frameKeyAt(frame, 0).from;
+
+function firstKey(): { key?: string; append?: { id: Uint8Array; attempt: number } } {
+  if (flags.keys) return { append: { id: uuidv7(), attempt: 0 } };
+  return putKeys > 0 ? { key: putKey() } : {};
+}
+
+/** One of the keys, all of one length. */
+function putKey(): string {
+  return `user-${String(Math.floor(Math.random() * putKeys)).padStart(8, '0')}`;
+}
+
+function writeRecord(message: Buffer, at: number, version: Version): void {
+  message.set(frame, at);
+  writeVersion(new DataView(message.buffer, message.byteOffset), at + FRAME_VERSION_AT, version);
+  if (flags.keys) message.set(uuidv7(), at + KEY_AT);
+  else if (putKeys > 0) message.write(putKey(), at + KEY_AT, 'latin1');
 }
 
 /** 48 bits of milliseconds, then random ones (RFC 9562). */
@@ -54,7 +80,7 @@ function* commits(partitions: number): Generator<PackedGroup[]> {
   for (let next = 0; ; next = (next + groupsOfCommit) % partitions) {
     const groups: PackedGroup[] = [];
     // Views on one message, as a node gets them.
-    const message = new Uint8Array(COMMIT_RECORDS * FRAME_BYTES);
+    const message = Buffer.alloc(COMMIT_RECORDS * FRAME_BYTES);
     for (let g = 0; g < groupsOfCommit; g++) {
       const partition = (next + g) % partitions;
       const bytes = message.subarray(g * perGroup * FRAME_BYTES, (g + 1) * perGroup * FRAME_BYTES);
@@ -62,9 +88,7 @@ function* commits(partitions: number): Generator<PackedGroup[]> {
       for (let i = 0; i < perGroup; i++) {
         const counter = (counters[partition] ?? 0) + 1;
         counters[partition] = counter;
-        const at = (g * perGroup + i) * FRAME_BYTES;
-        if (flags.keys) message.set(frameOf(counter), at);
-        else writeFrame(message, at, { version: { counter, origin }, timeMs: 1e12, value });
+        writeRecord(message, (g * perGroup + i) * FRAME_BYTES, { counter, origin });
         ends[i] = (i + 1) * FRAME_BYTES;
       }
       groups.push({ partition: `p${partition}`, bytes, ends });
@@ -80,6 +104,7 @@ async function perSecond(
 ) {
   const source = commits(partitions);
   const startedMs = performance.now();
+  const startedCpu = process.cpuUsage();
   let records = 0;
   const latenciesMs: number[] = [];
   const writer = async () => {
@@ -95,11 +120,13 @@ async function perSecond(
   const writtenMs = performance.now() - startedMs;
   await settled();
   const settledMs = performance.now() - startedMs;
+  const { user, system } = process.cpuUsage(startedCpu);
   latenciesMs.sort((a, b) => a - b);
   const at = (part: number) => latenciesMs[Math.floor(part * (latenciesMs.length - 1))] ?? 0;
   return {
     records,
     perSecond: (1000 * records) / settledMs,
+    cpuUs: (user + system) / records,
     lagMs: settledMs - writtenMs,
     p50: at(0.5),
     p99: at(0.99),
@@ -156,6 +183,8 @@ for (const partitions of partitionCounts) {
     partitions,
     'records/s': Math.round(ours.perSecond),
     'plain loop/s': Math.round(plain.perSecond),
+    'CPU us/record': ours.cpuUs.toFixed(2),
+    'plain loop CPU us': plain.cpuUs.toFixed(2),
     'p50 ms': ours.p50.toFixed(1),
     'p99 ms': ours.p99.toFixed(1),
     'index behind ms': Math.round(ours.lagMs),

@@ -1,6 +1,6 @@
 /** Ranges and pages: in both directions, up to their limits, over records that came in several batches. */
 import { INDEXED_ROW_BYTES } from '../digest/kernel.js';
-import { allRows, DIGEST_LAYOUT } from '../digest/layout.js';
+import { allRows, DIGEST_LAYOUT, rowSpan } from '../digest/layout.js';
 import { LIMITS } from '../limits.js';
 import { packListingEntries, type VersionRange } from '../protocol/listing.js';
 import { frameVersion } from '../record.js';
@@ -134,6 +134,20 @@ export const RANGE_CASES: readonly StoreCase[] = [
         });
       },
     ),
+  ),
+
+  storeCase(
+    'store: rows of every level stay as they are while the head passes what they cover',
+    async (opened) => {
+      const held: Uint8Array[] = [frame(1), frame(7)];
+      await opened.apply('orders', held);
+      for (let level = 0; level < DIGEST_LAYOUT.levels; level++) {
+        await opened.store.cleaned();
+        held.push(frame(rowSpan(level) + 1));
+        await opened.apply('orders', held.slice(-1));
+        await opened.inEachState(() => opened.expectRecords('orders', held));
+      }
+    },
   ),
 
   storeCase('store: more digest rows than a message holds are refused', async (opened) => {

@@ -48,8 +48,8 @@ export interface ArrivedRun extends Run {
 interface ArrivedKey extends KeyClaim {
   readonly state: PartitionState;
   readonly key: string;
-  /** Its key was held when it came: what holds it gives way. */
-  mayReplace: boolean;
+  /** Who held its key when it came: what holds it gives way. */
+  replaces: FoundHolder | undefined;
   /** What gives way has a higher counter, which may have been the head. */
   isBelow: boolean;
 }
@@ -68,10 +68,15 @@ export interface Sorted {
   readonly repeats: boolean;
 }
 
+/** Who holds a key, and the arrival of its record, as long as that is in the overlay. */
+export interface FoundHolder extends KeyClaim {
+  readonly arrival?: number;
+}
+
 /** Looks records and keys up, flushed or not. */
 export interface Known {
   find(state: PartitionState, version: Version): LocatedRecord | undefined;
-  holder(state: PartitionState, key: string): KeyClaim | undefined;
+  holder(state: PartitionState, key: string): FoundHolder | undefined;
 }
 
 /** Everything that can fail for a reason of the input happens here. Throws MALFORMED and CLOCK_JUMP. */
@@ -163,7 +168,7 @@ class Sorter {
       let claim: ArrivedKey | undefined;
       if (frameHasKey(bytes, start)) {
         const { key, attempt } = keyOfFrame(buffer, start);
-        claim = { state, key, attempt, version, mayReplace: false, isBelow: false };
+        claim = { state, key, attempt, version, replaces: undefined, isBelow: false };
       }
       const tag = tags?.subarray(item * TAG_BYTES, (item + 1) * TAG_BYTES);
       this.#take({ from, item, tag, claim }, version);
@@ -191,7 +196,7 @@ class Sorter {
         this.#repeats = true;
         return;
       }
-      claim.mayReplace = holder !== undefined;
+      claim.replaces = rival === undefined ? holder : rival.claim?.replaces;
       // What of the batch gave way to this one may have been below another one itself.
       claim.isBelow =
         (holder !== undefined && holder.version.counter > version.counter) || rival?.claim?.isBelow === true;

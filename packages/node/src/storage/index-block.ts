@@ -127,10 +127,11 @@ export class IndexBlock {
   #record(place: number, { version, isCopy }: { version: Version; isCopy: boolean }): LocatedRecord {
     const at = place * RECORD_BYTES;
     const ordinal = this.#view.getUint16(at + ORDINAL_AT);
-    const tag = this.bytes.subarray(at + TAG_AT, at + ARRIVAL_AT);
+    const tag = isCopy ? new Uint8Array(TAG_BYTES) : this.bytes.subarray(at + TAG_AT, at + ARRIVAL_AT);
+    if (isCopy) copyBytes(tag, 0, { from: this.bytes, start: at + TAG_AT, length: TAG_BYTES });
     return {
       version,
-      tag: isCopy ? Uint8Array.from(tag) : tag,
+      tag,
       arrival: this.#view.getUint16(at + ARRIVAL_AT) * 2 ** 32 + this.#view.getUint32(at + ARRIVAL_AT + 2),
       ordinal: ordinal & ~KEY_BIT,
       length: this.#view.getUint32(at + LENGTH_AT),

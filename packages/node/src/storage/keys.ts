@@ -5,12 +5,13 @@
  *   log      entries    arrival u64                          -> entry
  *   index    blocks     partition u32 | counter / 25 u64     -> block (index-block.ts)
  *            rows       partition u32 | level u8 | index u64 -> digest row 24, at level 0 | first, last time f64
- *            keys       partition u32 | key                  -> version 16 | attempt u8
+ *            keys       partition u32 | key                  -> version 16 | attempt u8 | begin of its tag 6
  *            partitions partition u32 -> applied, head, cleaned to, bytes f64 | root 24 | highest append key
  *            live       arrival u64                          -> live records u32 | live bytes u32 | all bytes u32
  */
 import {
   type KeyClaim,
+  LIMITS,
   ROW_BYTES,
   readVersion,
   type TimeWindow,
@@ -21,6 +22,8 @@ import {
 const PARTITION_KEY_BYTES = 4;
 const ROW_KEY_BYTES = 4 + 1 + 8;
 const NUMBER_BYTES = 8;
+const MARK_AT = VERSION_BYTES + 1;
+const MARK_BYTES = 6;
 const UINT32 = 2 ** 32;
 
 export function arrivalKey(arrival: number): Buffer {
@@ -81,20 +84,44 @@ export function keyKey(partitionId: number, key: string): Buffer {
   return bytes;
 }
 
+const keyScratch = Buffer.alloc(PARTITION_KEY_BYTES + 1 + LIMITS.keyBytesMax);
+
+/** The key of one look-up, which LMDB copies; the next call overwrites it. */
+export function keyLookup(partitionId: number, key: string): Buffer {
+  keyScratch.writeUInt32BE(partitionId, 0);
+  const end = PARTITION_KEY_BYTES + keyScratch.write(key, PARTITION_KEY_BYTES, 'latin1');
+  return keyScratch.subarray(0, end);
+}
+
 export function textOfKeyKey(bytes: Buffer): string {
   return bytes.toString('latin1', PARTITION_KEY_BYTES);
 }
 
-export function claimValue({ version, attempt }: KeyClaim): Buffer {
-  const value = Buffer.allocUnsafe(VERSION_BYTES + 1);
+/** Who holds a key, and how the tag of its record begins: 48 bits of it. */
+export interface IndexedClaim extends KeyClaim {
+  readonly mark: number;
+}
+
+/** The mark of the tag at this place. */
+export function markAt(bytes: Uint8Array, at: number): number {
+  const high = (bytes[at] as number) * 256 + (bytes[at + 1] as number);
+  const middle = (bytes[at + 2] as number) * 256 + (bytes[at + 3] as number);
+  const low = (bytes[at + 4] as number) * 256 + (bytes[at + 5] as number);
+  return (high * 65_536 + middle) * 65_536 + low;
+}
+
+export function claimValue({ version, attempt, mark }: IndexedClaim): Buffer {
+  const value = Buffer.allocUnsafe(MARK_AT + MARK_BYTES);
   writeVersion(new DataView(value.buffer, value.byteOffset, value.length), 0, version);
   value[VERSION_BYTES] = attempt;
+  value.writeUIntBE(mark, MARK_AT, MARK_BYTES);
   return value;
 }
 
-export function claimOf(value: Buffer): KeyClaim {
+export function claimOf(value: Buffer): IndexedClaim {
   const view = new DataView(value.buffer, value.byteOffset, value.length);
-  return { version: readVersion(view, 0), attempt: value[VERSION_BYTES] as number };
+  const mark = markAt(value, MARK_AT);
+  return { version: readVersion(view, 0), attempt: value[VERSION_BYTES] as number, mark };
 }
 
 /** A row of level 0 with the times between which its records were written, those included that are gone. */

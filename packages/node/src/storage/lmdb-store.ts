@@ -546,13 +546,15 @@ export class LmdbStore implements Store {
     const last = first + entries.length - 1;
     for (const { state, version } of sorted.replacing)
       this.#leave(state, last, () => this.#reader.find(state, version));
-    for (const { state, key, version, mayReplace } of sorted.keys) {
-      if (!mayReplace) continue;
+    for (const { state, key, version, replaces } of sorted.keys) {
+      if (replaces === undefined) continue;
       this.#leave(state, last, () => {
-        const holder = this.#reader.holder(state, key);
+        // Whoever was in the index is there still; of what was under way some may have failed.
+        const holder = replaces.arrival === undefined ? replaces : this.#reader.holder(state, key);
+        if (holder === undefined || holder.version.counter <= state.trimmedTo) return undefined;
         // The same version again takes the place of its own record, as above.
-        const isSame = holder !== undefined && compareVersions(holder.version, version) === 0;
-        return holder === undefined || isSame ? undefined : this.#reader.find(state, holder.version);
+        if (compareVersions(holder.version, version) === 0) return undefined;
+        return this.#reader.find(state, holder.version);
       });
     }
     this.#reader.flushed = last;

@@ -12,7 +12,6 @@ import {
   type IndexRange,
   itemStart,
   joinedRanges,
-  type KeyClaim,
   type KeyState,
   type Listing,
   laterVersion,
@@ -35,6 +34,7 @@ import {
   versionBefore,
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
+import type { FoundHolder } from './arrivals.js';
 import { textOfKey } from './key-holders.js';
 import type { LocatedRecord } from './located-record.js';
 import type { LogEntry } from './log-entry.js';
@@ -72,7 +72,7 @@ export class RecordReader {
   }
 
   /** Who holds a key, by what had arrived by then; nobody where that is trimmed. */
-  holder(state: PartitionState, key: string, arrivedBy = this.flushed): KeyClaim | undefined {
+  holder(state: PartitionState, key: string, arrivedBy = this.flushed): FoundHolder | undefined {
     const overlaid = state.holders.find(key, arrivedBy);
     const isAbove = isAppendKey(key) && key > state.appendHead;
     const holder = overlaid ?? (isAbove ? undefined : this.#index.holder(state.id, key));
@@ -101,12 +101,13 @@ export class RecordReader {
 
   versions(state: PartitionState, versions: readonly Version[], bytesMax: number): Uint8Array[] {
     const found: LocatedRecord[] = [];
+    const indexed = this.#index.finder(state.id);
     let bytes = 0;
     for (const version of versions) {
       if (bytes >= bytesMax) break;
       if (version.counter <= state.trimmedTo) continue;
-      const record = this.find(state, version);
-      if (record === undefined) continue;
+      const record = state.overlay.find(version, this.flushed) ?? indexed(version);
+      if (record === undefined || state.leaving.has(record)) continue;
       found.push(record);
       bytes += record.length;
     }
@@ -265,7 +266,8 @@ export class RecordReader {
     }
     const bytes = new Uint8Array(end);
     let peeked: { arrival: number; entry: LogEntry | undefined } | undefined;
-    for (const [i, record] of records.entries()) {
+    for (const i of byArrival(records)) {
+      const record = records[i] as LocatedRecord;
       let frame: Uint8Array | undefined;
       if (record.entry !== undefined) frame = record.entry.frame(record.place ?? 0);
       else {
@@ -277,6 +279,13 @@ export class RecordReader {
     }
     return { bytes, ends };
   }
+}
+
+/** The places of records in the order in which they arrived: each entry is read once, whatever is asked for. */
+function byArrival(records: readonly LocatedRecord[]): number[] {
+  const places = records.map((_, i) => i);
+  const arrivalOf = (place: number) => (records[place] as LocatedRecord).arrival;
+  return places.sort((a, b) => arrivalOf(a) - arrivalOf(b));
 }
 
 function* tagged(

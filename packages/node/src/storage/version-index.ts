@@ -11,10 +11,10 @@ import {
   compareVersions,
   type DigestKernel,
   type IndexRange,
-  type KeyClaim,
   LIMITS,
   ORIGIN_HIGHEST,
   ROW_BYTES,
+  rowSpan,
   type TimeWindow,
   tooManyRows,
   VERSION_LOWEST,
@@ -33,9 +33,11 @@ import {
   blockLookup,
   claimOf,
   claimValue,
+  type IndexedClaim,
   type IndexedPartition,
   indexedPartition,
   keyKey,
+  keyLookup,
   type LiveShare,
   liveShare,
   liveValue,
@@ -49,7 +51,8 @@ import {
 } from './keys.js';
 import { LiveShares } from './live-shares.js';
 import type { LocatedRecord, Run } from './located-record.js';
-import { changeOf, isAppendKey, type PartitionChange } from './partition-change.js';
+import { changeOf, isAppendKey } from './partition-change.js';
+import type { PartitionChange } from './partition-view.js';
 import { DIGEST_LEVELS, EMPTY_ROW, RowChanges } from './row-changes.js';
 import { checkRoom, storeError } from './store-error.js';
 
@@ -75,6 +78,17 @@ export type ArrivedRuns = ReadonlyMap<number, readonly Run[]>;
 export type ChangedPartitions = ReadonlyMap<number, IndexedPartition>;
 
 type Write = () => void;
+
+/** What the slices of one step have in common. */
+interface Step {
+  readonly shares: LiveShares;
+  /** The watermark of its partitions afterwards. */
+  readonly applied: number;
+  /** The partitions that it has changed. */
+  readonly after: Map<number, IndexedPartition>;
+  /** Its entries were read from the disk, which may have changed their frames. */
+  readonly isOfDisk: boolean;
+}
 
 /** What a write takes on disk, about: a quarter of a page, since most hit a page with others. */
 const WRITE_BYTES = 1024;
@@ -136,21 +150,33 @@ export class VersionIndex {
   }
 
   find(partitionId: number, version: Version): LocatedRecord | undefined {
-    const value = this.#blocks.getBinaryFast(blockLookup(partitionId, blockOf(version.counter)));
-    return value === undefined ? undefined : new IndexBlock(value as Buffer).find(version);
+    return this.finder(partitionId)(version);
+  }
+
+  /** Finds many, with no other read between: those of one block one after another cost one look-up. */
+  finder(partitionId: number): (version: Version) => LocatedRecord | undefined {
+    let last: { readonly number: number; readonly block: IndexBlock | undefined } | undefined;
+    return (version) => {
+      const number = blockOf(version.counter);
+      if (last?.number !== number) {
+        const value = this.#blocks.getBinaryFast(blockLookup(partitionId, number));
+        last = { number, block: value && new IndexBlock(value as Buffer) };
+      }
+      return last.block?.find(version);
+    };
   }
 
   /** Who holds a key. */
-  holder(partitionId: number, key: string): KeyClaim | undefined {
-    const value = this.#keys.getBinaryFast(keyKey(partitionId, key));
+  holder(partitionId: number, key: string): IndexedClaim | undefined {
+    const value = this.#keys.getBinaryFast(keyLookup(partitionId, key));
     return value === undefined ? undefined : claimOf(value);
   }
 
   /** Keys above this one with who holds them, ascending, so many at most. */
-  holders(partitionId: number, after: string, limit: number): { key: string; claim: KeyClaim }[] {
+  holders(partitionId: number, after: string, limit: number): { key: string; claim: IndexedClaim }[] {
     const start = keyKey(partitionId, after);
     const end = partitionIdKey(partitionId + 1);
-    const found: { key: string; claim: KeyClaim }[] = [];
+    const found: { key: string; claim: IndexedClaim }[] = [];
     for (const { key, value } of this.#keys.getRange({ start, end, exclusiveStart: true, limit }))
       found.push({ key: textOfKeyKey(key), claim: claimOf(value) });
     return found;
@@ -158,6 +184,9 @@ export class VersionIndex {
 
   /** The index of the first row of a level that is not below; undefined where there is none. */
   firstRow(partitionId: number, level: number, least: number): number | undefined {
+    const partition = this.partition(partitionId);
+    if (isRootRow(level, partition))
+      return least === 0 && Buffer.compare(partition.root, EMPTY_ROW) !== 0 ? 0 : undefined;
     const range = {
       start: rowKey(partitionId, level, least),
       end: rowKey(partitionId, level + 1, 0),
@@ -194,6 +223,12 @@ export class VersionIndex {
   /** Indexed rows of the ranges by index. Throws TOO_LARGE above LIMITS.rowsMax. */
   rows(partitionId: number, level: number, ranges: readonly IndexRange[]): Map<number, Uint8Array> {
     const found = new Map<number, Uint8Array>();
+    const partition = this.partition(partitionId);
+    if (isRootRow(level, partition)) {
+      const isWanted = ranges.some(({ from }) => from === 0);
+      if (isWanted && Buffer.compare(partition.root, EMPTY_ROW) !== 0) found.set(0, partition.root);
+      return found;
+    }
     for (const range of ranges) {
       const start = rowKey(partitionId, level, range.from);
       const end = Buffer.concat([rowKey(partitionId, level, range.to), Buffer.from([0])]);
@@ -241,7 +276,7 @@ export class VersionIndex {
     const shares = new LiveShares((arrival) => this.live(arrival));
     const after = new Map<number, IndexedPartition>();
     for (const slice of slicesOf(arrived)) {
-      await this.#commit(this.#writesOf(slice, { shares, applied, after }));
+      await this.#commit(this.#writesOf(slice, { shares, applied, after, isOfDisk: false }));
     }
     await this.#commit([() => void this.#meta.put(APPLIED_KEY, applied)]);
     return after;
@@ -250,7 +285,7 @@ export class VersionIndex {
   /** The same, done on return. */
   applySync(arrived: ArrivedRuns, applied: number): void {
     const shares = new LiveShares((arrival) => this.live(arrival));
-    const writes = this.#writesOf([...arrived], { shares, applied, after: new Map() });
+    const writes = this.#writesOf([...arrived], { shares, applied, after: new Map(), isOfDisk: true });
     writes.push(() => void this.#meta.put(APPLIED_KEY, applied));
     checkRoom(this.path, writes.length * WRITE_BYTES);
     this.#env.transactionSync(() => {
@@ -282,7 +317,10 @@ export class VersionIndex {
     const changed = after.get(partitionId) ?? before;
     const cleanedTo = removed.length < limit ? trimmedTo : before.cleanedTo;
     after.set(partitionId, { ...changed, cleanedTo });
-    writes.push(...this.#rowWrites(changes, after), ...this.#shareWrites(shares));
+    writes.push(
+      ...this.#rowWrites(changes, { before: new Map([[partitionId, before]]), after }),
+      ...this.#shareWrites(shares),
+    );
     await this.#commit(writes);
     return { removed, after: after.get(partitionId) ?? before };
   }
@@ -337,24 +375,30 @@ export class VersionIndex {
 
   /** The key that a record holds, for nobody to hold it. */
   #keyHeldBy(partitionId: number, record: LocatedRecord): [key: string, holder: undefined][] {
-    if (!record.hasKey) return [];
-    const frame = this.#frameOf(partitionId, record);
-    if (frame === undefined) return [];
-    const { key } = keyOfFrame(frame);
-    const holder = this.holder(partitionId, key);
+    const named = record.hasKey ? this.#keyOf(partitionId, record) : undefined;
+    if (named === undefined) return [];
+    const holder = this.holder(partitionId, named.key);
     const isHeld = holder !== undefined && compareVersions(holder.version, record.version) === 0;
-    return isHeld ? [[key, undefined]] : [];
+    return isHeld ? [[named.key, undefined]] : [];
+  }
+
+  /** The key of a record that has one, and its attempt; undefined where the disk has changed its frame. */
+  #keyOf(partitionId: number, record: LocatedRecord): { key: string; attempt: number } | undefined {
+    const frame = this.#frameOf(partitionId, record);
+    return frame && keyOfFrame(frame);
   }
 
   #writesOf(
     arrived: readonly (readonly [partitionId: number, runs: readonly Run[]])[],
-    { shares, applied, after }: { shares: LiveShares; applied: number; after: Map<number, IndexedPartition> },
+    { shares, applied, after, isOfDisk }: Step,
   ): Write[] {
     const writes: Write[] = [];
     const changes = new RowChanges();
+    const known = new Map<number, IndexedPartition>();
     const changed = new Map<number, IndexedPartition>();
     for (const [partitionId, runs] of arrived) {
       const before = this.partition(partitionId);
+      known.set(partitionId, before);
       // As a rule all: a step that a crash has cut short applied some partitions whole.
       const fresh = runs.filter(({ arrival }) => arrival > before.applied);
       const change = changeOf(fresh, {
@@ -363,13 +407,16 @@ export class VersionIndex {
         trimmedTo: this.#trimmedTo(partitionId),
         find: (version) => this.find(partitionId, version),
         holder: (key) => this.holder(partitionId, key),
-        frameOf: (record) => this.#frameOf(partitionId, record),
+        keyOf: (record) =>
+          isOfDisk || record.entry === undefined
+            ? this.#keyOf(partitionId, record)
+            : record.entry.key(record.place ?? 0),
       });
       changed.set(partitionId, { ...before, applied: Math.max(before.applied, applied) });
       for (const write of this.#changeWrites(partitionId, change, { shares, changes, after: changed }))
         writes.push(write);
     }
-    for (const write of this.#rowWrites(changes, changed)) writes.push(write);
+    for (const write of this.#rowWrites(changes, { before: known, after: changed })) writes.push(write);
     for (const write of this.#shareWrites(shares)) writes.push(write);
     for (const [id, partition] of changed) after.set(id, partition);
     return writes;
@@ -427,28 +474,46 @@ export class VersionIndex {
   }
 
   /** The rows that changed, and the partitions with their new roots, which come into `after`. */
-  #rowWrites(changes: RowChanges, after: Map<number, IndexedPartition>): Write[] {
+  #rowWrites(
+    changes: RowChanges,
+    { before, after }: { before: ChangedPartitions; after: Map<number, IndexedPartition> },
+  ): Write[] {
     const writes: Write[] = [];
     const roots = new Map<number, Uint8Array>();
     if (!changes.isEmpty) {
       for (const level of DIGEST_LEVELS) {
-        const before: (TimeWindow | undefined)[] = [];
+        if ([...after.values()].every((partition) => isRootRow(level, partition))) continue;
+        const timesBefore: (TimeWindow | undefined)[] = [];
         const { rows, partitionIds, indexes, times } = changes.level(
           this.#kernel,
           level,
           (id, index, out) => {
+            const partition = before.get(id) ?? EMPTY_PARTITION;
+            if (isRootRow(level, partition)) {
+              if (index === 0) out.set(partition.root);
+              return;
+            }
             const value = this.#rows.getBinaryFast(rowKey(id, level, index)) as Buffer | undefined;
             if (value !== undefined) out.set(value.subarray(0, ROW_BYTES));
-            if (level === 0) before.push(value && segmentTimes(value));
+            if (level === 0) timesBefore.push(value && segmentTimes(value));
           },
         );
         for (const [i, index] of indexes.entries()) {
-          const key = rowKey(partitionIds[i] as number, level, index);
+          const id = partitionIds[i] as number;
+          if (isRootRow(level, after.get(id) ?? EMPTY_PARTITION)) continue;
+          const key = rowKey(id, level, index);
           const sum = Buffer.from(rows.buffer, rows.byteOffset + i * ROW_BYTES, ROW_BYTES);
-          const row = level === 0 ? segmentValue(sum, widened(before[i], times[i])) : sum;
+          const row = level === 0 ? segmentValue(sum, widened(timesBefore[i], times[i])) : sum;
           // An absent row is an empty one: what was trimmed leaves nothing behind.
           const isEmpty = sum.equals(EMPTY_ROW);
           writes.push(() => void (isEmpty ? this.#rows.remove(key) : this.#rows.put(key, row)));
+        }
+        const changed = new Set(partitionIds.filter((_, i) => indexes[i] === 0));
+        for (const [id, partition] of after) {
+          const was = before.get(id) ?? EMPTY_PARTITION;
+          const isFirstStored = isRootRow(level, was) && !isRootRow(level, partition);
+          if (!isFirstStored || changed.has(id) || Buffer.compare(was.root, EMPTY_ROW) === 0) continue;
+          writes.push(() => void this.#rows.put(rowKey(id, level, 0), Buffer.from(was.root)));
         }
       }
       const { rows, partitionIds } = changes.roots(this.#kernel, (id, out) =>
@@ -458,8 +523,8 @@ export class VersionIndex {
         roots.set(id, rows.subarray(i * ROW_BYTES, (i + 1) * ROW_BYTES));
       }
     }
-    for (const [id, before] of after) {
-      const partition = { ...before, root: roots.get(id) ?? before.root };
+    for (const [id, changed] of after) {
+      const partition = { ...changed, root: roots.get(id) ?? changed.root };
       after.set(id, partition);
       const value = partitionValue(partition);
       writes.push(() => void this.#partitions.put(partitionIdKey(id), value));
@@ -481,6 +546,14 @@ export class VersionIndex {
 
 function openEnvironment(path: string): RootDatabase {
   return open({ path, maxDbs: 8, eventTurnBatching: false });
+}
+
+/**
+ * Whether all counters of a partition lie in the first row of a level: then its root is that row, which is not
+ * stored. So many small partitions cost two rows a step, not four and a root. Segments have times of their own.
+ */
+function isRootRow(level: number, { head }: IndexedPartition): boolean {
+  return level > 0 && head < rowSpan(level);
 }
 
 /** Both windows, and what lies between them. */

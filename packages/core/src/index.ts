@@ -41,11 +41,28 @@ export {
   levelText,
   majorityOf,
 } from './consistency.js';
+export {
+  answerRangeQuestion,
+  digestsOf,
+  framesOf,
+  pagesOf,
+  type RangeStore,
+} from './coordination/answer-range-question.js';
 export { Coordinator } from './coordination/coordinator.js';
 export type { HeadsQuestion } from './coordination/counter-round.js';
 export type { KeyAnswers, KeyAsk, KeyQuestion, KeyReadPorts } from './coordination/key-read-ports.js';
 export type { KeyOutcome, KeyReadRequest, ReadRepairMode } from './coordination/key-reads.js';
 export { packKeyQuestions } from './coordination/pack-key-questions.js';
+export type {
+  AnsweredFrames,
+  RangeAnswer,
+  RangeDigest,
+  RangePage,
+  RangeQuestion,
+} from './coordination/range-questions.js';
+export type { RangeReadPorts } from './coordination/range-read-ports.js';
+export { type RangeReadRequest, type RangeReadResult, RangeReads } from './coordination/range-reads.js';
+export type { RangeOutcome } from './coordination/range-task.js';
 export {
   refusedWrite,
   WRITE_ORDERS,

@@ -29,6 +29,8 @@ export const LIMITS = {
   writeQueueGroupsMax: 65_536,
   /** Reads of keys that a node, or a client, has not answered yet. */
   readQueueMax: 65_536,
+  /** Reads of ranges that a node has not answered yet. */
+  rangeReadsMax: 4096,
   /** Binary connections of one node. */
   connectionsMax: 1024,
   /** Requests without an answer on one connection. */

@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareTags, type ListingEntry } from '../src/protocol/listing.js';
 import { mergeListings } from '../src/quorum/range-read.js';
-import { compareVersions, formatVersion, VERSION_HIGHEST, versionAfter } from '../src/version.js';
+import {
+  compareVersions,
+  formatVersion,
+  VERSION_HIGHEST,
+  versionAfter,
+  versionBefore,
+} from '../src/version.js';
 import { version } from './bytes.js';
 import { entry, everything, listing } from './listings.js';
 
@@ -67,6 +73,32 @@ describe('range read', () => {
     expect(entries).toEqual(['1:0', '2:0']);
     expect(missing).toEqual({ a: [2], b: [1] });
     expect(answer.next).toEqual(versionAfter(version(2)));
+  });
+
+  test('range read: from the end on, what is proven reaches down to the last of a truncated listing', () => {
+    const downward = (counters: readonly number[], truncated = false) =>
+      listing(
+        counters.map((counter) => entry(version(counter))),
+        truncated,
+      );
+    const listings = new Map([
+      ['a', downward([9, 7], true)],
+      ['b', downward([8, 7, 5, 2])],
+    ]);
+    const range = { ...everything(10), descending: true };
+    const answer = mergeListings(listings, range);
+    expect(textOf(answer.entries)).toEqual(['9:0', '8:0', '7:0']);
+    expect(answer.next).toEqual(versionBefore(version(7)));
+    const short = new Map([
+      ['a', downward([9, 7], true)],
+      ['b', downward([8, 7], true)],
+    ]);
+    const cut = mergeListings(short, { ...range, limit: 2 });
+    expect(cut.next).toEqual(versionBefore(version(8)));
+    // Nothing is left where all below is trimmed, or before the range.
+    const trimmed = new Map([...listings].map(([node, one]) => [node, { ...one, trimmedTo: 7 }]));
+    expect(mergeListings(trimmed, range)).toMatchObject({ next: undefined, trimmedTo: 7 });
+    expect(mergeListings(short, { ...range, from: version(7) }).next).toBeUndefined();
   });
 
   test('range read: what lies below any watermark is gone, and missing nowhere', () => {

@@ -19,7 +19,8 @@ import type { PartitionChanges } from './catalog/partition-changes.js';
 import { partitionTotals } from './catalog/partition-totals.js';
 import type { NodeCoordinator } from './coordinator/node-coordinator.js';
 import { KEYS_BYTES_MAX, unpackOutcomes } from './coordinator/packed-outcomes.js';
-import type { ReadCoordinator } from './coordinator/read-coordinator.js';
+import type { PartitionSurvey } from './coordinator/partition-survey.js';
+import type { RangeCoordinator } from './coordinator/range-coordinator.js';
 import { routeWrites } from './coordinator/route-writes.js';
 import { scanTime } from './coordinator/scan-time.js';
 import type { HintKeeper } from './hints/hint-keeper.js';
@@ -38,7 +39,8 @@ export interface NodeServiceOptions {
   readonly peers: Peers;
   readonly placement: Placement;
   readonly coordinator: NodeCoordinator;
-  readonly reads: ReadCoordinator;
+  readonly ranges: RangeCoordinator;
+  readonly survey: PartitionSurvey;
   readonly hints: HintKeeper;
   readonly antiEntropy: AntiEntropy;
   readonly merkle: MerkleService;
@@ -58,7 +60,8 @@ export function createNodeService(options: NodeServiceOptions): Service {
     catalog,
     changes,
     coordinator,
-    reads,
+    ranges,
+    survey,
     hints,
     antiEntropy,
     merkle,
@@ -95,16 +98,16 @@ export function createNodeService(options: NodeServiceOptions): Service {
 
     readKeys: (questions, level) => coordinator.readKeys(questions, level, KEYS_BYTES_MAX),
 
-    async read(partition, ids, level) {
-      return await reads.read(partition, ids.map(rangeOfId), level);
+    async read(partition, ids, level, signal) {
+      return await ranges.read(partition, ids.map(rangeOfId), level, signal);
     },
 
-    async scan(partition, { time, ...range }, level) {
+    async scan(partition, { time, ...range }, level, signal) {
       const isTimed = time?.fromMs !== undefined || time?.toMs !== undefined;
       const window = { fromMs: time?.fromMs ?? 0, toMs: time?.toMs ?? Number.MAX_SAFE_INTEGER };
       const [outcome] = isTimed
-        ? [await scanTime(reads, partition, { range, window, level })]
-        : await reads.read(partition, [range], level);
+        ? [await scanTime({ ranges, survey }, partition, { range, window, level, signal })]
+        : await ranges.read(partition, [range], level, signal);
       if (outcome === undefined) throw new MendlogError('INTERNAL', 'a scan had no outcome');
       return { ...outcome, isKnown: outcome.isKnown || catalog.exists(partition) };
     },

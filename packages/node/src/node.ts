@@ -1,7 +1,7 @@
 /**
  * A node: one replica with everything around it. This file only puts the parts together.
  *
- *   HTTP, tRPC --> service --> write / read coordinator --> store, peers
+ *   HTTP, tRPC --> service --> coordinators of writes, reads --> store, peers
  *                          \-> hints, anti-entropy ------/
  */
 import { randomBytes } from 'node:crypto';
@@ -35,7 +35,8 @@ import { checkNodeOptions } from './config/check-node-options.js';
 import { NODE_DEFAULTS } from './config/node-defaults.js';
 import { parseListen } from './config/parse-listen.js';
 import { NodeCoordinator } from './coordinator/node-coordinator.js';
-import { ReadCoordinator } from './coordinator/read-coordinator.js';
+import { PartitionSurvey } from './coordinator/partition-survey.js';
+import { RangeCoordinator } from './coordinator/range-coordinator.js';
 import { HintKeeper } from './hints/hint-keeper.js';
 import { type Log, silentLog } from './log.js';
 import { Peers } from './membership/peers.js';
@@ -188,21 +189,23 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     readRepair,
     readRepairChance,
   });
-  const reads = new ReadCoordinator({
+  const ranges = new RangeCoordinator({
     store,
+    kernel,
     peers,
     placement,
     metrics,
     log,
     levelOf,
-    readKeys: (questions, level) => coordinator.readKeys(questions, level),
+    keys: coordinator.keyReads,
     readTimeoutMs,
     readRepair,
     readRepairChance,
   });
+  const survey = new PartitionSurvey({ store, peers, placement, levelOf, readTimeoutMs });
   const scrubber = new Scrubber({
     store,
-    read: (partition, ranges, level) => reads.read(partition, ranges, level),
+    read: (partition, asked, level) => ranges.read(partition, asked, level),
     log,
     bytesPerSecondMax: options.scrub?.bytesPerSecondMax ?? NODE_DEFAULTS.scrubBytesPerSecondMax,
     pauseMs: options.scrub?.pauseMs ?? NODE_DEFAULTS.scrubPauseMs,
@@ -212,7 +215,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     catalog,
     peers,
     placement,
-    reads,
+    survey,
     headOf: (partition) => coordinator.head(partition),
     incarnation,
   });
@@ -240,7 +243,8 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     peers,
     placement,
     coordinator,
-    reads,
+    ranges,
+    survey,
     hints,
     antiEntropy,
     merkle,
@@ -251,6 +255,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const replica = createReplica({
     nodeId: options.id,
     store,
+    kernel,
     peers,
     catalog,
     changes,

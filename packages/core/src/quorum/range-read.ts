@@ -6,7 +6,7 @@
  * record is among them. "Absent" is an answer: a replica that does not list a record that another
  * one lists lacks it, and read repair brings it. What lies at or below the highest trim watermark of
  * any replica is gone, wherever it may still be stored. A truncated listing proves nothing beyond its
- * last version, so the answer ends at the smallest such version: the proven prefix.
+ * last version, so the answer ends at the first such version in the order of the range: the proven prefix.
  */
 import { MendlogError, toMendlogError } from '../errors.js';
 import {
@@ -23,10 +23,11 @@ import {
   ORIGIN_LOWEST,
   type Version,
   versionAfter,
+  versionBefore,
 } from '../version.js';
 
 export interface RangeReadAnswer {
-  /** The records of the answer, ascending. */
+  /** The records of the answer, in the order of the range. */
   readonly entries: readonly ListingEntry[];
   /** Where the rest of the range begins; undefined where the answer is all of it. */
   readonly next: Version | undefined;
@@ -43,6 +44,7 @@ export interface RangeReadAnswer {
 /** Listings of one range by replica. Throws MALFORMED, with the `replica`, where one is not an answer to the range. */
 export function mergeListings(listings: ReadonlyMap<string, Listing>, range: VersionRange): RangeReadAnswer {
   const perReplica = new Map<string, ListingEntry[]>();
+  const inOrder = orderOf(range);
   let provenTo: Version | undefined;
   let trimmedTo = 0;
   let head = 0;
@@ -55,7 +57,7 @@ export function mergeListings(listings: ReadonlyMap<string, Listing>, range: Ver
     if (
       listing.truncated &&
       last !== undefined &&
-      (provenTo === undefined || compareVersions(last.version, provenTo) < 0)
+      (provenTo === undefined || inOrder(last.version, provenTo) < 0)
     ) {
       provenTo = last.version;
     }
@@ -64,14 +66,14 @@ export function mergeListings(listings: ReadonlyMap<string, Listing>, range: Ver
   const winners = new Map<string, ListingEntry>();
   for (const entries of perReplica.values()) {
     for (const entry of entries) {
-      if (provenTo !== undefined && compareVersions(entry.version, provenTo) > 0) break;
+      if (provenTo !== undefined && inOrder(entry.version, provenTo) > 0) break;
       if (entry.version.counter <= trimmedTo) continue;
       const key = formatVersion(entry.version);
       const known = winners.get(key);
       if (known === undefined || compareTags(known.tag, entry.tag) < 0) winners.set(key, entry);
     }
   }
-  const sorted = [...winners.values()].sort((a, b) => compareVersions(a.version, b.version));
+  const sorted = [...winners.values()].sort((a, b) => inOrder(a.version, b.version));
   const entries = sorted.slice(0, range.limit);
   const answeredTo = sorted.length > range.limit ? entries.at(-1)?.version : provenTo;
 
@@ -95,7 +97,7 @@ export function mergeListings(listings: ReadonlyMap<string, Listing>, range: Ver
   }
   return {
     entries,
-    next: answeredTo === undefined ? undefined : nextAfter(answeredTo, trimmedTo, range.to),
+    next: answeredTo === undefined ? undefined : rangeBeyond(range, answeredTo, trimmedTo),
     trimmedTo,
     isKnown: head > trimmedTo,
     missing,
@@ -112,13 +114,30 @@ function entriesOf(replica: string, listing: Listing, range: VersionRange): List
   }
 }
 
-/** Past what was answered, and past what was trimmed: a page of nothing but trimmed records is skipped. */
-function nextAfter(answeredTo: Version, trimmedTo: number, end: Version): Version | undefined {
+/** Compares two versions as a range has them: the one that comes first is the lesser. */
+export function orderOf({
+  descending,
+}: Pick<VersionRange, 'descending'>): (a: Version, b: Version) => number {
+  return descending === true ? (a, b) => compareVersions(b, a) : compareVersions;
+}
+
+/**
+ * Where the rest of a range begins that was answered up to a version: past it, and past what was trimmed. Undefined
+ * where nothing is left.
+ */
+export function rangeBeyond(
+  { from, to, descending }: VersionRange,
+  answeredTo: Version,
+  trimmedTo: number,
+): Version | undefined {
+  const lowest = { counter: Math.min(trimmedTo + 1, Number.MAX_SAFE_INTEGER), origin: ORIGIN_LOWEST };
+  if (descending === true) {
+    const before = versionBefore(answeredTo);
+    if (before === undefined) return undefined;
+    return compareVersions(before, laterVersion(from, lowest)) >= 0 ? before : undefined;
+  }
   const after = versionAfter(answeredTo);
   if (after === undefined) return undefined;
-  const next = laterVersion(after, {
-    counter: Math.min(trimmedTo + 1, Number.MAX_SAFE_INTEGER),
-    origin: ORIGIN_LOWEST,
-  });
-  return compareVersions(next, end) <= 0 ? next : undefined;
+  const next = laterVersion(after, lowest);
+  return compareVersions(next, to) <= 0 ? next : undefined;
 }

@@ -24,7 +24,7 @@ export function doubtfulKeys(
 
 /**
  * The page, ascending, with of each of these keys only what holds it: the frame that was found, where it beats what
- * the page has. It is on this page only where `isInside` says so of its version.
+ * the page has. It is on this page only where `isInside` says so of its version. The page may be in either order.
  */
 export function withoutSuperseded(
   frames: readonly Uint8Array[],

@@ -1,6 +1,7 @@
 /** What nodes ask each other: it needs the cluster secret, and a replica. */
-import { decodePacked, encodePacked } from '@mendlog/core';
+import { decodePacked, encodePacked, packItems } from '@mendlog/core';
 import { packOutcomes } from '../coordinator/packed-outcomes.js';
+import { packPages } from '../coordinator/packed-pages.js';
 import { peerProcedure, t } from './procedure.js';
 import * as schemas from './schemas.js';
 
@@ -28,6 +29,16 @@ export const peer = t.router({
   list: peerProcedure
     .input(schemas.PeerListInput)
     .query(({ ctx, input }) => ({ listings: ctx.peer.list(input.ranges) })),
+  pages: peerProcedure
+    .input(schemas.PeerRangesInput)
+    .query(({ ctx, input }) => packPages(input.partition, ctx.peer.pages(input.partition, input.ranges))),
+  digests: peerProcedure
+    .input(schemas.PeerRangesInput)
+    .query(({ ctx, input }) => ({ digests: ctx.peer.digests(input.partition, input.ranges) })),
+  frames: peerProcedure.input(schemas.PeerFetchInput).query(({ ctx, input }) => {
+    const { frames, ...rest } = ctx.peer.frames(input.partition, input.versions);
+    return { packed: encodePacked([packItems(input.partition, frames)]), ...rest };
+  }),
   timeRanges: peerProcedure
     .input(schemas.PeerTimeRangesInput)
     .query(({ ctx, input }) => ctx.peer.timeRanges(input.partition, input, input)),

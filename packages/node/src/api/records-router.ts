@@ -63,7 +63,7 @@ export const records = t.router({
     .output(schemas.ReadOutput)
     .query(async ({ ctx, input }) => {
       const id = parseRecordId(input.id);
-      const [outcome] = await ctx.service.read(input.partitionId, [id], input.consistency);
+      const [outcome] = await ctx.service.read(input.partitionId, [id], input.consistency, ctx.signal);
       const found = (outcome?.frames ?? []).map(recordJson);
       return {
         partitionId: input.partitionId,
@@ -82,7 +82,12 @@ export const records = t.router({
       const to =
         input.to === undefined ? VERSION_HIGHEST : { origin: ORIGIN_HIGHEST, ...parseRecordId(input.to) };
       const time = { fromMs: fromTime, toMs: toTime };
-      const page = await ctx.service.scan(partitionId, { from, to, limit, time }, input.consistency);
+      const page = await ctx.service.scan(
+        partitionId,
+        { from, to, limit, time },
+        input.consistency,
+        ctx.signal,
+      );
       if (!page.isKnown) throw new MendlogError('NOT_FOUND', `there is no partition ${partitionId}`);
       const next = page.next === undefined ? undefined : formatVersion(page.next);
       return { partitionId, records: page.frames.map(recordJson), next };
@@ -138,7 +143,8 @@ export const batches = t.router({
   }),
 
   read: procedure.input(schemas.BatchReadInput).query(async ({ ctx, input }) => {
-    const found = await ctx.service.read(input.partition, input.ids.map(parseRecordId), input.consistency);
+    const ids = input.ids.map(parseRecordId);
+    const found = await ctx.service.read(input.partition, ids, input.consistency, ctx.signal);
     return { records: found.map(({ frames, repaired }) => ({ frames, repaired })) };
   }),
 
@@ -169,6 +175,7 @@ export const batches = t.router({
       input.partition,
       { ...input.range, time: input.time },
       input.consistency,
+      ctx.signal,
     );
     return { packed: encodePacked([packItems(input.partition, frames)]), ...page };
   }),

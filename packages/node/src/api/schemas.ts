@@ -358,6 +358,7 @@ const RangeShape = z.object({
   from: VersionShape,
   to: VersionShape,
   limit: z.int().min(1).max(LIMITS.batchRecordsMax),
+  descending: z.boolean().default(false),
 });
 const IndexRangeShape = z.object({ from: Counter, to: Counter });
 
@@ -432,6 +433,10 @@ export const PeerChangePartitionInput = z.discriminatedUnion('change', [
 ]);
 export const PeerListInput = z.object({
   ranges: z.array(z.object({ partition: PartitionId, range: RangeShape })).max(LIMITS.rangesMax),
+});
+export const PeerRangesInput = z.object({
+  partition: PartitionId,
+  ranges: z.array(RangeShape).max(LIMITS.rangesMax),
 });
 export const PeerTimeRangesInput = z.object({
   partition: PartitionId,

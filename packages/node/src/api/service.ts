@@ -3,6 +3,7 @@
  * nothing, answers the same calls by asking the nodes.
  */
 import type {
+  AnsweredFrames,
   ApplyResult,
   ArrivalCursor,
   CatalogEntry,
@@ -14,6 +15,8 @@ import type {
   Listing,
   PackedGroup,
   PartitionOptions,
+  RangeDigest,
+  RangePage,
   RecordId,
   SideSummary,
   TailPage,
@@ -29,7 +32,7 @@ import type { PackedKeyAnswers } from '../coordinator/key-lookup.js';
 import type { TailEnd } from '../tail/tail-end.js';
 import type * as schemas from './schemas.js';
 
-/** The records of one range, ascending. */
+/** The records of one range, in its order. */
 export interface ReadOutcome {
   readonly frames: readonly Uint8Array[];
   /** Where the rest of the range begins; absent where this is all of it. */
@@ -102,12 +105,18 @@ export interface Service {
   /** One outcome for each key, in order. */
   readKeys(questions: readonly KeyQuestion[], level: AskedLevel): Promise<KeyOutcome[]>;
   /** One outcome for each id, in order; no frame where there is no such record. */
-  read(partition: string, ids: readonly RecordId[], level: AskedLevel): Promise<ReadOutcome[]>;
+  read(
+    partition: string,
+    ids: readonly RecordId[],
+    level: AskedLevel,
+    signal?: AbortSignal,
+  ): Promise<ReadOutcome[]>;
   /** Rejects with NOT_FOUND for a partition that nobody knows. */
   scan(
     partition: string,
     range: VersionRange & { time?: TimeRange | undefined },
     level: AskedLevel,
+    signal?: AbortSignal,
   ): Promise<ReadOutcome>;
 
   /**
@@ -166,6 +175,10 @@ export interface PeerService {
   apply(groups: readonly PackedGroup[]): Promise<ApplyResult>;
   trim(partition: string, counter: number): Promise<void>;
   list(ranges: readonly { partition: string; range: VersionRange }[]): Listing[];
+  /** As many pages as fit one answer, one at least. */
+  pages(partition: string, ranges: readonly VersionRange[]): readonly RangePage[];
+  digests(partition: string, ranges: readonly VersionRange[]): readonly RangeDigest[];
+  frames(partition: string, versions: readonly Version[]): AnsweredFrames;
   /** Where this replica holds records of a time, and whether it holds any of the partition. */
   timeRanges(
     partition: string,

@@ -18,7 +18,7 @@ import {
   type Store,
 } from '@mendlog/core';
 import type { PartitionChange, PartitionDetails } from '../api/service.js';
-import type { ReadCoordinator } from '../coordinator/read-coordinator.js';
+import type { PartitionSurvey } from '../coordinator/partition-survey.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Catalog } from './catalog.js';
@@ -29,7 +29,7 @@ export interface PartitionChangesOptions {
   readonly catalog: Catalog;
   readonly peers: Peers;
   readonly placement: Placement;
-  readonly reads: ReadCoordinator;
+  readonly survey: Pick<PartitionSurvey, 'isKnown'>;
   /** The highest counter that this node knows of, given to writes under way included. */
   readonly headOf: (partition: string) => number;
   readonly incarnation: string;
@@ -128,7 +128,7 @@ export class PartitionChanges {
 
   /** It was created, or holds records on a quorum's replicas. */
   async isKnown(partition: string): Promise<boolean> {
-    return this.#options.catalog.exists(partition) || (await this.#options.reads.isKnown(partition));
+    return this.#options.catalog.exists(partition) || (await this.#options.survey.isKnown(partition));
   }
 
   /** Raises the watermark on the live primaries; a majority of them must have done it. */

@@ -39,6 +39,11 @@ export class NodeCoordinator {
     });
   }
 
+  /** Who looks keys up: reads of ranges ask too. */
+  get keyReads(): Coordinator['reads'] {
+    return this.#core.reads;
+  }
+
   get queuedBytes(): number {
     return this.#core.writes.queuedBytes;
   }

@@ -14,20 +14,31 @@ import {
   type VersionRange,
 } from '@mendlog/core';
 import type { AskedLevel, ReadOutcome } from '../api/service.js';
-import type { ReadCoordinator } from './read-coordinator.js';
+import type { PartitionSurvey } from './partition-survey.js';
+import type { RangeCoordinator } from './range-coordinator.js';
 import { clipped } from './time-ranges.js';
 
 const READ_RECORDS = 1000;
 /** Reads that one page makes, however few of their records are of the time. */
 const READS_MAX = 16;
 
+interface TimedScan {
+  readonly range: VersionRange;
+  readonly window: TimeWindow;
+  readonly level: AskedLevel;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export async function scanTime(
-  reads: Pick<ReadCoordinator, 'read' | 'timeRanges'>,
+  {
+    ranges: reads,
+    survey,
+  }: { ranges: Pick<RangeCoordinator, 'read'>; survey: Pick<PartitionSurvey, 'timeRanges'> },
   partition: string,
-  { range, window, level }: { range: VersionRange; window: TimeWindow; level: AskedLevel },
+  { range, window, level, signal }: TimedScan,
 ): Promise<ReadOutcome> {
   const asked = { time: window, from: range.from.counter };
-  const { ranges, next: later, isKnown } = await reads.timeRanges(partition, asked, level);
+  const { ranges, next: later, isKnown } = await survey.timeRanges(partition, asked, level, signal);
   const found: Uint8Array[] = [];
   let isRepaired = false;
   let readsMade = 0;
@@ -55,6 +66,7 @@ export async function scanTime(
         partition,
         [{ from, to, limit: READ_RECORDS }],
         level,
+        signal,
       );
       if (outcome === undefined) break;
       for (const frame of outcome.frames) if (isWithin(frame, window)) found.push(frame);

@@ -77,21 +77,18 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
         },
       }),
 
-    async read(partition, ids, consistency) {
+    async read(partition, ids, consistency, signal) {
       const texts = ids.map(({ counter, origin }) =>
         origin === undefined ? String(counter) : formatVersion({ counter, origin }),
       );
-      const { records } = await replicaOf(partition).batches.read.query({
-        partition,
-        ids: texts,
-        consistency,
-      });
+      const input = { partition, ids: texts, consistency };
+      const { records } = await replicaOf(partition).batches.read.query(input, withSignal(signal));
       return records.map((record) => ({ ...record, isKnown: true }));
     },
 
-    async scan(partition, { time, ...range }, consistency) {
+    async scan(partition, { time, ...range }, consistency, signal) {
       const input = { partition, range, time, consistency };
-      const { packed, ...page } = await replicaOf(partition).batches.scan.query(input);
+      const { packed, ...page } = await replicaOf(partition).batches.scan.query(input, withSignal(signal));
       return { ...page, frames: decodePacked(packed).flatMap((group) => [...itemsOf(group)]) };
     },
 
@@ -244,6 +241,10 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
 }
 
 /** Reads `node/cursor of that node`; node ids may hold slashes. Throws BAD_REQUEST. */
+function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
 function hintCursor(peers: Peers, cursor: string | undefined): [from: string, inner: string] {
   if (cursor === undefined) return ['', ''];
   const from = peers.nodeIds.find((nodeId) => cursor.startsWith(`${nodeId}/`));

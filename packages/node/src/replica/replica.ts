@@ -1,5 +1,15 @@
 /** What this node does for its peers: the procedures of the `peer` router over the local store. */
-import type { IndexRange, Listing, Store, Version, VersionRange } from '@mendlog/core';
+import {
+  type DigestKernel,
+  digestsOf,
+  framesOf,
+  type IndexRange,
+  type Listing,
+  pagesOf,
+  type Store,
+  type Version,
+  type VersionRange,
+} from '@mendlog/core';
 import type { AntiEntropy } from '../anti-entropy/anti-entropy.js';
 import { readGroup, sideSummary } from '../anti-entropy/run-session.js';
 import type { PeerService } from '../api/service.js';
@@ -17,6 +27,7 @@ import { storeTotals } from '../node-service.js';
 export interface ReplicaOptions {
   readonly nodeId: string;
   readonly store: Store;
+  readonly kernel: DigestKernel;
   readonly peers: Peers;
   readonly catalog: Catalog;
   readonly changes: PartitionChanges;
@@ -29,6 +40,7 @@ export interface ReplicaOptions {
 export function createReplica({
   nodeId,
   store,
+  kernel,
   peers,
   catalog,
   changes,
@@ -50,6 +62,9 @@ export function createReplica({
     trim: (partition, counter) => store.trim(partition, counter),
     list: (ranges: readonly { partition: string; range: VersionRange }[]): Listing[] =>
       ranges.map(({ partition, range }) => store.list(partition, range)),
+    pages: (partition, ranges) => pagesOf(store, kernel, { partition, ranges }),
+    digests: (partition, ranges) => digestsOf(store, kernel, { partition, ranges }),
+    frames: (partition, versions) => framesOf(store, partition, versions),
     timeRanges: (partition, time, range) => timeRangesOf(store, partition, { time, ...range }),
     fetch: (partition: string, versions: readonly Version[]) => readGroup(store, partition, versions),
     rows: (partition: string, level: number, ranges: readonly IndexRange[]) =>

@@ -1,0 +1,111 @@
+/** What a replica says of ranges, out of its store. */
+import { type DigestKernel, ROW_BYTES, TAG_BYTES } from '../digest/kernel.js';
+import { LIMITS } from '../limits.js';
+import type { Page, Store } from '../ports/store.js';
+import { LISTING_ENTRY_BYTES, type Listing, type VersionRange } from '../protocol/listing.js';
+import { frameVersion } from '../record.js';
+import { formatVersion, VERSION_BYTES, type Version } from '../version.js';
+import type {
+  AnsweredFrames,
+  RangeAnswer,
+  RangeDigest,
+  RangePage,
+  RangeQuestion,
+} from './range-questions.js';
+
+/** An answer stays well below the limit of a message, whatever the values' sizes; one record may go beyond. */
+export const PAGE_BYTES_MAX = LIMITS.messageBytesMax / 4;
+
+export type RangeStore = Pick<Store, 'list' | 'readRange' | 'readVersions'>;
+
+export function answerRangeQuestion(
+  store: RangeStore,
+  kernel: DigestKernel,
+  question: RangeQuestion,
+): RangeAnswer {
+  const { ask, partition } = question;
+  switch (ask) {
+    case 'pages':
+      return { ask, pages: pagesOf(store, kernel, question) };
+    case 'digests':
+      return { ask, digests: digestsOf(store, kernel, question) };
+    case 'listings':
+      return { ask, listings: question.ranges.map((range) => store.list(partition, range)) };
+    case 'frames':
+      return { ask, ...framesOf(store, partition, question.versions) };
+  }
+}
+
+/** The part of a range that a page has all records of, as its replica holds them. */
+export function provenRange(range: VersionRange, { frames, truncated }: Page): VersionRange {
+  const last = frames.at(-1);
+  // One record more shows that there are more.
+  const limit = Math.max(1, frames.length);
+  if (!truncated || last === undefined) return { from: range.from, to: range.to, limit };
+  const end = frameVersion(last);
+  return range.descending === true
+    ? { from: end, to: range.to, limit }
+    : { from: range.from, to: end, limit };
+}
+
+interface Ranges {
+  readonly partition: string;
+  readonly ranges: readonly VersionRange[];
+}
+
+export function pagesOf(store: RangeStore, kernel: DigestKernel, { partition, ranges }: Ranges): RangePage[] {
+  const pages: RangePage[] = [];
+  let bytes = 0;
+  let records = 0;
+  for (const range of ranges) {
+    if (bytes >= PAGE_BYTES_MAX || records >= LIMITS.batchRecordsMax) break;
+    const limit = Math.min(range.limit, LIMITS.batchRecordsMax - records);
+    const page = store.readRange(partition, { ...range, limit }, PAGE_BYTES_MAX - bytes);
+    records += page.frames.length;
+    const digest = digestOf(kernel, store.list(partition, provenRange(range, page)));
+    pages.push({ ...page, digest });
+    for (const { length } of page.frames) bytes += length;
+  }
+  return pages;
+}
+
+export function digestsOf(
+  store: Pick<RangeStore, 'list'>,
+  kernel: DigestKernel,
+  { partition, ranges }: Ranges,
+): RangeDigest[] {
+  return ranges.map((range) => digestOf(kernel, store.list(partition, range)));
+}
+
+function digestOf(kernel: DigestKernel, { entries, truncated, trimmedTo, head }: Listing): RangeDigest {
+  const row = new Uint8Array(ROW_BYTES);
+  const records = entries.length / LISTING_ENTRY_BYTES;
+  const tags = new Uint8Array(records * TAG_BYTES);
+  for (let i = 0; i < records; i++) {
+    const at = i * LISTING_ENTRY_BYTES + VERSION_BYTES;
+    tags.set(entries.subarray(at, at + TAG_BYTES), i * TAG_BYTES);
+  }
+  kernel.addTags(row, new Uint32Array(records), tags, 1);
+  return { row, truncated, trimmedTo, head };
+}
+
+export function framesOf(store: RangeStore, partition: string, versions: readonly Version[]): AnsweredFrames {
+  const frames = store.readVersions(partition, versions, PAGE_BYTES_MAX);
+  const found = new Set(frames.map((frame) => formatVersion(frameVersion(frame))));
+  let bytes = 0;
+  for (const { length } of frames) bytes += length;
+  const isFull = bytes >= PAGE_BYTES_MAX;
+  const reached = isFull
+    ? 1 + versions.findLastIndex((version) => found.has(formatVersion(version)))
+    : versions.length;
+  const unread: Version[] = [];
+  for (const version of versions.slice(0, reached)) {
+    if (found.has(formatVersion(version))) continue;
+    // Damaged ones before it may have used the room up.
+    const alone = store.readVersions(partition, [version], PAGE_BYTES_MAX);
+    if (alone.length > 0) frames.push(...alone);
+    else if (store.list(partition, { from: version, to: version, limit: 1 }).entries.length > 0)
+      unread.push(version);
+  }
+  return { frames, unread, reached };
+}

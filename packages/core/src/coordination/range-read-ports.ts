@@ -1,0 +1,24 @@
+/** What the coordination of reads of ranges needs of the node around it, and asks of it. Calls return at once. */
+import type { PackedGroup } from '../protocol/packed.js';
+import type { RangeQuestion } from './range-questions.js';
+
+export interface RangeReadPorts {
+  readonly self: string;
+  primaries(partition: string): readonly string[];
+  isAlive(node: string): boolean;
+  /** Whether a replica's answer counts: one that has lost what it acknowledged says "absent" of what it had. */
+  votes(partition: string, node: string): boolean;
+  /** Calls `isSlow` again and again, and `timeUp` after the read time-out, unless `stopTimers` comes first. */
+  startTimers(read: number): void;
+  stopTimers(read: number): void;
+  /** Asks a node, perhaps this one: `answered` or `failed` follows, in any case and not before this returns. */
+  ask(ask: number, node: string, question: RangeQuestion): void;
+  /** Has a node, perhaps this one, store records: `given` or `failed` follows, as above. */
+  give(ask: number, node: string, groups: readonly PackedGroup[]): void;
+  /** Nobody waits for the answer to an ask any more. */
+  drop(ask: number): void;
+  /** A read gives replicas what they lack. */
+  repairs(): void;
+  /** Draws whether a read that was answered also compares the replicas that it did not ask. */
+  comparesAll(): boolean;
+}

@@ -1,0 +1,74 @@
+/** Coordinates reads of ranges for this node: core decides, this measures and waits. */
+import {
+  type Level,
+  MendlogError,
+  type RangeReadResult,
+  RangeReads,
+  type ReadRepairMode,
+  type VersionRange,
+} from '@mendlog/core';
+import type { AskedLevel, ReadOutcome } from '../api/service.js';
+import type { Metrics } from '../metrics/metrics.js';
+import { type RangeReadShellOptions, rangeReadPorts } from './range-read-shell.js';
+
+export interface RangeCoordinatorOptions extends RangeReadShellOptions {
+  /** Who looks keys up. */
+  readonly keys: ConstructorParameters<typeof RangeReads>[1];
+  readonly metrics: Pick<Metrics, 'readRanges' | 'readRepair'>;
+  readonly levelOf: (partition: string, level: AskedLevel) => Level;
+  readonly readRepair: ReadRepairMode;
+}
+
+export class RangeCoordinator {
+  readonly #options: RangeCoordinatorOptions;
+  readonly #core: RangeReads;
+
+  constructor(options: RangeCoordinatorOptions) {
+    this.#options = options;
+    this.#core = new RangeReads(
+      rangeReadPorts(options, () => this.#core),
+      options.keys,
+    );
+  }
+
+  /**
+   * One outcome for each range, in order. All ranges are of one partition. Rejects with UNAVAILABLE, READ_TIMEOUT,
+   * OVERLOADED or TOO_LARGE, and with the signal's reason where it aborts.
+   */
+  async read(
+    partition: string,
+    ranges: readonly VersionRange[],
+    level: AskedLevel,
+    signal?: AbortSignal,
+  ): Promise<ReadOutcome[]> {
+    const { metrics, levelOf, readRepair: repair } = this.#options;
+    const consistency = levelOf(partition, level);
+    const startedMs = performance.now();
+    const counted = { consistency, ranges: ranges.length };
+    const result = await this.#result({ partition, ranges, level: consistency, repair }, signal);
+    if (!result.ok) {
+      metrics.readRanges('failed', counted, 0);
+      throw MendlogError.fromShape(result.error);
+    }
+    metrics.readRanges('answered', counted, (performance.now() - startedMs) / 1000);
+    return [...result.outcomes];
+  }
+
+  #result(
+    request: Parameters<RangeReads['submit']>[0],
+    signal: AbortSignal | undefined,
+  ): Promise<RangeReadResult> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const abort = () => {
+        this.#core.cancel(read);
+        reject(signal?.reason);
+      };
+      const read = this.#core.submit(request, (result) => {
+        signal?.removeEventListener('abort', abort);
+        resolve(result);
+      });
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+}

@@ -4,7 +4,12 @@ import { bytesCodec, type Client, type ErrorCode, MendlogError } from '@mendlog/
 
 /** The record may be there or not: the caller cannot know. */
 const UNKNOWN: ReadonlySet<ErrorCode> = new Set(['WRITE_TIMEOUT', 'CONNECTION_LOST']);
-const REFUSED: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'UNAVAILABLE', 'OVERLOADED']);
+const REFUSED: ReadonlySet<ErrorCode> = new Set([
+  'UNREACHABLE',
+  'UNAVAILABLE',
+  'OVERLOADED',
+  'REQUEST_TIMEOUT',
+]);
 const PAUSE_AFTER_REFUSAL_MS = 20;
 
 export interface Found {

@@ -6,6 +6,7 @@ import type { OperationKind, Outcome } from '@mendlog/sim';
 const REFUSED: ReadonlySet<ErrorCode> = new Set([
   'UNAVAILABLE',
   'OVERLOADED',
+  'REQUEST_TIMEOUT',
   'UNREACHABLE',
   'TOO_LARGE',
   'DISK_FULL',
@@ -15,6 +16,7 @@ const UNKNOWN: ReadonlySet<ErrorCode> = new Set(['WRITE_TIMEOUT', 'CONNECTION_LO
 const OF_READS: ReadonlySet<ErrorCode> = new Set([
   'UNAVAILABLE',
   'OVERLOADED',
+  'REQUEST_TIMEOUT',
   'UNREACHABLE',
   'READ_TIMEOUT',
   'CONNECTION_LOST',

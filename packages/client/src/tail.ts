@@ -57,6 +57,7 @@ const PASSING: ReadonlySet<string> = new Set([
   'UNREACHABLE',
   'UNAVAILABLE',
   'OVERLOADED',
+  'REQUEST_TIMEOUT',
   'CLOSED',
 ]);
 

@@ -27,7 +27,7 @@ export const ERROR_CODES = {
   TOO_LARGE: { httpStatus: 413, retryable: false },
   /** A body is not JSON in UTF-8, or is encoded. */
   UNSUPPORTED_MEDIA_TYPE: { httpStatus: 415, retryable: false },
-  /** A request took too long to arrive: nothing of it was done. */
+  /** A request took too long to arrive, or waited until its caller had gone: nothing of it was done. */
   REQUEST_TIMEOUT: { httpStatus: 408, retryable: true },
   /** A queue is full: nothing was written, try again later. */
   OVERLOADED: { httpStatus: 429, retryable: true },

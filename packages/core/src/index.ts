@@ -48,6 +48,7 @@ export {
   pagesOf,
   type RangeStore,
 } from './coordination/answer-range-question.js';
+export { type Caller, callerGone, PATIENT } from './coordination/caller.js';
 export { Coordinator } from './coordination/coordinator.js';
 export type { HeadsQuestion } from './coordination/counter-round.js';
 export type { KeyAnswers, KeyAsk, KeyQuestion, KeyReadPorts } from './coordination/key-read-ports.js';

@@ -13,6 +13,7 @@ import {
 } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
 import type { AntiEntropy } from './anti-entropy/anti-entropy.js';
+import { forwardedFor, LOCAL_CALLER } from './api/request-caller.js';
 import type { PartitionChange, PartitionDetails, Service, Summary } from './api/service.js';
 import type { Catalog } from './catalog/catalog.js';
 import type { PartitionChanges } from './catalog/partition-changes.js';
@@ -86,17 +87,19 @@ export function createNodeService(options: NodeServiceOptions): Service {
   };
 
   return {
-    write: (groups, options) =>
+    write: (groups, options, caller = LOCAL_CALLER) =>
       routeWrites(groups, {
         coordinatorOf,
         async send(nodeId, part) {
-          if (nodeId === peers.self) return await coordinator.write(part, options);
+          if (nodeId === peers.self) return await coordinator.write(part, options, caller);
           const input = { packed: encodePacked(part), consistency: options.level, order: options.order };
-          return unpackOutcomes(await peers.connectionTo(nodeId).call.peer.write.mutate(input));
+          const { write } = peers.connectionTo(nodeId).call.peer;
+          return unpackOutcomes(await write.mutate(input, forwardedFor(caller)));
         },
       }),
 
-    readKeys: (questions, level) => coordinator.readKeys(questions, level, KEYS_BYTES_MAX),
+    readKeys: (questions, level, caller) =>
+      coordinator.readKeys(questions, level, { caller, bytesMax: KEYS_BYTES_MAX }),
 
     async read(partition, ids, level, signal) {
       return await ranges.read(partition, ids.map(rangeOfId), level, signal);

@@ -35,6 +35,8 @@ export interface Scenario {
   readonly writeTimeoutUs: number;
   readonly readTimeoutUs: number;
   readonly clientTimeoutUs: number;
+  /** How likely a client gives a call up long before that, and waits to be told so. */
+  readonly givenUpChance: number;
   readonly sessionEveryUs: number;
   readonly hintPolicy: HintPolicy;
   readonly diskBatchesMax: number;
@@ -87,6 +89,7 @@ export function scenarioOf(random: Random): Scenario {
     writeTimeoutUs,
     readTimeoutUs: writeTimeoutUs,
     clientTimeoutUs: writeTimeoutUs * random.of([0.3, 1, 2]),
+    givenUpChance: random.of([0, 0, 0.1, 0.5]),
     sessionEveryUs: random.between(200, 900) * MS,
     hintPolicy: healing === 'hints alone' || random.chance(0.5) ? HINTS_KEPT : HINTS_DROPPED_SOON,
     diskBatchesMax: isTight ? random.between(2, 6) : 1000,

@@ -27,13 +27,20 @@ import { TurnWriter } from './turn-writer.js';
 
 export interface ServedConnectionOptions<Router extends AnyRouter> {
   readonly router: Router;
-  /** The context of a call, from its signal. */
-  readonly contextOf: (signal: AbortSignal) => inferRouterContext<Router>;
+  readonly contextOf: (call: CallTimes) => inferRouterContext<Router>;
   /** Turns anything a procedure throws into what the caller gets to see. */
   readonly toErrorShape: (thrown: unknown) => ErrorShape;
   readonly grant: Grant;
   /** The connection is ended for this reason; called once at most. */
   readonly onFault: (reason: FaultReason) => void;
+}
+
+/** Until when a call is waited for. */
+export interface CallTimes {
+  /** Aborts when nobody waits any more. */
+  readonly signal: AbortSignal;
+  /** In the time of `performance.now()`; Infinity for a subscription. */
+  readonly deadlineMs: number;
 }
 
 interface ServedCall {
@@ -144,7 +151,7 @@ export class ServedConnection<Router extends AnyRouter> {
         router: this.#options.router,
         path: request.path,
         getRawInput: async () => request.input,
-        ctx: this.#options.contextOf(signal),
+        ctx: this.#options.contextOf({ signal, deadlineMs: call.deadlineMs }),
         type: request.type,
         signal,
         batchIndex: 0,

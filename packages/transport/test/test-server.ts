@@ -148,13 +148,15 @@ export class TestServer implements AsyncDisposable {
   async listen(): Promise<void> {
     const adapter = createBinaryAdapter({
       router,
-      createContext: (request) => (signal) => ({
-        authorization: request.headers.authorization,
-        waiting: this.waiting,
-        aborts: this.aborts,
-        signal,
-        generators: this.generators,
-      }),
+      createContext:
+        (request) =>
+        ({ signal }) => ({
+          authorization: request.headers.authorization,
+          waiting: this.waiting,
+          aborts: this.aborts,
+          signal,
+          generators: this.generators,
+        }),
       toErrorShape,
       faults: this.faults,
       ...this.#options,

@@ -67,7 +67,7 @@ export class Coordinator {
 
   /** What has become of earlier attempts, as far as they are found. */
   #lookUp(
-    { groups, levelOf }: WriteRequest,
+    { groups, levelOf, caller }: WriteRequest,
     retried: readonly number[],
     answer: (found: Map<number, WriteOutcome>) => void,
   ): void {
@@ -80,6 +80,7 @@ export class Coordinator {
       questions,
       levelOf: (partition) => completionLevel(neededOf(partition)),
       repair: 'blocking',
+      caller,
     };
     this.reads.submit(request, (outcomes) => {
       const found = new Map<number, WriteOutcome>();

@@ -6,10 +6,12 @@ import type { Level } from '../consistency.js';
 import type { MendlogError } from '../errors.js';
 import type { PackedGroup } from '../protocol/packed.js';
 import { WriteQuorum } from '../quorum/write-quorum.js';
+import type { Caller } from './caller.js';
 
 /** One group of a request, from its admission to its outcome. */
 export interface PendingWrite {
   readonly group: PackedGroup;
+  readonly caller: Caller;
   readonly primaries: readonly string[];
   readonly level: Level;
   readonly needed: number;

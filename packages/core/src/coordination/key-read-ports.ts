@@ -23,8 +23,11 @@ export interface KeyReadPorts {
   isAlive(node: string): boolean;
   /** Calls `pump` when this turn of the event loop ends. */
   schedule(): void;
-  /** Calls `isSlow` some time later, and `timeUp` after the read time-out, unless `stopTimers` comes first. */
-  startTimers(round: number): void;
+  /**
+   * Calls `isSlow` some time later, and `timeUp` after the read time-out, or at the deadline where that is earlier,
+   * unless `stopTimers` comes first.
+   */
+  startTimers(round: number, deadlineMs: number): void;
   stopTimers(round: number): void;
   /** Asks a node, perhaps this one: `answered` or `failed` follows, in any case and not before this returns. */
   ask(ask: number, node: string, what: KeyAsk): void;
@@ -35,4 +38,6 @@ export interface KeyReadPorts {
 export interface KeyAsk {
   readonly questions: readonly KeyQuestion[];
   readonly withRecords: boolean;
+  /** Nobody waits for the answer after that. */
+  readonly deadlineMs: number;
 }

@@ -14,6 +14,7 @@ import { type ErrorShape, MendlogError, toMendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { compareHoldings } from '../protocol/key-claims.js';
 import { checkRecordKey } from '../record-key.js';
+import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
 import { replicaSetOf } from './group-commit.js';
 import { type Gift, giftsOf } from './key-gifts.js';
 import type { KeyAnswers, KeyQuestion, KeyReadPorts } from './key-read-ports.js';
@@ -37,11 +38,14 @@ export interface KeyReadRequest {
   readonly levelOf: (partition: string) => Level;
   readonly repair: ReadRepairMode;
   /** Bytes of records after which the other keys are refused as TOO_LARGE, to be read again; no limit unless told. */
-  readonly bytesMax?: number;
+  readonly bytesMax?: number | undefined;
+  /** Who waits for the outcomes; a patient one unless told. */
+  readonly caller?: Caller | undefined;
 }
 
 interface PendingRead {
   readonly question: KeyQuestion;
+  readonly caller: Caller;
   readonly primaries: readonly string[];
   readonly needed: number;
   readonly repair: ReadRepairMode;
@@ -58,6 +62,8 @@ interface Round {
   readonly replicas: readonly string[];
   readonly needed: number;
   readonly repair: ReadRepairMode;
+  /** The last one of its reads. */
+  readonly deadlineMs: number;
   readonly excluded: Set<string>;
   /** Asks that are not answered, by number, in this phase. */
   readonly waiting: Map<number, Ask>;
@@ -91,7 +97,7 @@ export class KeyReads {
 
   /** Calls back once, with an outcome for each question in order. */
   submit(request: KeyReadRequest, answer: (outcomes: KeyOutcome[]) => void): void {
-    const { questions, levelOf, repair, bytesMax = Number.POSITIVE_INFINITY } = request;
+    const { questions, levelOf, repair, bytesMax = Number.POSITIVE_INFINITY, caller = PATIENT } = request;
     const outcomes = new Array<KeyOutcome>(questions.length);
     let open = questions.length;
     let bytes = 0;
@@ -115,7 +121,7 @@ export class KeyReads {
         checkRecordKey(question.key);
         const primaries = this.#ports.primaries(question.partition);
         const needed = answersNeeded(levelOf(question.partition), primaries.length);
-        this.#queue.push({ question, primaries, needed, repair, excluded: NOBODY, isOverfull, end });
+        this.#queue.push({ question, caller, primaries, needed, repair, excluded: NOBODY, isOverfull, end });
         this.#open++;
       } catch (thrown) {
         finish(failureOf(thrown));
@@ -128,8 +134,8 @@ export class KeyReads {
     this.#isScheduled = false;
     const rounds = new Map<string, PendingRead[]>();
     for (const read of this.#queue.splice(0)) {
-      if (read.isOverfull()) {
-        read.end(TOO_MUCH);
+      if (read.isOverfull() || read.caller.isGone) {
+        read.end(read.caller.isGone ? GONE : TOO_MUCH);
         continue;
       }
       const id = `${read.needed} ${read.repair} ${[...read.excluded].join('\n')} ${replicaSetOf(read.primaries)}`;
@@ -146,6 +152,7 @@ export class KeyReads {
     const ask = this.#take(id);
     if (ask === undefined) return;
     const { round, node, reads } = ask;
+    if (this.#isGivenUp(round)) return;
     if (answers.states.length !== reads.length) this.#leave(ask);
     else if (round.phase === 'fetching') this.#fetched(ask, answers);
     else {
@@ -157,7 +164,7 @@ export class KeyReads {
   /** A node did not answer, or did not store what it was given. */
   failed(id: number): void {
     const ask = this.#take(id);
-    if (ask !== undefined) this.#leave(ask);
+    if (ask !== undefined && !this.#isGivenUp(ask.round)) this.#leave(ask);
   }
 
   given(id: number): void {
@@ -174,7 +181,7 @@ export class KeyReads {
   /** Those asked take long: one more is asked, if there is one. */
   isSlow(id: number): void {
     const round = this.#rounds.get(id);
-    if (round?.phase !== 'asking') return;
+    if (round?.phase !== 'asking' || this.#isGivenUp(round)) return;
     const [node] = this.#usable(round);
     if (node !== undefined) this.#ask(round, { node, reads: round.reads }, true);
   }
@@ -186,6 +193,14 @@ export class KeyReads {
     const error = new MendlogError('READ_TIMEOUT', `${waiting} did not answer in time`).toShape();
     for (const { end } of round.reads) end({ ok: false, error });
     this.#end(round);
+  }
+
+  /** Nobody waits for any read of the round: it ends, and nothing more is asked or repaired for it. */
+  #isGivenUp(round: Round): boolean {
+    if (!round.reads.every(({ caller }) => caller.isGone)) return false;
+    for (const { end } of round.reads) end(GONE);
+    this.#end(round);
+    return true;
   }
 
   #schedule(): void {
@@ -202,6 +217,7 @@ export class KeyReads {
       replicas: primaries,
       needed,
       repair,
+      deadlineMs: lastDeadlineMs(reads),
       excluded: new Set(excluded),
       waiting: new Map(),
       answers: new Map(),
@@ -209,7 +225,7 @@ export class KeyReads {
       winners: [],
     };
     this.#rounds.set(round.id, round);
-    this.#ports.startTimers(round.id);
+    this.#ports.startTimers(round.id, round.deadlineMs);
     this.#askMore(round, needed);
   }
 
@@ -242,7 +258,8 @@ export class KeyReads {
     const ask = { round, node, reads };
     round.waiting.set(id, ask);
     this.#asks.set(id, ask);
-    this.#ports.ask(id, node, { questions: reads.map(({ question }) => question), withRecords });
+    const questions = reads.map(({ question }) => question);
+    this.#ports.ask(id, node, { questions, withRecords, deadlineMs: round.deadlineMs });
   }
 
   /** The ask with this number, once; undefined where nobody waits for it any more. */
@@ -394,6 +411,8 @@ function lastGiven(frames: KeyAnswers['frames']): number {
 const TOO_MUCH: KeyOutcome = failureOf(
   new MendlogError('TOO_LARGE', 'the records of one read are over its limit: read this key again'),
 );
+
+const GONE: KeyOutcome = failureOf(callerGone());
 
 function failureOf(thrown: unknown): KeyOutcome {
   return { ok: false, error: toMendlogError(thrown).toShape() };

@@ -19,6 +19,7 @@ import type { ReplicaAnswer, WriteQuorum } from '../quorum/write-quorum.js';
 import { draftFloor, isStamped, stampDraft } from '../record.js';
 import { VERSION_BYTES, writeVersion } from '../version.js';
 import { AssignedHeads } from './assigned-heads.js';
+import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
 import { CounterRound, type HeadsQuestion } from './counter-round.js';
 import { type Cohort, cohortsOf, type PendingWrite, splitCohort } from './group-commit.js';
 import { refusedWrite, type WriteOptions, type WriteOutcome } from './write.js';
@@ -29,6 +30,8 @@ export interface WriteRequest extends Omit<WriteOptions, 'level'> {
   readonly groups: readonly PackedGroup[];
   /** The level of a group's partition, where the call has none of its own. */
   readonly levelOf: (partition: string) => Level;
+  /** Who waits for the outcomes; a patient one unless told. */
+  readonly caller?: Caller | undefined;
 }
 
 interface Commit {
@@ -51,7 +54,13 @@ interface Commit {
 }
 
 /** With these a replica says that it has stored nothing. UNREACHABLE: nothing was sent. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set(['DISK_FULL', 'CLOCK_JUMP', 'UNREACHABLE', 'OVERLOADED']);
+const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  'DISK_FULL',
+  'CLOCK_JUMP',
+  'UNREACHABLE',
+  'OVERLOADED',
+  'REQUEST_TIMEOUT',
+]);
 
 export class WriteCoordinator {
   readonly #ports: WritePorts;
@@ -119,8 +128,10 @@ export class WriteCoordinator {
       this.#queue.length > 0 &&
       this.#underWay < LIMITS.groupCommitsMax &&
       this.#commits.size < LIMITS.unansweredCommitsMax
-    )
-      this.#begin(this.#takeGroup());
+    ) {
+      const writes = this.#takeGroup();
+      if (writes.length > 0) this.#begin(writes);
+    }
   }
 
   headsTold(id: number, question: HeadsQuestion, heads: readonly number[]): void {
@@ -199,7 +210,7 @@ export class WriteCoordinator {
   /** Refuses before anything is queued what could not be written anyway. */
   #admit(
     group: PackedGroup,
-    { levelOf, order = 'real-time' }: WriteRequest,
+    { levelOf, order = 'real-time', caller = PATIENT }: WriteRequest,
     answer: (outcome: WriteOutcome) => void,
   ): PendingWrite {
     if (this.#isClosed) throw new MendlogError('CLOSED', 'the node is closing');
@@ -218,6 +229,7 @@ export class WriteCoordinator {
     const inRealTime = order === 'real-time' && needed >= majorityOf(primaries.length);
     const pending: PendingWrite = {
       group,
+      caller,
       primaries,
       level,
       needed,
@@ -255,21 +267,30 @@ export class WriteCoordinator {
     );
   }
 
+  /** The oldest writes that fit one commit. Those whose caller has gone are refused on the way. */
   #takeGroup(): PendingWrite[] {
+    const taken: PendingWrite[] = [];
+    const gone: PendingWrite[] = [];
     let bytes = 0;
-    let count = 0;
     let records = 0;
-    for (const { group } of this.#queue) {
+    for (const write of this.#queue) {
+      const { group, caller } = write;
+      if (caller.isGone) {
+        gone.push(write);
+        continue;
+      }
       const fits =
         bytes + group.bytes.length <= LIMITS.batchBytesTarget &&
         records + group.ends.length <= LIMITS.batchRecordsMax;
-      if (count > 0 && !fits) break;
+      if (taken.length > 0 && !fits) break;
       bytes += group.bytes.length;
       records += group.ends.length;
-      count++;
+      taken.push(write);
     }
-    this.#queuedBytes -= bytes;
-    return this.#queue.splice(0, count);
+    for (const { group } of this.#queue.splice(0, taken.length + gone.length))
+      this.#queuedBytes -= group.bytes.length;
+    for (const { end } of gone) end(callerGone(), 0);
+    return taken;
   }
 
   #begin(writes: readonly PendingWrite[]): void {
@@ -299,7 +320,8 @@ export class WriteCoordinator {
       const refusal = new MendlogError('UNAVAILABLE', 'no majority told its counters: nothing was written');
       this.#refuse(commit, cohort, refusal);
     }
-    for (const question of questions) this.#ports.askHeads(commit.id, question);
+    const deadlineMs = lastDeadlineMs(commit.writes);
+    for (const question of questions) this.#ports.askHeads(commit.id, question, deadlineMs);
     this.#goOn(commit);
   }
 
@@ -309,6 +331,7 @@ export class WriteCoordinator {
     for (let first = this.#unversioned[0]; first?.round.isOver; first = this.#unversioned[0]) {
       this.#unversioned.shift();
       first.isVersioned = true;
+      this.#refuseGone(first);
       this.#refuseUnreachable(first);
       this.#giveVersions(first);
       this.#replicate(first);
@@ -326,6 +349,12 @@ export class WriteCoordinator {
     }
   }
 
+  /** Callers may have gone while the counters were asked for: nothing is written yet. */
+  #refuseGone(commit: Commit): void {
+    const gone = commit.writes.filter(({ isRefused, caller }) => !isRefused && caller.isGone);
+    if (gone.length > 0) this.#refuseSome(commit, new Set(gone), callerGone());
+  }
+
   /** Replicas may have gone since the writes were admitted: nothing is written yet. */
   #refuseUnreachable(commit: Commit): void {
     for (const cohort of [...commit.cohorts]) {
@@ -337,21 +366,23 @@ export class WriteCoordinator {
 
   /** Takes a cohort out of its commit, before versions are given. */
   #refuse(commit: Commit, cohort: Cohort, refusal: MendlogError): void {
-    commit.cohorts = commit.cohorts.filter((other) => other !== cohort);
-    for (const write of cohort.writes) {
-      write.isRefused = true;
-      write.end(refusal, 0);
-    }
+    this.#refuseSome(commit, new Set(cohort.writes), refusal);
   }
 
   /** The caller has submitted the same bytes twice: as long as they had no version, nobody could tell. */
   #refuseStamped(commit: Commit, write: PendingWrite): void {
-    write.isRefused = true;
-    for (const cohort of commit.cohorts) cohort.writes = cohort.writes.filter((other) => other !== write);
-    write.end(
-      new MendlogError('MALFORMED', 'these drafts are those of another write: nothing was written'),
-      0,
-    );
+    const why = 'these drafts are those of another write: nothing was written';
+    this.#refuseSome(commit, new Set([write]), new MendlogError('MALFORMED', why));
+  }
+
+  /** Takes writes out of their commit, before versions are given to them. */
+  #refuseSome(commit: Commit, refused: ReadonlySet<PendingWrite>, refusal: MendlogError): void {
+    for (const cohort of commit.cohorts) cohort.writes = cohort.writes.filter((write) => !refused.has(write));
+    commit.cohorts = commit.cohorts.filter(({ writes }) => writes.length > 0);
+    for (const write of refused) {
+      write.isRefused = true;
+      write.end(refusal, 0);
+    }
   }
 
   #giveVersions(commit: Commit): void {

@@ -21,11 +21,17 @@ export interface WritePorts {
   /** Calls `isSlow` a moment later, or `timeUp` after the write time-out, unless `stopTimers` comes first. */
   startTimer(commit: number, what: 'slow' | 'time-up'): void;
   stopTimers(commit: number): void;
-  /** Asks a peer for its highest counters: `headsTold` or `headsFailed` follows, in any case. */
-  askHeads(commit: number, question: HeadsQuestion): void;
+  /**
+   * Asks a peer for its highest counters: `headsTold` or `headsFailed` follows, in any case. After the deadline
+   * nobody waits for the commit.
+   */
+  askHeads(commit: number, question: HeadsQuestion, deadlineMs: number): void;
   /** Stores here, in one transaction, and flushes: `stored` or `notStored` follows, in any case. */
   storeHere(commit: number, groups: readonly PackedGroup[], hints: readonly HintBatch[]): void;
-  /** Has a peer store: `stored` or `notStored` follows, in any case. */
+  /**
+   * Has a peer store: `stored` or `notStored` follows, in any case. It has the whole write time-out for that, whoever
+   * waits: what has a version belongs on every replica, and a call that is cut short makes a hint of it.
+   */
   storeAt(commit: number, node: string, groups: readonly PackedGroup[]): void;
   /** Keeps a hint whose records are not written with it. */
   keepHint(hint: HintBatch): void;

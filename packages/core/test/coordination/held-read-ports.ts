@@ -24,6 +24,7 @@ export class HeldReadPorts implements KeyReadPorts {
   readonly asks: HeldAsk[] = [];
   readonly gifts: HeldGift[] = [];
   readonly timers = new Set<number>();
+  readonly roundDeadlines: number[] = [];
   isScheduled = false;
   readonly #primaries: readonly string[];
 
@@ -43,8 +44,9 @@ export class HeldReadPorts implements KeyReadPorts {
     this.isScheduled = true;
   }
 
-  startTimers(round: number): void {
+  startTimers(round: number, deadlineMs: number): void {
     this.timers.add(round);
+    this.roundDeadlines.push(deadlineMs);
   }
 
   stopTimers(round: number): void {

@@ -14,6 +14,7 @@ export const INCARNATION = version(1, 7).origin;
 export interface HeldQuestion {
   readonly commit: number;
   readonly question: HeadsQuestion;
+  readonly deadlineMs: number;
 }
 
 export interface HeldStore {
@@ -69,8 +70,8 @@ export class HeldWritePorts implements WritePorts {
     this.timers.delete(commit);
   }
 
-  askHeads(commit: number, question: HeadsQuestion): void {
-    this.questions.push({ commit, question });
+  askHeads(commit: number, question: HeadsQuestion, deadlineMs: number): void {
+    this.questions.push({ commit, question, deadlineMs });
   }
 
   storeHere(commit: number, groups: readonly PackedGroup[], hints: readonly HintBatch[]): void {

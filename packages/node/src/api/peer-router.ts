@@ -15,7 +15,7 @@ export const peer = t.router({
     .query(({ ctx, input }) => ({ heads: ctx.peer.heads(input.partitions) })),
   write: peerProcedure.input(schemas.BatchWriteInput).mutation(async ({ ctx, input }) => {
     const options = { level: input.consistency, order: input.order };
-    return packOutcomes(await ctx.peer.coordinate(decodePacked(input.packed), options));
+    return packOutcomes(await ctx.peer.coordinate(decodePacked(input.packed), options, ctx.caller));
   }),
   keys: peerProcedure
     .input(schemas.PeerKeysInput)

@@ -1,8 +1,9 @@
 /** What every procedure has in common: its context, and what becomes of errors. */
-import { MendlogError, toMendlogError } from '@mendlog/core';
+import { callerGone, MendlogError, toMendlogError } from '@mendlog/core';
 import { initTRPC, TRPCError } from '@trpc/server';
 import type { Log } from '../log.js';
 import { errorShapeOf, trpcCodeOf } from './error-shape.js';
+import { RequestCaller } from './request-caller.js';
 import type { PeerService, Service } from './service.js';
 
 export interface RouterContext {
@@ -11,8 +12,10 @@ export interface RouterContext {
   readonly log: Log;
   /** The caller has proved that it knows the cluster secret. */
   readonly isPeer: boolean;
-  /** Aborts when nobody waits for the answer any more: at the deadline, by the caller, with the connection. */
-  readonly signal: AbortSignal | undefined;
+  /** Aborts when nobody waits for the answer any more, as far as the way it came can tell. */
+  readonly signal: AbortSignal;
+  /** Until when the answer is waited for, in the time of `performance.now()`; Infinity where nobody has said. */
+  readonly deadlineMs: number;
 }
 
 export const t = initTRPC.context<RouterContext>().create({
@@ -22,8 +25,11 @@ export const t = initTRPC.context<RouterContext>().create({
 
 // A MendlogError, also one that came from another node, passes through tRPC as the cause of the error
 // whose code fits its HTTP status. What nobody foresaw is logged: the caller gets to see no more than that.
+// What waited here until its caller had gone is not begun.
 export const procedure = t.procedure.use(async ({ ctx, next, path }) => {
-  const result = await next();
+  const caller = new RequestCaller(ctx.signal, ctx.deadlineMs);
+  if (caller.isGone) throw callerGone();
+  const result = await next({ ctx: { caller } });
   if (result.ok) return result;
   const cause = toMendlogError(result.error.cause);
   if (cause.code !== 'INTERNAL')

@@ -21,6 +21,7 @@ import type { z } from 'zod';
 import { packKeyOutcomes, packOutcomes } from '../coordinator/packed-outcomes.js';
 import { type RecordJson, recordJson, valueBytes } from './message.js';
 import { procedure, t } from './procedure.js';
+import type { RequestCaller } from './request-caller.js';
 import * as schemas from './schemas.js';
 import type { Service } from './service.js';
 
@@ -28,20 +29,20 @@ export const records = t.router({
   append: procedure
     .input(schemas.WriteInput)
     .output(schemas.WriteOutput)
-    .mutation(({ ctx, input }) => write(ctx.service, input, encodeDraft({ value: valueBytes(input) }))),
+    .mutation(({ ctx, input }) => write(ctx, input, encodeDraft({ value: valueBytes(input) }))),
 
   put: procedure
     .input(schemas.PutInput)
     .output(schemas.WriteOutput)
     .mutation(({ ctx, input }) =>
-      write(ctx.service, input, encodeDraft({ key: input.key, value: valueBytes(input) })),
+      write(ctx, input, encodeDraft({ key: input.key, value: valueBytes(input) })),
     ),
 
   delete: procedure
     .input(schemas.KeyInput)
     .output(schemas.WriteOutput)
     .mutation(({ ctx, input }) =>
-      write(ctx.service, input, encodeDraft({ key: input.key, tombstone: true, value: new Uint8Array(0) })),
+      write(ctx, input, encodeDraft({ key: input.key, tombstone: true, value: new Uint8Array(0) })),
     ),
 
   get: procedure
@@ -49,7 +50,7 @@ export const records = t.router({
     .output(schemas.GetOutput)
     .query(async ({ ctx, input }) => {
       const question = { partition: input.partitionId, key: putKey(input.key) };
-      const [outcome] = await ctx.service.readKeys([question], input.consistency);
+      const [outcome] = await ctx.service.readKeys([question], input.consistency, ctx.caller);
       if (outcome === undefined) throw new MendlogError('INTERNAL', 'a read had no outcome');
       if (!outcome.ok) throw MendlogError.fromShape(outcome.error);
       const record = outcome.frame && recordJson(outcome.frame);
@@ -96,11 +97,11 @@ export const records = t.router({
 
 /** One record. */
 async function write(
-  service: Service,
+  { service, caller }: { service: Service; caller: RequestCaller },
   { partitionId, consistency }: { partitionId: string; consistency?: ConsistencyLevel | undefined },
   draft: Uint8Array,
 ): Promise<z.infer<typeof schemas.WriteOutput>> {
-  const [outcome] = await service.write([packItems(partitionId, [draft])], { level: consistency });
+  const [outcome] = await service.write([packItems(partitionId, [draft])], { level: consistency }, caller);
   if (outcome === undefined) throw new MendlogError('INTERNAL', 'a write had no outcome');
   if (!outcome.ok) throw MendlogError.fromShape(outcome.error);
   const { firstCounter, origin, acks, level } = outcome;
@@ -126,7 +127,7 @@ export const batches = t.router({
   /** Groups of drafts, which are frames without a version. */
   write: procedure.input(schemas.BatchWriteInput).mutation(async ({ ctx, input }) => {
     const options = { level: input.consistency, order: input.order };
-    return packOutcomes(await ctx.service.write(decodePacked(input.packed), options));
+    return packOutcomes(await ctx.service.write(decodePacked(input.packed), options, ctx.caller));
   }),
 
   /** Groups of record keys. */
@@ -139,7 +140,7 @@ export const batches = t.router({
       const message = `${questions.length} keys are over the limit of ${LIMITS.rangesMax} for one call`;
       throw new MendlogError('TOO_LARGE', message);
     }
-    return packKeyOutcomes(await ctx.service.readKeys(questions, input.consistency));
+    return packKeyOutcomes(await ctx.service.readKeys(questions, input.consistency, ctx.caller));
   }),
 
   read: procedure.input(schemas.BatchReadInput).query(async ({ ctx, input }) => {

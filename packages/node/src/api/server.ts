@@ -6,7 +6,7 @@
  *   /trpc/...      HTTP, JSON: stock tRPC clients
  *   anything else  REST
  */
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
@@ -15,7 +15,7 @@ import { createBinaryAdapter } from '@mendlog/transport/adapter';
 import { ConnectionFaults, type FaultReason } from '@mendlog/transport/connection-faults';
 import { isLoopback } from '@mendlog/transport/psk';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
-import { applyWSSHandler } from '@trpc/server/adapters/ws';
+import { applyWSSHandler, type CreateWSSContextFnOptions } from '@trpc/server/adapters/ws';
 import { WebSocketServer } from 'ws';
 import { carriesToken } from '../cluster-secret.js';
 import type { Log } from '../log.js';
@@ -74,18 +74,22 @@ const PLAINTEXT = {
 
 export function createApiServer({ service, peer, token, psk, log, ...rest }: ApiServerOptions): ApiServer {
   const timeouts = { ...TIMEOUTS_DEFAULT, ...rest.timeouts };
-  const contextOf = (request: IncomingMessage, signal?: AbortSignal): RouterContext => ({
+  const contextOf = (
+    request: IncomingMessage,
+    { signal, deadlineMs = Number.POSITIVE_INFINITY }: { signal: AbortSignal; deadlineMs?: number },
+  ): RouterContext => ({
     service,
     peer,
     log,
     isPeer: carriesToken(request.headers.authorization, token),
     signal,
+    deadlineMs,
   });
   const trpcHttp = createHTTPHandler({
     router,
     basePath: '/trpc/',
     maxBodySize: LIMITS.jsonBodyBytesMax,
-    createContext: ({ req, info }) => contextOf(req, info.signal),
+    createContext: ({ req, info }) => contextOf(req, info),
   });
   const faults = new ConnectionFaults({ warn: (message, facts) => log.warn(message, facts) });
   const binary = createBinaryAdapter({
@@ -97,13 +101,15 @@ export function createApiServer({ service, peer, token, psk, log, ...rest }: Api
       return authorization === undefined || carriesToken(authorization, token) ? undefined : WRONG_SECRET;
     },
     createContext: (request) => {
-      const context = contextOf(request);
-      return (signal) => ({ ...context, signal });
+      const isPeer = carriesToken(request.headers.authorization, token);
+      return ({ signal, deadlineMs }) => ({ service, peer, log, isPeer, signal, deadlineMs });
     },
     toErrorShape: errorShapeOf,
   });
   const jsonSockets = new WebSocketServer({ noServer: true, maxPayload: LIMITS.jsonBodyBytesMax });
-  applyWSSHandler({ wss: jsonSockets, router, createContext: ({ req }) => contextOf(req) });
+  // Of a call by itself this handler says nothing: its caller has gone with the connection.
+  const createContext = ({ req, info }: CreateWSSContextFnOptions) => contextOf(req, info);
+  applyWSSHandler({ wss: jsonSockets, router, createContext });
 
   const listeners: { readonly server: Server; readonly firstBytes: FirstBytes }[] = [];
   const newListener = (): Server => {
@@ -116,7 +122,7 @@ export function createApiServer({ service, peer, token, psk, log, ...rest }: Api
       },
       (request, response) => {
         if (request.url?.startsWith('/trpc/')) trpcHttp(request, response);
-        else void answerRest(request, response, contextOf(request));
+        else void answerRest(request, response, contextOf(request, { signal: disconnection(response) }));
       },
     );
     server.on('upgrade', (request, socket, head) => {
@@ -168,6 +174,15 @@ export function createApiServer({ service, peer, token, psk, log, ...rest }: Api
       );
     },
   };
+}
+
+/** Aborts when the client goes before it has its answer. */
+function disconnection(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once('close', () => {
+    if (!response.writableEnded) controller.abort();
+  });
+  return controller.signal;
 }
 
 function urlOf(host: string, port: number): string {

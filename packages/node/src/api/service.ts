@@ -30,6 +30,7 @@ import type {
 import type { z } from 'zod';
 import type { PackedKeyAnswers } from '../coordinator/key-lookup.js';
 import type { TailEnd } from '../tail/tail-end.js';
+import type { RequestCaller } from './request-caller.js';
 import type * as schemas from './schemas.js';
 
 /** The records of one range, in its order. */
@@ -101,9 +102,17 @@ interface TailQuery {
 
 export interface Service {
   /** Groups of drafts; one outcome for each, in order. */
-  write(groups: readonly PackedGroup[], options: WriteOptions): Promise<WriteOutcome[]>;
+  write(
+    groups: readonly PackedGroup[],
+    options: WriteOptions,
+    caller?: RequestCaller,
+  ): Promise<WriteOutcome[]>;
   /** One outcome for each key, in order. */
-  readKeys(questions: readonly KeyQuestion[], level: AskedLevel): Promise<KeyOutcome[]>;
+  readKeys(
+    questions: readonly KeyQuestion[],
+    level: AskedLevel,
+    caller?: RequestCaller,
+  ): Promise<KeyOutcome[]>;
   /** One outcome for each id, in order; no frame where there is no such record. */
   read(
     partition: string,
@@ -169,7 +178,11 @@ export interface PeerService {
   heartbeat(from: string | undefined): Heartbeat;
   totals(): { partitions: number; records: number };
   heads(partitions: readonly string[]): number[];
-  coordinate(groups: readonly PackedGroup[], options: WriteOptions): Promise<WriteOutcome[]>;
+  coordinate(
+    groups: readonly PackedGroup[],
+    options: WriteOptions,
+    caller: RequestCaller,
+  ): Promise<WriteOutcome[]>;
   /** Who holds the keys of these groups, and their records where they are asked for. */
   keys(groups: readonly PackedGroup[], withRecords: boolean): PackedKeyAnswers;
   apply(groups: readonly PackedGroup[]): Promise<ApplyResult>;

@@ -9,6 +9,7 @@ import {
   packKeyQuestions,
   type Store,
 } from '@mendlog/core';
+import { timeLeftMs } from '../api/request-caller.js';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
@@ -35,12 +36,16 @@ export function keyReadPorts(options: KeyReadShellOptions, reads: () => Reads): 
   const timers = new Map<number, NodeJS.Timeout>();
   const context = { timeoutMs: readTimeoutMs };
 
-  const answersOf = async (node: string, { questions, withRecords }: KeyAsk): Promise<KeyAnswers> => {
+  const answersOf = async (
+    node: string,
+    { questions, withRecords, deadlineMs }: KeyAsk,
+  ): Promise<KeyAnswers> => {
     const groups = packKeyQuestions(questions);
     if (node === peers.self) return unpackAnswers(questions, lookUpKeys(store, groups, withRecords));
     const { keys } = peers.connectionTo(node).call.peer;
     const input = { packed: encodePacked(groups), withRecords };
-    return unpackAnswers(questions, await keys.query(input, { context }));
+    const timeoutMs = timeLeftMs(deadlineMs, readTimeoutMs);
+    return unpackAnswers(questions, await keys.query(input, { context: { timeoutMs } }));
   };
   const give = async (node: string, groups: readonly PackedGroup[]): Promise<void> => {
     metrics.readRepair();
@@ -57,15 +62,15 @@ export function keyReadPorts(options: KeyReadShellOptions, reads: () => Reads): 
     primaries: (partition) => placement.primaries(partition),
     isAlive: (node) => peers.isAlive(node),
     schedule: () => void setImmediate(() => reads().pump()),
-    startTimers(round) {
+    startTimers(round, deadlineMs) {
+      const endMs = Math.min(performance.now() + readTimeoutMs, deadlineMs);
+      const timeUp = () => reads().timeUp(round);
       const slow = () => {
-        timers.set(
-          round,
-          setTimeout(() => reads().timeUp(round), readTimeoutMs),
-        );
+        timers.set(round, setTimeout(timeUp, endMs - performance.now()));
         reads().isSlow(round);
       };
-      timers.set(round, setTimeout(slow, SLOW_MS));
+      const isShort = endMs - performance.now() <= SLOW_MS;
+      timers.set(round, isShort ? setTimeout(timeUp, endMs - performance.now()) : setTimeout(slow, SLOW_MS));
     },
     stopTimers(round) {
       clearTimeout(timers.get(round));

@@ -3,6 +3,7 @@ import {
   Coordinator,
   type KeyOutcome,
   type KeyQuestion,
+  type KeyReadRequest,
   type Level,
   levelText,
   type PackedGroup,
@@ -10,6 +11,7 @@ import {
   type WriteOptions,
   type WriteOutcome,
 } from '@mendlog/core';
+import { LOCAL_CALLER, type RequestCaller } from '../api/request-caller.js';
 import type { CountedWrites, Metrics } from '../metrics/metrics.js';
 import { type KeyReadShellOptions, keyReadPorts } from './key-read-shell.js';
 import { type WriteShellOptions, writePorts } from './write-shell.js';
@@ -54,11 +56,15 @@ export class NodeCoordinator {
   }
 
   /** Drafts; one outcome for each group, in order. Never rejects: what goes wrong is the group's outcome. */
-  write(groups: readonly PackedGroup[], { level, order }: WriteOptions): Promise<WriteOutcome[]> {
+  write(
+    groups: readonly PackedGroup[],
+    { level, order }: WriteOptions,
+    caller: RequestCaller = LOCAL_CALLER,
+  ): Promise<WriteOutcome[]> {
     const { metrics, levelOf } = this.#options;
     const startedMs = performance.now();
     return new Promise((resolve) => {
-      const request = { groups, order, levelOf: (partition: string) => levelOf(partition, level) };
+      const request = { groups, order, caller, levelOf: (partition: string) => levelOf(partition, level) };
       this.#core.write(request, (outcomes) => {
         metrics.wrote(countWrites(groups, outcomes, request.levelOf), (performance.now() - startedMs) / 1000);
         resolve(outcomes);
@@ -70,13 +76,19 @@ export class NodeCoordinator {
   readKeys(
     questions: readonly KeyQuestion[],
     level: Level | undefined,
-    bytesMax = Number.POSITIVE_INFINITY,
+    { caller, bytesMax }: Pick<KeyReadRequest, 'caller' | 'bytesMax'> = {},
   ): Promise<KeyOutcome[]> {
     const { levelOf, readRepair, readRepairChance } = this.#options;
     if (Math.random() < readRepairChance) this.#repairAll(questions);
     return new Promise((resolve) => {
       this.#core.readKeys(
-        { questions, levelOf: (partition) => levelOf(partition, level), repair: readRepair, bytesMax },
+        {
+          questions,
+          levelOf: (partition) => levelOf(partition, level),
+          repair: readRepair,
+          caller,
+          bytesMax,
+        },
         resolve,
       );
     });

@@ -8,6 +8,7 @@ import {
   toMendlogError,
   type WritePorts,
 } from '@mendlog/core';
+import { timeLeftMs } from '../api/request-caller.js';
 import type { HintKeeper } from '../hints/hint-keeper.js';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
@@ -82,10 +83,12 @@ export function writePorts(
       for (const timer of timers.get(commit) ?? []) clearTimeout(timer);
       timers.delete(commit);
     },
-    askHeads(commit, question) {
+    askHeads(commit, question, deadlineMs) {
       const ask = async () => {
         const { heads } = peers.connectionTo(question.node).call.peer;
-        return (await heads.query({ partitions: [...question.partitions] }, { context })).heads;
+        const timeoutMs = timeLeftMs(deadlineMs, writeTimeoutMs);
+        const input = { partitions: [...question.partitions] };
+        return (await heads.query(input, { context: { timeoutMs } })).heads;
       };
       // A round without a majority ends its commit: then nothing is under way any more.
       ask()

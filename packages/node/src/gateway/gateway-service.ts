@@ -11,6 +11,7 @@ import {
   toMendlogError,
 } from '@mendlog/core';
 import { jobCursor } from '../anti-entropy/job-json.js';
+import { forwardedFor, LOCAL_CALLER } from '../api/request-caller.js';
 import type { HintStats, HintsPage, Jobs, Partitions, Service } from '../api/service.js';
 import { unpackKeyOutcomes, unpackOutcomes } from '../coordinator/packed-outcomes.js';
 import { readKeysByNode } from '../coordinator/route-key-reads.js';
@@ -59,21 +60,23 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
   };
 
   return {
-    write: (groups, options) =>
+    write: (groups, options, caller = LOCAL_CALLER) =>
       routeWrites(groups, {
         coordinatorOf,
         async send(nodeId, part) {
           const input = { packed: encodePacked(part), consistency: options.level, order: options.order };
-          return unpackOutcomes(await peers.connectionTo(nodeId).call.batches.write.mutate(input));
+          const { write } = peers.connectionTo(nodeId).call.batches;
+          return unpackOutcomes(await write.mutate(input, forwardedFor(caller)));
         },
       }),
 
-    readKeys: (questions, consistency) =>
+    readKeys: (questions, consistency, caller = LOCAL_CALLER) =>
       readKeysByNode(questions, {
         nodeOf: coordinatorOf,
         async ask(nodeId, groups) {
           const input = { packed: encodePacked(groups), consistency };
-          return unpackKeyOutcomes(await peers.connectionTo(nodeId).call.batches.get.query(input));
+          const { get } = peers.connectionTo(nodeId).call.batches;
+          return unpackKeyOutcomes(await get.query(input, forwardedFor(caller)));
         },
       }),
 

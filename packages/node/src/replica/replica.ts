@@ -56,7 +56,7 @@ export function createReplica({
     },
     totals: () => storeTotals(store),
     heads: (partitions) => partitions.map((partition) => coordinator.head(partition)),
-    coordinate: (groups, options) => coordinator.write(groups, options),
+    coordinate: (groups, options, caller) => coordinator.write(groups, options, caller),
     keys: (groups, withRecords) => lookUpKeys(store, groups, withRecords),
     apply: (groups) => store.apply(groups, []),
     trim: (partition, counter) => store.trim(partition, counter),

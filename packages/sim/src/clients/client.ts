@@ -6,6 +6,7 @@
  * be a second write.
  */
 import {
+  type Caller,
   decodeFrame,
   type ErrorCode,
   encodeDraft,
@@ -23,6 +24,7 @@ import { kindOfPartition } from '../scenario.js';
 import type { Endpoint } from '../world/endpoint.js';
 import type { Answer } from '../world/network.js';
 import type { Begun, RunHistory } from './history-of-run.js';
+import { callerFor } from './patience.js';
 
 const SENDS_MAX = 6;
 const BURST_MAX = 3;
@@ -32,6 +34,7 @@ const NOTHING_WRITTEN: ReadonlySet<ErrorCode> = new Set([
   'UNAVAILABLE',
   'UNREACHABLE',
   'OVERLOADED',
+  'REQUEST_TIMEOUT',
   'DISK_FULL',
   'CLOCK_JUMP',
   'CLOSED',
@@ -186,12 +189,17 @@ export class Client implements Endpoint {
     const values = Array.from({ length: this.#context.random.between(2, 5) }, () => this.#value());
     const begun = values.map((value) => this.#begin('append', { partition, key: null, value }));
     const level = 'QUORUM';
-    const writes = values.map((value): ClientWrite => {
+    const writes = values.map((value): Omit<ClientWrite, 'caller'> => {
       const group = packItems(partition, [encodeDraft({ value: encoder.encode(value) })]);
       return { group, level, order: 'real-time' };
     });
     this.#send<(WriteOutcome | undefined)[]>(
-      (node, answer) => servePipeline(node, writes, answer),
+      (node, answer, caller) =>
+        servePipeline(
+          node,
+          writes.map((write) => ({ ...write, caller })),
+          answer,
+        ),
       (answer) => {
         for (const [i, one] of begun.entries()) {
           const outcome = answer.ok ? answer.value[i] : undefined;
@@ -270,20 +278,30 @@ export class Client implements Endpoint {
     );
   }
 
-  #write(write: ClientWrite, done: (answer: Answer<WriteOutcome>) => void): void {
-    this.#send<WriteOutcome>((node, answer) => serveWrite(node, write, answer), done);
+  #write(write: Omit<ClientWrite, 'caller'>, done: (answer: Answer<WriteOutcome>) => void): void {
+    this.#send<WriteOutcome>((node, answer, caller) => serveWrite(node, { ...write, caller }, answer), done);
   }
 
-  #read(read: ClientRead, done: (answer: Answer<KeyOutcome[]>) => void): void {
-    this.#send<KeyOutcome[]>((node, answer) => serveRead(node, read, answer), done);
+  #read(read: Omit<ClientRead, 'caller'>, done: (answer: Answer<KeyOutcome[]>) => void): void {
+    this.#send<KeyOutcome[]>((node, answer, caller) => serveRead(node, { ...read, caller }, answer), done);
   }
 
   #send<Value>(
-    serve: (node: NodeShell, answer: (answer: Answer<Value>) => void) => void,
+    serve: (node: NodeShell, answer: (answer: Answer<Value>) => void, caller: Caller) => void,
     done: (answer: Answer<Value>) => void,
   ): void {
-    const timeoutUs = this.#context.scenario.clientTimeoutUs;
-    this.#context.network.call<NodeShell, Value>({ from: this, to: this.#anyNode(), timeoutUs, serve, done });
+    const { network, random, scenario, scheduler } = this.#context;
+    const timeoutUs = scenario.clientTimeoutUs;
+    // Whoever gives up early is told what has become of the call, so that it is judged. In the end everything is read.
+    const isGivenUp = !this.#isStopped && random.chance(scenario.givenUpChance);
+    const patienceUs = isGivenUp ? random.below(timeoutUs / 4) : timeoutUs;
+    network.call<NodeShell, Value>({
+      from: this,
+      to: this.#anyNode(),
+      timeoutUs,
+      serve: (node, answer) => serve(node, answer, callerFor(scheduler, patienceUs)),
+      done,
+    });
   }
 
   /** One that takes connections, as a rule. */
@@ -293,7 +311,7 @@ export class Client implements Endpoint {
     return first.isUp ? first : nodeOf(this.#context, random.of(scenario.nodeIds));
   }
 
-  #writeOptions(partition: string): Omit<ClientWrite, 'group'> {
+  #writeOptions(partition: string): Omit<ClientWrite, 'group' | 'caller'> {
     const { random } = this.#context;
     const order = kindOfPartition(partition) === 'loose' && random.chance(0.5) ? 'causal' : 'real-time';
     return { level: this.#level(partition), order };

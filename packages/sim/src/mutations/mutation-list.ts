@@ -149,6 +149,15 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 300,
   },
   {
+    name: 'refused-on-its-way',
+    breaks: 'a write that replicas are storing is called refused because its caller has gone',
+    file: WRITES,
+    find: 'write.end(result, quorum.acks);',
+    replace: 'write.end(write.caller.isGone ? callerGone() : result, quorum.acks);',
+    invariants: ['I3', 'I9'],
+    seeds: 100,
+  },
+  {
     name: 'one-answer-too-few',
     breaks: 'a read answers with one replica fewer than its level needs',
     file: READS,

@@ -1,6 +1,7 @@
 /** What a node does for its clients: it reads itself, and has the coordinator of the partition write. */
 import {
   acknowledgementsNeeded,
+  type Caller,
   type KeyOutcome,
   type KeyQuestion,
   type Level,
@@ -19,12 +20,14 @@ export interface ClientWrite {
   readonly group: PackedGroup;
   readonly level: Level;
   readonly order: WriteOrder;
+  readonly caller: Caller;
 }
 
 export interface ClientRead {
   readonly questions: readonly KeyQuestion[];
   readonly level: Level;
   readonly repair: ReadRepairMode;
+  readonly caller: Caller;
 }
 
 export function serveWrite(
@@ -100,13 +103,13 @@ function coordinatePipeline(
 
 function coordinate(
   node: NodeShell,
-  { group, level, order }: ClientWrite,
+  { group, level, order, caller }: ClientWrite,
   answer: (answer: Answer<WriteOutcome>) => void,
 ): void {
   const { monitor, trace, scenario } = node.context;
   const { coordinator } = node.process;
   let isAnswered = false;
-  coordinator.write({ groups: [group], levelOf: () => level, order }, ([outcome]) => {
+  coordinator.write({ groups: [group], levelOf: () => level, order, caller }, ([outcome]) => {
     if (isAnswered)
       monitor.violated('I8', `${node.id} answered a write of ${group.partition} twice`, [group.partition]);
     isAnswered = true;
@@ -126,10 +129,10 @@ function coordinate(
 
 export function serveRead(
   node: NodeShell,
-  { questions, level, repair }: ClientRead,
+  { questions, level, repair, caller }: ClientRead,
   answer: (answer: Answer<KeyOutcome[]>) => void,
 ): void {
-  node.process.coordinator.readKeys({ questions, levelOf: () => level, repair }, (value) =>
+  node.process.coordinator.readKeys({ questions, levelOf: () => level, repair, caller }, (value) =>
     answer({ ok: true, value }),
   );
 }

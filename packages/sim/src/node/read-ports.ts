@@ -14,7 +14,7 @@ import { answerWith, callPeer, storeOn } from './peer-call.js';
 import { groupsText } from './write-ports.js';
 
 export function readPorts(node: NodeShell): KeyReadPorts {
-  const { scenario, trace } = node.context;
+  const { scenario, scheduler, trace } = node.context;
   const timers = new Map<number, { cancel(): void }[]>();
   const reads = () => node.process.coordinator.reads;
   return {
@@ -22,9 +22,10 @@ export function readPorts(node: NodeShell): KeyReadPorts {
     primaries: (partition) => node.primaries(partition),
     isAlive: (nodeId) => node.isAlive(nodeId),
     schedule: () => node.soon(() => reads().pump()),
-    startTimers(round) {
+    startTimers(round, deadlineMs) {
+      const untilUs = Math.min(scenario.readTimeoutUs, deadlineMs * 1000 - scheduler.nowUs);
       const slow = node.after(scenario.slowAfterUs, () => reads().isSlow(round));
-      const end = node.after(scenario.readTimeoutUs, () => reads().timeUp(round));
+      const end = node.after(untilUs, () => reads().timeUp(round));
       timers.set(round, [slow, end]);
     },
     stopTimers(round) {
@@ -45,7 +46,7 @@ export function readPorts(node: NodeShell): KeyReadPorts {
       else
         callPeer(node, {
           to,
-          timeoutUs: scenario.readTimeoutUs,
+          timeoutUs: Math.min(scenario.readTimeoutUs, what.deadlineMs * 1000 - scheduler.nowUs),
           serve: answerWith((peer) => keyAnswers(peer, what)),
           done,
         });

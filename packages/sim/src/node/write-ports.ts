@@ -15,7 +15,7 @@ import type { NodeShell } from './cluster-context.js';
 import { answerWith, callPeer, storeOn } from './peer-call.js';
 
 export function writePorts(node: NodeShell, incarnation: string): WritePorts {
-  const { scenario, trace } = node.context;
+  const { scenario, scheduler, trace } = node.context;
   const timers = new Map<number, { cancel(): void }[]>();
   const writes = () => node.process.coordinator.writes;
   const storedAt = (commit: number, nodeId: string, answer: Answer<ApplyResult>) => {
@@ -46,11 +46,12 @@ export function writePorts(node: NodeShell, incarnation: string): WritePorts {
       for (const timer of timers.get(commit) ?? []) timer.cancel();
       timers.delete(commit);
     },
-    askHeads(commit, question) {
+    askHeads(commit, question, deadlineMs) {
       if (trace.isOn)
         trace.note(node.id, `commit ${commit}: asks ${question.node} for heads of ${question.partitions}`);
       callPeer<number[]>(node, {
         to: question.node,
+        timeoutUs: Math.min(scenario.writeTimeoutUs, deadlineMs * 1000 - scheduler.nowUs),
         serve: answerWith((peer) =>
           question.partitions.map((one) => peer.process.coordinator.writes.head(one)),
         ),

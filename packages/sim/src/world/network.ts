@@ -126,7 +126,7 @@ export class Network {
     const fail = (error: MendlogError, isTimer: boolean) =>
       from.run(fromEpoch, () => end({ ok: false, error }), { isTimer });
     const timer = scheduler.after(call.timeoutUs, () =>
-      fail(new MendlogError('REQUEST_TIMEOUT', `${to.id} did not answer in time`), true),
+      fail(new MendlogError('CONNECTION_LOST', `${to.id} did not answer in time`), true),
     );
     const pending: PendingCall = {
       from: from.id,

@@ -1,5 +1,5 @@
 /** The client: partitions of one cluster, over one connection to each of its nodes. */
-import type { Level } from '@mendlog/core';
+import { type Level, MendlogError } from '@mendlog/core';
 import { pskOf } from '@mendlog/transport/psk';
 import { type Codec, jsonCodec, type Schema } from './codec.js';
 import { GetBatcher } from './get-batcher.js';
@@ -30,10 +30,11 @@ export interface Client extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Connects in the background; the first call waits until a node is reached. */
+/** Connects in the background; the first call waits until a node is reached. Throws BAD_CONFIG. */
 export function createClient(options: ClientOptions): Client {
   const { timeoutMs = 5000 } = options;
-  if (!(timeoutMs > 0)) throw new TypeError(`timeoutMs is ${timeoutMs}: expected a number above 0`);
+  if (!(timeoutMs > 0))
+    throw new MendlogError('BAD_CONFIG', `timeoutMs is ${timeoutMs}: expected a number above 0`);
   const pool = new NodePool(options.nodes, {
     timeoutMs,
     psk: options.secret === undefined ? undefined : pskOf(new TextEncoder().encode(options.secret)),

@@ -41,12 +41,13 @@ export class NodePool {
   #closed = false;
 
   constructor(urls: readonly string[], { timeoutMs, psk }: NodePoolOptions) {
-    if (urls.length === 0) throw new TypeError('nodes is empty: give at least one URL');
+    if (!Array.isArray(urls) || urls.length === 0)
+      throw new MendlogError('BAD_CONFIG', 'nodes is empty: give a list of at least one URL');
     this.#timeoutMs = timeoutMs;
     this.#psk = psk;
     for (const url of urls) {
       if (!/^https?:\/\//.test(url) || !URL.canParse(url))
-        throw new TypeError(`nodes holds "${url}": a URL looks like http://127.0.0.1:8081`);
+        throw new MendlogError('BAD_CONFIG', `nodes holds "${url}": a URL looks like http://127.0.0.1:8081`);
       this.#connect(url);
     }
   }
@@ -93,11 +94,13 @@ export class NodePool {
     for (const connection of this.#connections.values()) connection.close();
   }
 
-  /** A node that refuses is there, and has said why. */
+  /** Each node with what is wrong; one that is there and does not take this client says most. */
   #noneOpen(what: string): MendlogError {
-    for (const { refusal } of this.#connections.values())
-      if (refusal !== undefined) return new MendlogError(refusal.code, refusal.message);
-    return new MendlogError('UNREACHABLE', `${what}: ${[...this.#connections.keys()].join(', ')}`);
+    const causes = [...this.#connections.values()].flatMap(({ failure }) => failure ?? []);
+    const refused = causes.find(({ code }) => code !== 'UNREACHABLE');
+    if (refused !== undefined) return new MendlogError(refused.code, refused.message);
+    const nodes = [...this.#connections].map(([url, { failure }]) => failure?.message ?? url);
+    return new MendlogError('UNREACHABLE', `${what}: ${nodes.join(', ')}`, { cause: causes[0] });
   }
 
   /** One that answers, if there is any, else one that is at least connected. */

@@ -81,9 +81,33 @@ describe('partition', () => {
   test.each([Number.NaN, -1, 0])(
     'client: a timeout of %s is refused, and makes no call wait for ever',
     (timeoutMs) => {
-      expect(() => createClient({ nodes: [node.url], timeoutMs })).toThrow(TypeError);
+      expect(() => createClient({ nodes: [node.url], timeoutMs })).toThrow(
+        expect.objectContaining({ code: 'BAD_CONFIG' }),
+      );
     },
   );
+
+  test('client: addresses that cannot be meant are BAD_CONFIG', () => {
+    for (const nodes of [[], undefined, 'http://127.0.0.1:1', ['127.0.0.1:1'], [7]])
+      expect(() => Reflect.apply(createClient, undefined, [{ nodes }])).toThrow(
+        expect.objectContaining({ code: 'BAD_CONFIG' }),
+      );
+  });
+
+  test('client: where no node can be reached it says of each why, also as JSON', async () => {
+    await using lost = createClient({ nodes: ['http://127.0.0.1:1', 'http://127.0.0.1:2'], timeoutMs: 200 });
+    const error = await lost
+      .partition('p')
+      .append('value')
+      .catch((thrown: unknown) => thrown);
+    const message =
+      'no node answered: http://127.0.0.1:1 cannot be reached (ECONNREFUSED), http://127.0.0.1:2 cannot be reached (ECONNREFUSED)';
+    expect(error).toMatchObject({ code: 'UNREACHABLE', message });
+    expect(JSON.parse(JSON.stringify(error))).toEqual({
+      ...{ name: 'MendlogError', code: 'UNREACHABLE' },
+      ...{ message, details: {} },
+    });
+  });
 
   test('partition: scans have ends, limits and times, and nothing of one that is not there', async () => {
     const lines = client.partition('lines', { codec: textCodec });

@@ -102,6 +102,11 @@ export class MendlogError extends Error {
     return { code: this.code, message: this.message, details: this.details };
   }
 
+  /** As JSON an error would lose its message, which a log needs most. */
+  toJSON(): ErrorShape & { readonly name: string } {
+    return { name: this.name, ...this.toShape() };
+  }
+
   static fromShape(shape: ErrorShape): MendlogError {
     return new MendlogError(shape.code, shape.message, { details: shape.details ?? {} });
   }

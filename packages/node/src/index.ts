@@ -18,4 +18,5 @@ export { clusterSecret, DEVELOPMENT_SECRET, peerToken } from './cluster-secret.j
 export { parseListen } from './config/parse-listen.js';
 export { createGateway, type Gateway, type GatewayOptions } from './gateway/gateway.js';
 export { type Log, silentLog } from './log.js';
-export { createNode, type MendlogNode, type NodeOptions } from './node.js';
+export { createNode, type MendlogNode } from './node.js';
+export type { NodeOptions } from './node-options.js';

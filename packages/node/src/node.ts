@@ -7,22 +7,18 @@
 import { randomBytes } from 'node:crypto';
 import {
   answersNeeded,
-  type ConsistencyLevel,
   checkMerkleOptions,
   HINT_POLICY_DEFAULT,
-  type HintPolicy,
   type Level,
   MERKLE_DEFAULT,
-  type MerkleOptions,
   majorityOf,
   originFromBits,
-  type ReadRepairMode,
 } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { pskOf } from '@mendlog/transport/psk';
 import { AntiEntropy } from './anti-entropy/anti-entropy.js';
 import { WatermarkSync } from './anti-entropy/watermark-sync.js';
-import { createApiServer, type HttpTimeouts, type PlaintextFrom } from './api/server.js';
+import { createApiServer } from './api/server.js';
 import type { Service } from './api/service.js';
 import type { BackupOptions } from './backup/back-up-store.js';
 import type { BackupManifest } from './backup/manifest.js';
@@ -38,45 +34,17 @@ import { NodeCoordinator } from './coordinator/node-coordinator.js';
 import { PartitionSurvey } from './coordinator/partition-survey.js';
 import { RangeCoordinator } from './coordinator/range-coordinator.js';
 import { HintKeeper } from './hints/hint-keeper.js';
-import { type Log, silentLog } from './log.js';
+import { silentLog } from './log.js';
 import { Peers } from './membership/peers.js';
 import { Placement } from './membership/placement.js';
 import { createMerkleService } from './merkle/merkle-service.js';
 import { MerkleTrees } from './merkle/merkle-trees.js';
 import { Metrics } from './metrics/metrics.js';
+import type { NodeOptions } from './node-options.js';
 import { createNodeService, storeTotals } from './node-service.js';
 import { createReplica } from './replica/replica.js';
-import { Scrubber, type ScrubOptions } from './scrub/scrubber.js';
+import { Scrubber } from './scrub/scrubber.js';
 import { openStore } from './storage/open-store.js';
-
-export interface NodeOptions {
-  readonly id: string;
-  /** Made where it is not there; one process at a time. */
-  readonly dataDir: string;
-  /** `host:port`; port 0 takes a free one. */
-  readonly listen: string;
-  /** URL by node id. This node's own may be left out. */
-  readonly peers?: Readonly<Record<string, string>>;
-  /** At least 16 bytes, the same on all nodes. Without one a development key is used, on loopback only. */
-  readonly secret?: string | undefined;
-  readonly replicationFactor?: number;
-  readonly writeTimeoutMs?: number;
-  readonly readTimeoutMs?: number;
-  readonly merkle?: Partial<MerkleOptions>;
-  readonly hints?: Partial<HintPolicy>;
-  readonly reconciliation?: { readonly intervalMs?: number };
-  readonly retention?: { readonly intervalMs?: number };
-  /** Checks what lies on disk, slowly: 0 bytes a second, not at all. */
-  readonly scrub?: Partial<ScrubOptions>;
-  readonly readRepair?: ReadRepairMode;
-  readonly readRepairChance?: number;
-  /** For calls that name no level. */
-  readonly consistency?: ConsistencyLevel;
-  /** From where the binary endpoint takes connections without TLS: from loopback only, unless told. */
-  readonly plaintext?: PlaintextFrom;
-  readonly httpTimeouts?: Partial<HttpTimeouts>;
-  readonly log?: Log;
-}
 
 /** A node that starts before the others does not wait for them any longer. */
 const JOIN_TIMEOUT_MS = 1000;

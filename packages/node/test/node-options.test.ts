@@ -14,6 +14,15 @@ test.each<[string, object]>([
   ['two peers with one URL', { peers: { n2: 'http://127.0.0.1:1', n3: 'http://127.0.0.1:1/' } }],
   ['a replication factor of 0', { replicationFactor: 0 }],
   ['an address without a port', { listen: '127.0.0.1' }],
+  ['a level that there is not', { consistency: 'SOME' }],
+  ['read repair that there is not', { readRepair: 'sometimes' }],
+  ['a share above 1', { readRepairChance: 2 }],
+  ['a time-out of 0', { writeTimeoutMs: 0 }],
+  ['a time-out that is no number', { readTimeoutMs: Number.NaN }],
+  ['half an attempt', { hints: { attemptsMax: 0.5 } }],
+  ['hints that are no object', { hints: 3 }],
+  ['an unknown option', { readRepairs: 'off' }],
+  ['an unknown option of a section', { scrub: { pauseMS: 5 } }],
 ])('node options: %s is BAD_CONFIG, and nothing was made', async (_, wrong) => {
   using folder = temporaryFolder();
   const dataDir = join(folder.path, 'data');
@@ -27,4 +36,18 @@ test.each<[string, object]>([
 test('node options: without a data folder it is BAD_CONFIG', async () => {
   const options = { id: 'n1', listen: '127.0.0.1:0' };
   await expect(Reflect.apply(createNode, undefined, [options])).rejects.toMatchObject({ code: 'BAD_CONFIG' });
+});
+
+test('node options: what is wrong is named, with what is expected or was meant', async () => {
+  const message = (wrong: object) =>
+    createNode({ id: 'n1', dataDir: '/dev/null/none', listen: '127.0.0.1:0', ...wrong }).catch(
+      ({ message }: Error) => message,
+    );
+  expect(await message({ consistency: 'SOME' })).toMatch(/^consistency is "SOME": expected one of .*QUORUM/);
+  expect(await message({ hints: { expiryMs: -1 } })).toMatch(
+    /^hints\.expiryMs is -1: expected an integer from 1 /,
+  );
+  expect(await message({ scrub: { pauseMS: 5 } })).toBe(
+    'there is no option scrub.pauseMS: did you mean scrub.pauseMs?',
+  );
 });

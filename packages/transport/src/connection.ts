@@ -62,6 +62,7 @@ export class Connection<Router extends AnyRouter> {
   #closed = false;
   #failures = 0;
   #refusal: MendlogError | undefined;
+  #unreachable: MendlogError | undefined;
   #nextId = 1;
   #reconnectTimer: NodeJS.Timeout | undefined;
 
@@ -93,6 +94,11 @@ export class Connection<Router extends AnyRouter> {
   /** What the node said when it refused the last attempt to connect: UNAUTHORIZED, or UNREACHABLE. */
   get refusal(): MendlogError | undefined {
     return this.#refusal;
+  }
+
+  /** Why the connection is not open: what the node said, else what the network did. */
+  get failure(): MendlogError | undefined {
+    return this.#refusal ?? this.#unreachable;
   }
 
   /** Resolves to whether the connection is open, as soon as it is or when time is up. */
@@ -127,9 +133,17 @@ export class Connection<Router extends AnyRouter> {
   #connect(): void {
     this.#reconnectTimer = undefined;
     const { path = '/trpc/binary', token, psk, tls = 'off-loopback' } = this.#options;
-    const socket = openSocket({ url: this.url, path, token, psk, tls }, (refusal) => {
-      this.#refusal = refusal;
-    });
+    const socket = openSocket(
+      { url: this.url, path, token, psk, tls },
+      {
+        onRefused: (refusal) => {
+          this.#refusal = refusal;
+        },
+        onUnreachable: (error) => {
+          this.#unreachable = error;
+        },
+      },
+    );
     this.#socket = socket;
     socket.on('upgrade', (response) => {
       this.#writer = new TurnWriter(socket, response.socket);
@@ -144,6 +158,7 @@ export class Connection<Router extends AnyRouter> {
       this.#open = true;
       this.#failures = 0;
       this.#refusal = undefined;
+      this.#unreachable = undefined;
       this.#options.onOpen?.();
       for (const done of [...this.#openWaiters]) done();
     });
@@ -192,8 +207,8 @@ export class Connection<Router extends AnyRouter> {
     const writer = this.#writer;
     if (!this.#open || writer === undefined)
       throw new MendlogError(
-        this.#refusal?.code ?? 'UNREACHABLE',
-        this.#refusal?.message ?? `no connection to ${this.url}`,
+        this.failure?.code ?? 'UNREACHABLE',
+        this.failure?.message ?? `no connection to ${this.url}`,
       );
     const id = this.#nextId++;
     const bytes = encodeRequest({ id, ...call });

@@ -17,8 +17,14 @@ export interface SocketTarget {
 const HANDSHAKE_TIMEOUT_MS = 2000;
 const REASON_CHARS_MAX = 200;
 
-/** The socket closes after `onRefused`, as after every failure. */
-export function openSocket(target: SocketTarget, onRefused: (refusal: MendlogError) => void): WebSocket {
+export interface SocketFailures {
+  readonly onRefused: (refusal: MendlogError) => void;
+  /** Nobody there has refused anything: the network's own fault. */
+  readonly onUnreachable: (error: MendlogError) => void;
+}
+
+/** The socket closes after these, as after every failure. */
+export function openSocket(target: SocketTarget, { onRefused, onUnreachable }: SocketFailures): WebSocket {
   const url = new URL(target.path, target.url);
   const isPlain = url.protocol === 'http:';
   const psk = isPlain && (target.tls === 'always' || !isLoopback(url.hostname)) ? target.psk : undefined;
@@ -37,7 +43,8 @@ export function openSocket(target: SocketTarget, onRefused: (refusal: MendlogErr
   // The close event follows every error and carries on from there.
   socket.on('error', (error) => {
     const refusal = psk === undefined ? undefined : refusalOf(error, target.url);
-    if (refusal !== undefined) onRefused(refusal);
+    if (refusal === undefined) onUnreachable(unreachable(error, target.url));
+    else onRefused(refusal);
   });
   socket.on('unexpected-response', (_request, response: IncomingMessage) => {
     const end = (why: string) => {
@@ -60,6 +67,11 @@ function printable(why: string): string {
     .slice(0, REASON_CHARS_MAX)
     .replaceAll(/[^ -~]+/g, ' ')
     .trim();
+}
+
+function unreachable(cause: Error, url: string): MendlogError {
+  const why = 'code' in cause ? String(cause.code) : cause.message;
+  return new MendlogError('UNREACHABLE', `${url} cannot be reached (${why})`, { cause });
 }
 
 /** What a failed handshake of TLS means. Undefined for what is the network's fault. */

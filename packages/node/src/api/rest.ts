@@ -31,12 +31,9 @@ export async function answerRest(
       return;
     }
     const { route, parameters } = findRoute(method, url.pathname);
-    const given =
-      route.method === 'POST' || route.method === 'PUT'
-        ? await readJsonBody(request)
-        : Object.fromEntries(url.searchParams);
-    const input = { ...given, ...parameters };
-    const answer = await route.call(router.createCaller(context), input);
+    const given = await givenBy(request, url, route);
+    checkNotContradicted(parameters, given);
+    const answer = await route.call(router.createCaller(context), { ...given, ...parameters });
     const status = route.statusOf?.(answer) ?? route.status;
     if (route.output === undefined) sendText(response, status, String(answer));
     else sendJson(response, status, answer);
@@ -49,6 +46,26 @@ export async function answerRest(
     }
     sendProblem(response, errorShapeOf(thrown));
   }
+}
+
+/** The input of a request beside what its path names: a query or a body, as the route has it. Throws BAD_REQUEST. */
+async function givenBy(request: IncomingMessage, url: URL, route: Route): Promise<Record<string, unknown>> {
+  if (route.method !== 'POST' && route.method !== 'PUT') return Object.fromEntries(url.searchParams);
+  const body = await readJsonBody(request);
+  const [inQuery] = url.searchParams.keys();
+  if (inQuery !== undefined)
+    throw new MendlogError(
+      'BAD_REQUEST',
+      `${route.method} ${route.path} takes no query: ${inQuery} belongs in the body`,
+    );
+  return body;
+}
+
+/** What the path names may be said again, but nothing else. Throws BAD_REQUEST. */
+function checkNotContradicted(inPath: Record<string, string>, given: Record<string, unknown>): void {
+  const name = Object.keys(inPath).find((name) => Object.hasOwn(given, name) && given[name] !== inPath[name]);
+  if (name !== undefined)
+    throw new MendlogError('BAD_REQUEST', `${name} is one in the path and another one beside it`);
 }
 
 function sendProblem(response: ServerResponse, error: ErrorShape): void {

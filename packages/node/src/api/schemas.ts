@@ -364,7 +364,9 @@ const IndexRangeShape = z.object({ from: Counter, to: Counter });
 
 const Replicas = z.int().min(1).max(100);
 /** By name, or how many replicas must answer a read and have flushed a write. */
-const AnyLevel = z.union([Level, z.strictObject({ r: Replicas, w: Replicas })]);
+const AnyLevel = z.union([Level, z.strictObject({ r: Replicas, w: Replicas })], {
+  error: `expected one of ${CONSISTENCY_LEVELS.join(', ')}, or { r, w } with numbers of replicas`,
+});
 
 export const BatchWriteInput = z.object({
   packed: Bytes,

@@ -1,7 +1,7 @@
 /** Settings as the options that createNode and createGateway take. */
 import { MendlogError } from '@mendlog/core';
 import type { GatewayOptions } from '../gateway/gateway.js';
-import type { NodeOptions } from '../node.js';
+import type { NodeOptions } from '../node-options.js';
 import { optionOf, variableOf } from './read-config.js';
 import type { Config, SettingKey } from './settings.js';
 

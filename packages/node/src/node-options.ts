@@ -1,0 +1,34 @@
+/** What a node is told when it starts; config/check-node-options.ts checks it. */
+import type { ConsistencyLevel, HintPolicy, MerkleOptions, ReadRepairMode } from '@mendlog/core';
+import type { HttpTimeouts, PlaintextFrom } from './api/server.js';
+import type { Log } from './log.js';
+import type { ScrubOptions } from './scrub/scrubber.js';
+
+export interface NodeOptions {
+  readonly id: string;
+  /** Made where it is not there; one process at a time. */
+  readonly dataDir: string;
+  /** `host:port`; port 0 takes a free one. */
+  readonly listen: string;
+  /** URL by node id. This node's own may be left out. */
+  readonly peers?: Readonly<Record<string, string>>;
+  /** At least 16 bytes, the same on all nodes. Without one a development key is used, on loopback only. */
+  readonly secret?: string | undefined;
+  readonly replicationFactor?: number;
+  readonly writeTimeoutMs?: number;
+  readonly readTimeoutMs?: number;
+  readonly merkle?: Partial<MerkleOptions>;
+  readonly hints?: Partial<HintPolicy>;
+  readonly reconciliation?: { readonly intervalMs?: number };
+  readonly retention?: { readonly intervalMs?: number };
+  /** Checks what lies on disk, slowly: 0 bytes a second, not at all. */
+  readonly scrub?: Partial<ScrubOptions>;
+  readonly readRepair?: ReadRepairMode;
+  readonly readRepairChance?: number;
+  /** For calls that name no level. */
+  readonly consistency?: ConsistencyLevel;
+  /** From where the binary endpoint takes connections without TLS: from loopback only, unless told. */
+  readonly plaintext?: PlaintextFrom;
+  readonly httpTimeouts?: Partial<HttpTimeouts>;
+  readonly log?: Log;
+}

@@ -35,6 +35,41 @@ describe('cluster bench', () => {
     TIMEOUT_MS,
   );
 
+  test(
+    'cluster bench: an open loop follows the closed one (rate=2x, clients=2)',
+    async () => {
+      using folder = temporaryFolder();
+      const json = join(folder.path, 'result.json');
+      const args = ['--seconds', '1', '--warm-up', '0.5', '--outstanding', '8', '--partitions', '8'];
+      const load = ['--rate', '2x', '--clients', '2', '--json', json];
+      await using command = bench([...args, ...load], folder.path);
+      const { status, stdout, stderr } = await command.ended;
+      expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+      const [{ recordsPerSecond, offered }] = JSON.parse(readFileSync(json, 'utf8')).levels;
+      expect(offered.callsPerSecond).toBe(2 * recordsPerSecond.median);
+      expect(offered.offered).toBeGreaterThan(0);
+      expect(offered.shareOfPeak).toBe(offered.recordsPerSecond.median / recordsPerSecond.median);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'cluster bench: every get that should repair a replica does, and none of the others (mode=repair)',
+    async () => {
+      using folder = temporaryFolder();
+      const json = join(folder.path, 'result.json');
+      const args = ['--mode', 'repair', '--seconds', '1', '--warm-up', '0.2', '--partitions', '8'];
+      await using command = bench([...args, '--json', json], folder.path);
+      const { status, stdout, stderr } = await command.ended;
+      expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+      const { plain, repairing } = JSON.parse(readFileSync(json, 'utf8'));
+      expect(repairing.count).toBeGreaterThan(0);
+      expect(plain.count).toBe(repairing.count);
+      expect(readdirSync(folder.path)).toEqual(['result.json']);
+    },
+    TIMEOUT_MS,
+  );
+
   test.each(['SIGINT', 'SIGTERM'] as const)(
     'cluster bench: it stops everything when asked to (%s)',
     async (signal) => {

@@ -10,9 +10,18 @@ import { MendlogError, toMendlogError } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { type BareDisk, measureBareDisk } from './cluster/bare-disk.js';
 import { type LevelResult, measureLevel, VALUE_BYTES } from './cluster/measure-level.js';
-import { MODES } from './cluster/modes.js';
+import { measureRepair } from './cluster/measure-repair.js';
+import { MODES, type Mode } from './cluster/modes.js';
 import { type ClusterBenchOptions, parseOptions, USAGE } from './cluster/options.js';
-import { bareDiskLine, cpuRows, gaugeRows, levelRows, windowLine } from './cluster/report.js';
+import {
+  bareDiskLine,
+  cpuRows,
+  gaugeRows,
+  levelRows,
+  offeredRows,
+  repairRows,
+  windowLine,
+} from './cluster/report.js';
 
 /** One record, and about what a group commit carries under load. */
 const BLOB_BYTES = [VALUE_BYTES, 64 * 1024] as const;
@@ -42,49 +51,78 @@ try {
 async function run(options: ClusterBenchOptions): Promise<void> {
   if (!existsSync('/proc/stat'))
     throw new MendlogError('UNAVAILABLE', 'the CPU that nodes use is read from /proc: this needs Linux');
-  const mode = MODES.get(options.mode);
-  if (mode === undefined) throw new MendlogError('BAD_CONFIG', `there is no mode ${options.mode}`);
   const folder = folderOf(options);
   try {
-    const { seconds, warmUpSeconds, partitions } = options;
-    const machine = { node: process.version, cores: cpus().length, kernel: loadKernel().kind };
-    console.log(`node bench/dist/cluster.js ${process.argv.slice(2).join(' ')}`.trimEnd());
-    console.log(
-      `${mode.what}, ${VALUE_BYTES} bytes, ${partitions} partitions, 3 nodes, QUORUM; Node.js ${machine.node}, ${machine.cores} cores, ${machine.kernel} kernel`,
-    );
-    const before = await bareDisk(options, folder, 'before');
-    const levels: LevelResult[] = [];
-    for (const outstanding of options.outstanding) {
-      const data = join(folder, `data-${outstanding}`);
-      levels.push(
-        await measureLevel({
-          mode,
-          outstanding,
-          seconds,
-          warmUpSeconds,
-          partitions,
-          folder: data,
-          profiles: options.isProfiled ? join(folder, `profiles-${outstanding}`) : undefined,
-          onWindow: (window) => console.log(windowLine(outstanding, window)),
-          stopping,
-        }),
-      );
-      if (options.folder === undefined) rmSync(data, { recursive: true });
-    }
-    const after = await bareDisk(options, folder, 'after');
-    console.table(levelRows(levels));
-    console.log('seconds of CPU a second:');
-    console.table(cpuRows(levels));
-    console.log('behind, by node:');
-    console.table(gaugeRows(levels));
-    if (options.isProfiled) console.log(`profiles: ${folder}`);
-    if (options.json !== undefined) {
-      const result = { options, machine, bareDisk: { before, after }, levels };
-      writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
-    }
+    const mode = MODES.get(options.mode);
+    await (mode === undefined ? runRepair(options, folder) : runLoad(mode, options, folder));
   } finally {
     if (options.folder === undefined) removeTemporary(folder);
   }
+}
+
+async function runLoad(mode: Mode, options: ClusterBenchOptions, folder: string): Promise<void> {
+  const { seconds, warmUpSeconds, partitions, clients, rate } = options;
+  const machine = sayWhat(mode.what, options);
+  const before = await bareDisk(options, folder, 'before');
+  const levels: LevelResult[] = [];
+  for (const outstanding of options.outstanding) {
+    const data = join(folder, `data-${outstanding}`);
+    levels.push(
+      await measureLevel({
+        mode,
+        outstanding,
+        seconds,
+        warmUpSeconds,
+        partitions,
+        clients,
+        rate,
+        folder: data,
+        profiles: options.isProfiled ? join(folder, `profiles-${outstanding}`) : undefined,
+        onWindow: (loop, window) => console.log(windowLine(loop, window)),
+        stopping,
+      }),
+    );
+    if (options.folder === undefined) rmSync(data, { recursive: true });
+  }
+  const after = await bareDisk(options, folder, 'after');
+  console.table(levelRows(levels));
+  if (rate !== undefined) {
+    console.log('offered by an open loop:');
+    console.table(offeredRows(levels));
+  }
+  console.log('seconds of CPU a second:');
+  console.table(cpuRows(levels));
+  console.log('behind, by node:');
+  console.table(gaugeRows(levels));
+  if (options.isProfiled) console.log(`profiles: ${folder}`);
+  if (options.json !== undefined) {
+    const result = { options, machine, bareDisk: { before, after }, levels };
+    writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
+  }
+}
+
+async function runRepair(options: ClusterBenchOptions, folder: string): Promise<void> {
+  const machine = sayWhat('partition.get(key), one outstanding, every other one repairs a replica', options);
+  const { seconds, warmUpSeconds, partitions } = options;
+  const result = await measureRepair({
+    seconds,
+    warmUpSeconds,
+    partitions,
+    folder: join(folder, 'data'),
+    stopping,
+  });
+  console.table(repairRows(result));
+  if (options.json !== undefined)
+    writeFileSync(options.json, `${JSON.stringify({ options, machine, ...result }, undefined, 2)}\n`);
+}
+
+function sayWhat(what: string, { partitions }: ClusterBenchOptions) {
+  const machine = { node: process.version, cores: cpus().length, kernel: loadKernel().kind };
+  console.log(`node bench/dist/cluster.js ${process.argv.slice(2).join(' ')}`.trimEnd());
+  console.log(
+    `${what}, ${VALUE_BYTES} bytes, ${partitions} partitions, 3 nodes, QUORUM; Node.js ${machine.node}, ${machine.cores} cores, ${machine.kernel} kernel`,
+  );
+  return machine;
 }
 
 function folderOf({ folder }: ClusterBenchOptions): string {

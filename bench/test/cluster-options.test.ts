@@ -8,6 +8,8 @@ describe('cluster bench options', () => {
       warmUpSeconds: 10,
       outstanding: [1, 64, 1024],
       partitions: 256,
+      clients: 1,
+      rate: undefined,
       mode: 'append',
       folder: undefined,
       json: undefined,
@@ -18,16 +20,23 @@ describe('cluster bench options', () => {
   test('cluster bench options: all of them', () => {
     const args = ['--seconds', '2.5', '--warm-up', '0', '--outstanding', '2,8', '--partitions', '16'];
     const more = ['--mode', 'append', '--folder', 'data', '--json', 'out.json', '--profile'];
-    expect(parseOptions([...args, ...more])).toEqual({
+    const load = ['--clients', '4', '--rate', '2.5x'];
+    expect(parseOptions([...args, ...more, ...load])).toEqual({
       seconds: 2.5,
       warmUpSeconds: 0,
       outstanding: [2, 8],
       partitions: 16,
+      clients: 4,
+      rate: { timesPeak: 2.5 },
       mode: 'append',
       folder: 'data',
       json: 'out.json',
       isProfiled: true,
     });
+  });
+
+  test('cluster bench options: a rate of calls a second', () => {
+    expect(parseOptions(['--rate', '20000']).rate).toEqual({ callsPerSecond: 20_000 });
   });
 
   test.each([
@@ -40,6 +49,10 @@ describe('cluster bench options', () => {
     [['--outstanding', Array.from({ length: 21 }, (_, i) => i + 1).join()], /has over 20 numbers/],
     [['--partitions', '1.5'], /^--partitions has "1\.5": expected integers from 1 to 100000$/],
     [['--mode', 'appendix'], /^--mode is "appendix": expected one of append/],
+    [['--clients', '0'], /^--clients has "0": expected integers from 1 to 1000$/],
+    [['--rate', 'x'], /^--rate is "": expected a number from 0\.1 to 100$/],
+    [['--rate', '0'], /^--rate is "0": expected a number from 1 to 10000000$/],
+    [['--mode', 'repair', '--rate', '2x'], /^--mode repair .* takes no --rate/],
     [['--second', '1'], /'--second'/],
     [['60'], /'60'/],
   ])('cluster bench options: a wrong one is one sentence (%j)', (args, sentence) => {

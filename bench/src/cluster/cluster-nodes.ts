@@ -85,6 +85,11 @@ export class ClusterNodes implements AsyncDisposable {
   }
 
   /** By node. */
+  get urlOf(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#nodes.map(({ id, url }) => [id, url]));
+  }
+
+  /** By node. */
   get pids(): Readonly<Record<string, number>> {
     return Object.fromEntries(
       this.#nodes.flatMap(({ id, child }) => (child.pid === undefined ? [] : [[id, child.pid]])),

@@ -17,6 +17,14 @@ export async function gaugesBehind(url: string, signal: AbortSignal): Promise<Ga
   );
 }
 
+/** Repairs of reads that the nodes have made since they started. */
+export async function readRepairs(urls: readonly string[], signal: AbortSignal): Promise<number> {
+  const texts = await Promise.all(urls.map((url) => metricsText(url, signal)));
+  return texts
+    .flatMap((text) => samplesOf(text, 'read_repairs_triggered_total'))
+    .reduce((sum, sample) => sum + sample, 0);
+}
+
 /** Whether the node sees all the others. */
 export async function seesItsPeers(url: string, signal: AbortSignal): Promise<boolean> {
   return samplesOf(await metricsText(url, signal), PEER_UP).every((sample) => sample === 1);

@@ -1,22 +1,16 @@
 /** One level of load on a cluster of its own: what a number of outstanding calls gets, and what it costs. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { bytesCodec, createClient } from '@mendlog/client';
 import { ClientProfile } from './client-profile.js';
 import { ClosedLoop } from './closed-loop.js';
 import { ClusterNodes } from './cluster-nodes.js';
-import { machineSeconds, processSeconds } from './cpu-times.js';
 import { type Gauges, gaugesBehind } from './gauges.js';
-import type { Mode } from './modes.js';
-import {
-  type Reading,
-  statisticsOf,
-  type Window,
-  type WindowStatistics,
-  windowBetween,
-  windowsOf,
-} from './windows.js';
+import { type LoopContext, type LoopResult, measureLoop } from './measure-loop.js';
+import type { Call, Mode } from './modes.js';
+import { OpenLoop } from './open-loop.js';
+import type { Rate } from './options.js';
+import type { Window } from './windows.js';
 
 export const VALUE_BYTES = 256;
 
@@ -26,22 +20,29 @@ export interface LevelOptions {
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly partitions: number;
+  readonly clients: number;
+  readonly rate: Rate | undefined;
   /** For the nodes' data. */
   readonly folder: string;
   /** For the profiles of all processes. */
   readonly profiles: string | undefined;
-  readonly onWindow: (window: Window) => void;
+  readonly onWindow: (loop: string, window: Window) => void;
   /** Ends the run from outside, or from within when a node is lost. */
   readonly stopping: AbortController;
 }
 
-export interface LevelResult {
+export interface OfferedResult extends LoopResult {
+  readonly callsPerSecond: number;
+  /** Calls that were due in the windows. */
+  readonly offered: number;
+  /** What came through of what the closed loop got: medians. */
+  readonly shareOfPeak: number;
+}
+
+export interface LevelResult extends LoopResult {
   readonly outstanding: number;
-  readonly records: number;
-  readonly recordsPerSecond: WindowStatistics;
-  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly p999: number };
-  readonly errors: Readonly<Record<string, number>>;
-  readonly windows: readonly Window[];
+  /** Of the open loop, where there was one. */
+  readonly offered: OfferedResult | undefined;
   /** Of each node, in order. */
   readonly gaugesAfterWarmUp: readonly Gauges[];
   readonly gaugesAtEnd: readonly Gauges[];
@@ -59,65 +60,54 @@ export async function measureLevel(options: LevelOptions): Promise<LevelResult> 
     signal,
     onLost: (why) => stopping.abort(why),
   });
-  await using client = createClient({ nodes: nodes.urls, consistency: 'QUORUM' });
-  const partitions = Array.from({ length: options.partitions }, (_, i) =>
-    client.partition(`bench-${i}`, { codec: bytesCodec }),
+  const clients = Array.from({ length: options.clients }, () =>
+    createClient({ nodes: nodes.urls, consistency: 'QUORUM' }),
+  );
+  await using _clients: AsyncDisposable = {
+    async [Symbol.asyncDispose]() {
+      for (const client of clients) await client.close();
+    },
+  };
+  const partitions = clients.flatMap((client) =>
+    Array.from({ length: options.partitions }, (_, i) =>
+      client.partition(`bench-${i}`, { codec: bytesCodec }),
+    ),
   );
   const call = await options.mode.begin({ partitions, value: Buffer.alloc(VALUE_BYTES, 'mendlog ') });
   const profile = profiles === undefined ? undefined : new ClientProfile();
   await profile?.start();
-
-  const loop = new ClosedLoop(call, outstanding);
-  const running = loop.run();
-  const windows: Window[] = [];
   const readGauges = () => Promise.all(nodes.urls.map((url) => gaugesBehind(url, signal)));
-  const read = (): Reading => ({
-    atMs: performance.now(),
-    records: loop.latencies.count,
-    cpuSeconds: { client: clientSeconds(), ...nodeSeconds(nodes.pids) },
-    machineSeconds: machineSeconds(),
+
+  const closed = new ClosedLoop(call, outstanding);
+  let gaugesAfterWarmUp: readonly Gauges[] = [];
+  let gaugesAtEnd: readonly Gauges[] = [];
+  const context = { ...options, signal, pids: nodes.pids };
+  const result = await measureLoop(closed, {
+    ...context,
+    name: `${outstanding} outstanding`,
+    async onWarm() {
+      gaugesAfterWarmUp = await readGauges();
+    },
+    async onEnd() {
+      gaugesAtEnd = await readGauges();
+    },
   });
-  try {
-    await delay(options.warmUpSeconds * 1000, undefined, { signal });
-    const gaugesAfterWarmUp = await readGauges();
-    loop.forget();
-    const { count, seconds } = windowsOf(options.seconds);
-    for (let before = read(); windows.length < count; ) {
-      await delay(seconds * 1000, undefined, { signal });
-      const after = read();
-      const window = windowBetween(before, after);
-      windows.push(window);
-      options.onWindow(window);
-      before = after;
-    }
-    const { latencies } = loop;
-    const result = {
-      outstanding,
-      records: latencies.count,
-      recordsPerSecond: statisticsOf(windows),
-      latencyMs: {
-        p50: latencies.quantileMs(0.5),
-        p99: latencies.quantileMs(0.99),
-        p999: latencies.quantileMs(0.999),
-      },
-      errors: Object.fromEntries(loop.errors),
-      windows,
-      gaugesAfterWarmUp,
-      gaugesAtEnd: await readGauges(),
-    };
-    if (profiles !== undefined) await profile?.writeTo(join(profiles, 'client.cpuprofile'));
-    return result;
-  } finally {
-    loop.stop();
-    await running;
-  }
+  const offered =
+    options.rate === undefined ? undefined : await measureOffered(call, options.rate, result, context);
+  if (profiles !== undefined) await profile?.writeTo(join(profiles, 'client.cpuprofile'));
+  return { outstanding, ...result, offered, gaugesAfterWarmUp, gaugesAtEnd };
 }
 
-function clientSeconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
-
-function nodeSeconds(pids: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(pids).map(([id, pid]) => [id, processSeconds(pid)]));
+async function measureOffered(
+  call: Call,
+  rate: Rate,
+  { recordsPerSecond: { median } }: LoopResult,
+  context: Omit<LoopContext, 'name'>,
+): Promise<OfferedResult> {
+  const callsPerSecond = 'timesPeak' in rate ? median * rate.timesPeak : rate.callsPerSecond;
+  const open = new OpenLoop(call, callsPerSecond);
+  const name = `${Math.round(callsPerSecond)} offered a second`;
+  const result = await measureLoop(open, { ...context, name });
+  const shareOfPeak = result.recordsPerSecond.median / median;
+  return { ...result, callsPerSecond, offered: open.offered, shareOfPeak };
 }

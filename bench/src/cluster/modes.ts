@@ -12,6 +12,9 @@ const KEYS = 100_000;
 /** Puts that are under way together while the keys are made. */
 const FILL_OUTSTANDING = 2048;
 
+/** The mode that is no load: see measure-repair.ts. */
+export const REPAIR_MODE = 'repair';
+
 /** One call, which the load awaits; it counts as one record. */
 export type Call = () => Promise<unknown>;
 

@@ -2,6 +2,7 @@
 import type { BareDisk } from './bare-disk.js';
 import type { Gauges } from './gauges.js';
 import { type LevelResult, VALUE_BYTES } from './measure-level.js';
+import type { RepairResult } from './measure-repair.js';
 import type { Window } from './windows.js';
 
 export function bareDiskLine(when: string, disk: BareDisk): string {
@@ -9,10 +10,10 @@ export function bareDiskLine(when: string, disk: BareDisk): string {
   return `bare disk ${when}, ${disk.blobBytes} bytes a sync: ${rounded(disk.syncsPerSecond)} syncs/s, as many bytes as ${rounded(records)} records/s`;
 }
 
-export function windowLine(outstanding: number, window: Window): string {
+export function windowLine(loop: string, window: Window): string {
   const cpu = Object.entries(window.cpu).map(([name, used]) => `${name} ${used.toFixed(2)}`);
   const flag = window.isDisturbed ? '  DISTURBED' : '';
-  return `${outstanding} outstanding, ${window.seconds.toFixed(1)} s: ${rounded(window.recordsPerSecond)} records/s; CPU ${cpu.join(', ')}, others ${window.others.toFixed(2)}${flag}`;
+  return `${loop}, ${window.seconds.toFixed(1)} s: ${rounded(window.recordsPerSecond)} records/s; CPU ${cpu.join(', ')}, others ${window.others.toFixed(2)}${flag}`;
 }
 
 /** One row a level, for console.table. */
@@ -28,6 +29,37 @@ export function levelRows(levels: readonly LevelResult[]): Record<string, string
     errors: inWords(errors),
     'disturbed windows': `${rate.disturbed} of ${windows.length}`,
   }));
+}
+
+/** Milliseconds of gets, plain ones and those that repaired a replica. */
+export function repairRows({ plain, repairing }: RepairResult): Record<string, string | number>[] {
+  return Object.entries({ plain, repairing }).map(([get, { count, p50, p99, p999 }]) => ({
+    get,
+    count,
+    'p50 ms': milliseconds(p50),
+    'p99 ms': milliseconds(p99),
+    'p99.9 ms': milliseconds(p999),
+  }));
+}
+
+/** What came through of more than was asked by the closed loop, one row a level that had an open one. */
+export function offeredRows(levels: readonly LevelResult[]): Record<string, string | number>[] {
+  return levels.flatMap(({ outstanding, recordsPerSecond: peak, offered }) => {
+    if (offered === undefined) return [];
+    const { recordsPerSecond: rate, latencyMs, errors, windows } = offered;
+    return {
+      outstanding,
+      peak: rounded(peak.median),
+      'offered/s': rounded(offered.callsPerSecond),
+      'records/s': rounded(rate.median),
+      'lowest-highest': `${rounded(rate.lowest)}-${rounded(rate.highest)}`,
+      'share of peak': offered.shareOfPeak.toFixed(2),
+      'p50 ms': milliseconds(latencyMs.p50),
+      'p99 ms': milliseconds(latencyMs.p99),
+      errors: inWords(errors),
+      'disturbed windows': `${rate.disturbed} of ${windows.length}`,
+    };
+  });
 }
 
 /** Seconds of CPU a second, one row a level. */

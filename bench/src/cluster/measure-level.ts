@@ -31,7 +31,7 @@ export interface LevelOptions {
   readonly stopping: AbortController;
 }
 
-export interface OfferedResult extends LoopResult {
+interface OfferedResult extends LoopResult {
   readonly callsPerSecond: number;
   /** Calls that were due in the windows. */
   readonly offered: number;

@@ -23,7 +23,7 @@ export interface RepairOptions {
   readonly stopping: AbortController;
 }
 
-export interface RepairLatencies {
+interface RepairLatencies {
   readonly count: number;
   readonly p50: number;
   readonly p99: number;

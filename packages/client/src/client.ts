@@ -14,9 +14,9 @@ export interface ClientOptions {
   /** The cluster secret: nodes that are not on loopback are reached by TLS with it, and refuse a client without. */
   readonly secret?: string | undefined;
   /** For calls that name no level; by default that of the partition, else of the node (QUORUM). */
-  readonly consistency?: Level;
+  readonly consistency?: Level | undefined;
   /** How long a call may take, and how long the first one waits for a node. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 export type ValueOptions<T> =

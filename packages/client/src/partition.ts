@@ -41,18 +41,21 @@ export interface ReadRecord<T> {
   readonly value: T;
 }
 
-/** A record that has arrived, or the deletion of a key. */
-export interface TailedRecord<T> extends Omit<ReadRecord<T>, 'value'> {
-  /** Absent where the key is deleted. */
-  readonly value?: T;
-  readonly deleted?: true;
+/** A record that has arrived, or the deletion of a key: `deleted` tells. */
+export type TailedRecord<T> = ((ReadRecord<T> & { readonly deleted?: never }) | DeletedKey) & {
   /** Plain JSON; `tail({ from: cursor })` goes on behind this record. */
   readonly cursor: TailCursor;
+};
+
+/** What a `delete` leaves: it has a version like any record, and no value. */
+interface DeletedKey extends Omit<ReadRecord<never>, 'value'> {
+  readonly value?: never;
+  readonly deleted: true;
 }
 
 export interface CallOptions {
   /** A level by name, or how many replicas a read and a write need. */
-  readonly consistency?: Level;
+  readonly consistency?: Level | undefined;
 }
 
 export interface WriteOptions extends CallOptions {
@@ -60,12 +63,12 @@ export interface WriteOptions extends CallOptions {
    * real-time (the default): the version is above that of every write that was acknowledged before this call.
    * causal: it is above what this client has seen of the partition, and its coordinator; that saves a round trip.
    */
-  readonly order?: WriteOrder;
+  readonly order?: WriteOrder | undefined;
 }
 
 export interface AppendOptions extends WriteOptions {
   /** False: an append of unknown outcome is not retried, and its record has no key: for bulk loads. */
-  readonly idempotent?: boolean;
+  readonly idempotent?: boolean | undefined;
 }
 
 /** What became of one of many writes. */
@@ -75,12 +78,12 @@ export type WriteSettled =
 
 export interface ScanOptions extends CallOptions {
   /** First and last record, both included: a version, or a counter. */
-  readonly from?: string | number;
-  readonly to?: string | number;
+  readonly from?: string | number | undefined;
+  readonly to?: string | number | undefined;
   /** Only records written between these times, by the clocks of their coordinators; both included. */
-  readonly fromTimeMs?: number;
-  readonly toTimeMs?: number;
-  readonly limit?: number;
+  readonly fromTimeMs?: number | undefined;
+  readonly toTimeMs?: number | undefined;
+  readonly limit?: number | undefined;
 }
 
 export interface PartitionOptions<T> {

@@ -23,11 +23,11 @@ export interface TailOptions {
    * now (the default): records whose append begins after the first `next()` has reached the nodes. start: everything
    * that is there too. Or the cursor of a record: what comes after it.
    */
-  readonly from?: 'now' | 'start' | TailCursor;
+  readonly from?: 'now' | 'start' | TailCursor | undefined;
   /** How long no replica may be reached before the tail ends as UNAVAILABLE; a minute unless told. */
-  readonly patienceMs?: number;
+  readonly patienceMs?: number | undefined;
   /** Ends the tail, also while it waits: it then throws the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface TailedFrame {

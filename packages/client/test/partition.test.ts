@@ -87,6 +87,19 @@ describe('partition', () => {
     },
   );
 
+  test('partition: a tailed record is a value or a deletion, and types tell which', async () => {
+    const settings = client.partition<string>('tailed', { codec: textCodec });
+    await settings.put('a', 'one');
+    await settings.delete('b');
+    const found: string[] = [];
+    for await (const record of settings.tail({ from: 'start', patienceMs: undefined })) {
+      if (record.deleted) found.push(`${record.key} deleted`);
+      else found.push(record.value.toUpperCase());
+      if (found.length === 2) break;
+    }
+    expect(found).toEqual(['ONE', 'b deleted']);
+  });
+
   test('client: addresses that cannot be meant are BAD_CONFIG', () => {
     for (const nodes of [[], undefined, 'http://127.0.0.1:1', ['127.0.0.1:1'], [7]])
       expect(() => Reflect.apply(createClient, undefined, [{ nodes }])).toThrow(

@@ -11,24 +11,24 @@ export interface NodeOptions {
   /** `host:port`; port 0 takes a free one. */
   readonly listen: string;
   /** URL by node id. This node's own may be left out. */
-  readonly peers?: Readonly<Record<string, string>>;
+  readonly peers?: Readonly<Record<string, string>> | undefined;
   /** At least 16 bytes, the same on all nodes. Without one a development key is used, on loopback only. */
   readonly secret?: string | undefined;
-  readonly replicationFactor?: number;
-  readonly writeTimeoutMs?: number;
-  readonly readTimeoutMs?: number;
-  readonly merkle?: Partial<MerkleOptions>;
-  readonly hints?: Partial<HintPolicy>;
-  readonly reconciliation?: { readonly intervalMs?: number };
-  readonly retention?: { readonly intervalMs?: number };
+  readonly replicationFactor?: number | undefined;
+  readonly writeTimeoutMs?: number | undefined;
+  readonly readTimeoutMs?: number | undefined;
+  readonly merkle?: Partial<MerkleOptions> | undefined;
+  readonly hints?: Partial<HintPolicy> | undefined;
+  readonly reconciliation?: { readonly intervalMs?: number } | undefined;
+  readonly retention?: { readonly intervalMs?: number } | undefined;
   /** Checks what lies on disk, slowly: 0 bytes a second, not at all. */
-  readonly scrub?: Partial<ScrubOptions>;
-  readonly readRepair?: ReadRepairMode;
-  readonly readRepairChance?: number;
+  readonly scrub?: Partial<ScrubOptions> | undefined;
+  readonly readRepair?: ReadRepairMode | undefined;
+  readonly readRepairChance?: number | undefined;
   /** For calls that name no level. */
-  readonly consistency?: ConsistencyLevel;
+  readonly consistency?: ConsistencyLevel | undefined;
   /** From where the binary endpoint takes connections without TLS: from loopback only, unless told. */
-  readonly plaintext?: PlaintextFrom;
-  readonly httpTimeouts?: Partial<HttpTimeouts>;
+  readonly plaintext?: PlaintextFrom | undefined;
+  readonly httpTimeouts?: Partial<HttpTimeouts> | undefined;
   readonly log?: Log;
 }

@@ -30,6 +30,7 @@ import { clusterSecret, peerToken } from './cluster-secret.js';
 import { checkNodeOptions } from './config/check-node-options.js';
 import { NODE_DEFAULTS } from './config/node-defaults.js';
 import { parseListen } from './config/parse-listen.js';
+import { withDefaults } from './config/with-defaults.js';
 import { NodeCoordinator } from './coordinator/node-coordinator.js';
 import { PartitionSurvey } from './coordinator/partition-survey.js';
 import { RangeCoordinator } from './coordinator/range-coordinator.js';
@@ -75,7 +76,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const nodes = new Map(Object.entries(options.peers ?? {}));
   nodes.set(options.id, nodes.get(options.id) ?? '');
 
-  const merkleOptions = { ...MERKLE_DEFAULT, ...options.merkle };
+  const merkleOptions = withDefaults(MERKLE_DEFAULT, options.merkle);
   checkMerkleOptions(merkleOptions);
   const replicationFactor = options.replicationFactor ?? NODE_DEFAULTS.replicationFactor;
   const defaultConsistency = options.consistency ?? NODE_DEFAULTS.consistency;
@@ -130,7 +131,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const hints = new HintKeeper({
     store,
     peers,
-    policy: { ...HINT_POLICY_DEFAULT, ...options.hints },
+    policy: withDefaults(HINT_POLICY_DEFAULT, options.hints),
     log,
     onLost: (target, partitions) => {
       for (const partition of new Set(partitions)) {

@@ -12,6 +12,7 @@ import {
   variableOf,
 } from '../src/config/read-config.js';
 import { factsOf, SETTING_KEYS } from '../src/config/settings.js';
+import { withDefaults } from '../src/config/with-defaults.js';
 
 const file = (content: unknown) => settingsOfFile(JSON.stringify(content), 'mendlog.json');
 const badConfig = (message: string | RegExp) =>
@@ -29,6 +30,13 @@ function thrownBy(action: () => unknown): unknown {
 }
 
 describe('config', () => {
+  test('config: an option that is undefined leaves its default', () => {
+    expect(withDefaults({ depth: 10, segmentSize: 1000 }, { depth: undefined, segmentSize: 500 })).toEqual({
+      depth: 10,
+      segmentSize: 500,
+    });
+  });
+
   test('config: options, environment, file, default, in this order', () => {
     const inFile = file({
       merkle: { depth: 1, segmentSize: 500 },

@@ -18,6 +18,7 @@ import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { applyWSSHandler, type CreateWSSContextFnOptions } from '@trpc/server/adapters/ws';
 import { WebSocketServer } from 'ws';
 import { carriesToken } from '../cluster-secret.js';
+import { withDefaults } from '../config/with-defaults.js';
 import type { Log } from '../log.js';
 import { errorShapeOf } from './error-shape.js';
 import { type FirstBytes, serveTlsToo } from './first-byte.js';
@@ -73,7 +74,7 @@ const PLAINTEXT = {
 } as const;
 
 export function createApiServer({ service, peer, token, psk, log, ...rest }: ApiServerOptions): ApiServer {
-  const timeouts = { ...TIMEOUTS_DEFAULT, ...rest.timeouts };
+  const timeouts = withDefaults(TIMEOUTS_DEFAULT, rest.timeouts);
   const contextOf = (
     request: IncomingMessage,
     { signal, deadlineMs = Number.POSITIVE_INFINITY }: { signal: AbortSignal; deadlineMs?: number },

@@ -4,6 +4,7 @@ import { pskOf } from '@mendlog/transport/psk';
 import { type Codec, jsonCodec, type Schema } from './codec.js';
 import { GetBatcher } from './get-batcher.js';
 import { NodePool } from './node-pool.js';
+import { OrderedAppends } from './ordered-appends.js';
 import { Partition } from './partition.js';
 import { SeenCounters } from './seen-counters.js';
 import { WriteBatcher } from './write-batcher.js';
@@ -43,7 +44,8 @@ export function createClient(options: ClientOptions): Client {
   const seen = new SeenCounters();
   const batcher = new WriteBatcher(pool, seen);
   const gets = new GetBatcher(pool);
-  const shared = { consistency, pool, batcher, gets, seen };
+  const ordered = new OrderedAppends(batcher, () => pool.ready());
+  const shared = { consistency, pool, batcher, ordered, gets, seen };
 
   function partition(name: string): Partition<unknown>;
   function partition<T>(name: string, values: ValueOptions<T>): Partition<T>;

@@ -25,6 +25,7 @@ import {
 import type { Codec } from './codec.js';
 import type { GetBatcher } from './get-batcher.js';
 import type { NodePool } from './node-pool.js';
+import type { OrderedAppends } from './ordered-appends.js';
 import { appendOnce } from './retried-append.js';
 import type { SeenCounters } from './seen-counters.js';
 import { Tail, type TailOptions } from './tail.js';
@@ -69,6 +70,11 @@ export interface WriteOptions extends CallOptions {
 export interface AppendOptions extends WriteOptions {
   /** False: an append of unknown outcome is not retried, and its record has no key: for bulk loads. */
   readonly idempotent?: boolean | undefined;
+  /**
+   * ordered: of appends that are not awaited one by one, each has a higher version than those called before it, also
+   * where attempts are retried. One batch of the partition is under way at a time, so fewer appends a second.
+   */
+  readonly pipeline?: 'ordered' | undefined;
 }
 
 /** What became of one of many writes. */
@@ -92,6 +98,7 @@ export interface PartitionOptions<T> {
   readonly consistency: Level | undefined;
   readonly pool: NodePool;
   readonly batcher: WriteBatcher;
+  readonly ordered: OrderedAppends;
   readonly gets: GetBatcher;
   readonly seen: SeenCounters;
 }
@@ -119,16 +126,18 @@ export class Partition<T> {
    * attempts the outcome is unknown; another append would be a second record.
    */
   async append(value: T, options: AppendOptions = {}): Promise<WriteResult> {
-    const { batcher, codec, pool } = this.#options;
+    const { batcher, codec, ordered, pool } = this.#options;
     const bytes = encoded(codec, value);
+    checkPipeline(options);
     if (options.idempotent === false) return await this.#write(draftOf({ value: bytes }), options);
+    if (options.pipeline === 'ordered') return await ordered.append(this.name, bytes, this.#how(options));
     if (!pool.isReady) await pool.ready();
     return await appendOnce(batcher, this.name, { value: bytes, how: this.#how(options) });
   }
 
   /**
-   * Appends many records, in their order where none is retried. Never rejects: each has a result of its own, since
-   * one may be refused, or have an unknown outcome, and the others not.
+   * Appends many records, in their order where none is retried, and with `pipeline: 'ordered'` always. Never rejects:
+   * each has a result of its own, since one may be refused, or have an unknown outcome, and the others not.
    */
   async appendMany(values: Iterable<T>, options: AppendOptions = {}): Promise<WriteSettled[]> {
     return await settled(Array.from(values, (value) => this.append(value, options)));
@@ -289,6 +298,15 @@ export class Partition<T> {
 }
 
 const READ_ATTEMPTS_MAX = 3;
+
+/** What is not retried under one key cannot be sent again in order. Throws BAD_REQUEST. */
+function checkPipeline({ pipeline, idempotent }: AppendOptions): void {
+  if (pipeline === undefined) return;
+  if (pipeline !== 'ordered')
+    throw new MendlogError('BAD_REQUEST', `pipeline is ${String(pipeline)}: expected 'ordered', or nothing`);
+  if (idempotent === false)
+    throw new MendlogError('BAD_REQUEST', "pipeline: 'ordered' retries appends: leave idempotent: false out");
+}
 
 async function settled(writes: readonly Promise<WriteResult>[]): Promise<WriteSettled[]> {
   const outcomes = await Promise.allSettled(writes);

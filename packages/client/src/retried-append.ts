@@ -6,10 +6,20 @@ import { draftOf, type ErrorCode, type MendlogError, toMendlogError } from '@men
 import { newAppendKey } from './append-keys.js';
 import type { WriteBatcher, WriteHow, WriteResult } from './write-batcher.js';
 
-const ATTEMPTS_MAX = 4;
+export const ATTEMPTS_MAX = 4;
 const PAUSE_MS = 50;
 /** With these nobody says that nothing was written. */
 const UNKNOWN: ReadonlySet<ErrorCode> = new Set(['WRITE_TIMEOUT', 'CONNECTION_LOST', 'INTERNAL']);
+
+/** Whether the attempt may have been stored. */
+export function isUnknown({ code }: MendlogError): boolean {
+  return UNKNOWN.has(code);
+}
+
+export async function pauseBefore(attempt: number): Promise<void> {
+  const ms = PAUSE_MS * (1 + Math.random()) * 2 ** (attempt - 1);
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 /**
  * Rejects with the refusal of a first attempt, of which nothing was written; and with WRITE_TIMEOUT,
@@ -28,11 +38,10 @@ export async function appendOnce(
       return await batcher.write(partition, draft, attempt === 1 ? { ...how, isRetry: true } : how);
     } catch (thrown) {
       const error = toMendlogError(thrown);
-      const isUnknown = UNKNOWN.has(error.code);
-      if (unknown === undefined && !isUnknown) throw error;
-      if (unknown !== undefined && !isUnknown && !error.retryable) throw unknown;
-      if (isUnknown) unknown = error;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * (1 + Math.random()) * 2 ** attempt));
+      if (isUnknown(error)) unknown = error;
+      else if (unknown === undefined) throw error;
+      else if (!error.retryable) throw unknown;
+      await pauseBefore(attempt + 1);
     }
   }
   throw unknown as MendlogError;

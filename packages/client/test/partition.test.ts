@@ -100,6 +100,27 @@ describe('partition', () => {
     expect(found).toEqual(['ONE', 'b deleted']);
   });
 
+  test('partition: ordered appends have the order of their calls, also with appends of the other kind beside them', async () => {
+    const lines = client.partition('ordered', { codec: textCodec });
+    const values = Array.from({ length: 3000 }, (_, i) => `line ${i}`);
+    const beside = Array.from({ length: 100 }, (_, i) => lines.append(`beside ${i}`));
+    const outcomes = await lines.appendMany(values, { pipeline: 'ordered' });
+    await Promise.all(beside);
+    expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);
+    const found: string[] = [];
+    for await (const { value } of lines.scan()) if (value.startsWith('line')) found.push(value);
+    expect(found).toEqual(values);
+  });
+
+  test.each([{ pipeline: 'sorted' }, { pipeline: 'ordered', idempotent: false }])(
+    'partition: an append with %o is BAD_REQUEST',
+    async (options) => {
+      const lines = client.partition('ordered', { codec: textCodec });
+      const refused = Reflect.apply(lines.append, lines, ['line', options]);
+      await expect(refused).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    },
+  );
+
   test('client: addresses that cannot be meant are BAD_CONFIG', () => {
     for (const nodes of [[], undefined, 'http://127.0.0.1:1', ['127.0.0.1:1'], [7]])
       expect(() => Reflect.apply(createClient, undefined, [{ nodes }])).toThrow(

@@ -37,6 +37,8 @@ export const ERROR_CODES = {
   CLOCK_JUMP: { httpStatus: 409, retryable: false },
   /** Too few live replicas for the level: nothing was written. */
   UNAVAILABLE: { httpStatus: 503, retryable: true },
+  /** The replica has a new store that has not caught up: its answers count as none. */
+  NO_VOTE: { httpStatus: 503, retryable: true },
   /** Too few acknowledgements in time: the outcome is unknown. */
   WRITE_TIMEOUT: { httpStatus: 504, retryable: false },
   /** Too few answers in time. */

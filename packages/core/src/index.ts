@@ -50,7 +50,7 @@ export {
 } from './coordination/answer-range-question.js';
 export { type Caller, callerGone, PATIENT } from './coordination/caller.js';
 export { Coordinator } from './coordination/coordinator.js';
-export type { HeadsQuestion } from './coordination/counter-round.js';
+export { type HeadsQuestion, NO_VOTE } from './coordination/counter-round.js';
 export type { KeyAnswers, KeyAsk, KeyQuestion, KeyReadPorts } from './coordination/key-read-ports.js';
 export type { KeyOutcome, KeyReadRequest, ReadRepairMode } from './coordination/key-reads.js';
 export { packKeyQuestions } from './coordination/pack-key-questions.js';
@@ -222,3 +222,11 @@ export {
   versionBefore,
   writeVersion,
 } from './version.js';
+export { COMPARED_PAGE_MAX, type ComparedPage } from './votes/catch-up.js';
+export {
+  type CompareWork,
+  type OpenSession,
+  StoreVotes,
+  type StoreVotesPorts,
+} from './votes/store-votes.js';
+export type { Greeting, VoteNote, Welcome } from './votes/vote-note.js';

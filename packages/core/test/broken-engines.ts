@@ -479,6 +479,14 @@ const BREAKS: readonly (readonly [
     }),
   ],
   [
+    'merges what is noted of votes into what was noted before',
+    'noted of votes is replaced whole',
+    (store) => ({
+      putVoteNote: (note) =>
+        store.putVoteNote({ ...note, known: { ...store.voteNote()?.known, ...note.known } }),
+    }),
+  ],
+  [
     'merges a catalog entry into the one that it replaces',
     'catalog entries are put and replaced',
     (store) => ({

@@ -235,6 +235,49 @@ describe('session: bounds', () => {
     expect(outcome.differences).toEqual([{ from: SEGMENT, to: (count + 1) * SEGMENT - 1 }]);
   }, 60_000);
 
+  test('session: all is here that the other side held, also where both go on being written to', () => {
+    const here = new MemoryReplica([record(1)]);
+    const there = new MemoryReplica(counters(1, 3).map((counter) => record(counter)));
+    let next = 1000;
+    const busy: Peer = {
+      root: () => {
+        there.apply(record(next++));
+        return there.root();
+      },
+      trim: (counter) => there.trim(counter),
+      rows: (level, ranges) => there.rows(level, ranges),
+      list: (range) => there.list(range),
+      get: (version) => there.get(version),
+      apply: (entry) => there.apply(entry),
+    };
+    const { outcome } = runSession(here, busy, REPAIR);
+    expect(outcome).toMatchObject({ equal: false, isWhole: true });
+    expect(here.get(version(3))).toBeDefined();
+    expect(runSession(here, there, REPAIR).outcome).toMatchObject({ equal: true, isWhole: true });
+  });
+
+  test('session: not all is here after rounds that left something out, nor after a preview', () => {
+    const here = new MemoryReplica([record(1)]);
+    const there = new MemoryReplica([record(1), record(2)]);
+    const peer = (list: Peer['list']): Peer => ({
+      root: () => there.root(),
+      trim: () => {},
+      rows: (level, ranges) => there.rows(level, ranges),
+      list,
+      get: (version) => there.get(version),
+      apply: () => {},
+    });
+    // As if it had more than it ever lists.
+    const endless = peer(({ from }) => listing([{ version: from, tag: tag(1) }], true));
+    expect(runSession(new MemoryReplica(), endless, REPAIR).outcome).toMatchObject({ isWhole: false });
+    const preview = runSession(
+      here,
+      peer((range) => there.list(range)),
+      PREVIEW,
+    );
+    expect(preview.outcome).toMatchObject({ equal: false, isWhole: false });
+  });
+
   test('session: a peer that takes nothing is left after so many rounds', () => {
     const here = new MemoryReplica([record(1), record(2)]);
     const nothing = new MemoryReplica();

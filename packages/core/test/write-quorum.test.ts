@@ -19,6 +19,24 @@ describe('write quorum', () => {
     expect(quorum.timeUp()).toBe('acknowledged');
   });
 
+  test('write quorum: an acknowledgement that is lost counts no more, once the verdict is reached it does (n=3, w=2)', () => {
+    const quorum = new WriteQuorum(['a', 'b', 'c'], 2);
+    quorum.answer('b', 'acknowledged');
+    expect([quorum.lose('a'), quorum.lose('b'), quorum.lose('b')]).toEqual([false, true, false]);
+    expect(quorum.answer('a', 'acknowledged')).toBe('waiting');
+    expect(quorum.answer('b', 'acknowledged')).toBe('waiting');
+    expect(quorum.answer('c', 'acknowledged')).toBe('acknowledged');
+    expect([quorum.lose('c'), quorum.verdict, quorum.acks]).toEqual([false, 'acknowledged', 2]);
+  });
+
+  test('write quorum: unknown when too many acknowledgements are lost (n=3, w=2)', () => {
+    const quorum = new WriteQuorum(['a', 'b', 'c'], 2);
+    quorum.answer('a', 'failed');
+    quorum.answer('b', 'acknowledged');
+    quorum.lose('b');
+    expect(quorum.verdict).toBe('unknown');
+  });
+
   test('write quorum: unknown as soon as the level is out of reach (n=3, w=2)', () => {
     const quorum = new WriteQuorum(['a', 'b', 'c'], 2);
     expect(quorum.answer('a', 'failed')).toBe('waiting');

@@ -32,6 +32,7 @@ import type { Placement } from './membership/placement.js';
 import type { MerkleService } from './merkle/merkle-service.js';
 import type { Metrics } from './metrics/metrics.js';
 import { createTails } from './tail/tails.js';
+import type { VoteKeeper } from './votes/vote-keeper.js';
 
 export interface NodeServiceOptions {
   readonly store: Store;
@@ -48,6 +49,7 @@ export interface NodeServiceOptions {
   readonly metrics: Metrics;
   readonly catalog: Catalog;
   readonly changes: PartitionChanges;
+  readonly votes: VoteKeeper;
 }
 
 /** Records with one counter: as many as coordinators that issued it at the same time. */
@@ -67,6 +69,7 @@ export function createNodeService(options: NodeServiceOptions): Service {
     antiEntropy,
     merkle,
     metrics,
+    votes,
   } = options;
 
   /** The first live primary, this node included. */
@@ -124,7 +127,8 @@ export function createNodeService(options: NodeServiceOptions): Service {
       };
     },
 
-    health: () => healthOf(peers, placement, () => storeTotals(store)),
+    health: () =>
+      healthOf(peers, placement, () => ({ ...storeTotals(store), withoutVote: votes.withoutVote() })),
     summary: async () => [summaryOf(options)],
     async partitions({ cursor = '', limit }) {
       const names = new Set(catalog.existing().map(({ partition }) => partition));

@@ -12,6 +12,7 @@ import {
   type Level,
   MERKLE_DEFAULT,
   majorityOf,
+  NO_VOTE,
   originFromBits,
 } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
@@ -46,9 +47,12 @@ import { createNodeService, storeTotals } from './node-service.js';
 import { createReplica } from './replica/replica.js';
 import { Scrubber } from './scrub/scrubber.js';
 import { openStore } from './storage/open-store.js';
+import { VoteKeeper } from './votes/vote-keeper.js';
 
 /** A node that starts before the others does not wait for them any longer. */
 const JOIN_TIMEOUT_MS = 1000;
+/** Nor for their votes: of a new cluster of which some are missing, and of one whose stores are not the same. */
+const VOTES_TIMEOUT_MS = 2000;
 
 export interface MendlogNode extends AsyncDisposable {
   readonly id: string;
@@ -64,7 +68,7 @@ export interface MendlogNode extends AsyncDisposable {
 }
 
 /**
- * Starts a node. Resolves when it listens and a majority of the nodes is alive, or a second after it listens.
+ * Starts a node. Resolves when it listens and a majority of the nodes is alive and votes, or some seconds after it listens.
  * Rejects with BAD_CONFIG, DATA_DIR_LOCKED, DISK_FULL or FORMAT_UNKNOWN, and has then left nothing running.
  */
 export async function createNode(options: NodeOptions): Promise<MendlogNode> {
@@ -100,8 +104,20 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const levelOf = (partition: string, level: Level | undefined): Level =>
     level ?? catalog.optionsOf(partition).consistency ?? defaultConsistency;
   const incarnation = originFromBits(randomBytes(8).readBigUInt64BE());
-  const peers = new Peers({ self: options.id, nodes, token, psk, log });
+  const peers = new Peers({ self: options.id, nodes, token, psk, log, greeting: () => votes.greeting });
   const catalogSync = new CatalogSync({ catalog, peers, log });
+  const votes: VoteKeeper = new VoteKeeper({
+    store,
+    peers,
+    placement,
+    log,
+    catalogSettled: () => catalogSync.settled(),
+    queueSession: (partition, how) => antiEntropy.queue(partition, 'new-store', how),
+    onStoreReplaced: (nodeId) => {
+      coordinator.storeReplaced(nodeId);
+      ranges.storeReplaced(nodeId);
+    },
+  });
   const watermarkSync = new WatermarkSync({ store, peers, log });
   const trees = new MerkleTrees({ store, kernel, secret, options: merkleOptions });
   const metrics: Metrics = new Metrics(options.id, {
@@ -109,6 +125,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     hints: () => hints.stats(),
     hintAgesMs: () => hints.agesMs(),
     totals: () => storeTotals(store),
+    withoutVote: () => votes.withoutVote(),
     indexLagBytes: () => store.indexLagBytes,
     writeQueueBytes: () => coordinator.queuedBytes,
     jobs: () => antiEntropy.countByStatus(),
@@ -127,6 +144,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     log,
     intervalMs: options.reconciliation?.intervalMs ?? NODE_DEFAULTS.reconciliationIntervalMs,
     isKnown: (partition) => changes.isKnown(partition),
+    sessionBegins: () => votes.sessionBegins(),
   });
   const hints = new HintKeeper({
     store,
@@ -148,6 +166,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     store,
     peers,
     placement,
+    votes,
     hints,
     metrics,
     log,
@@ -163,6 +182,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     kernel,
     peers,
     placement,
+    votes,
     metrics,
     log,
     levelOf,
@@ -171,7 +191,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     readRepair,
     readRepairChance,
   });
-  const survey = new PartitionSurvey({ store, peers, placement, levelOf, readTimeoutMs });
+  const survey = new PartitionSurvey({ store, peers, placement, votes, levelOf, readTimeoutMs });
   const scrubber = new Scrubber({
     store,
     read: (partition, asked, level) => ranges.read(partition, asked, level),
@@ -185,7 +205,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     peers,
     placement,
     survey,
-    headOf: (partition) => coordinator.head(partition),
+    tellHead: (partition) => coordinator.tellHeads([partition])[0] ?? NO_VOTE,
     incarnation,
   });
   const retention = new RetentionKeeper({
@@ -220,6 +240,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     metrics,
     catalog,
     changes,
+    votes,
   });
   const replica = createReplica({
     nodeId: options.id,
@@ -232,6 +253,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     trees,
     merkle,
     antiEntropy,
+    votes,
   });
   const server = createApiServer({
     service,
@@ -247,6 +269,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
   const closeAll = async () => {
     await coordinator.close();
     await server.close();
+    await votes.close();
     await Promise.all([hints.close(), antiEntropy.close(), retention.close(), scrubber.close()]);
     await Promise.all([catalogSync.settled(), watermarkSync.settled()]);
     peers.close();
@@ -268,6 +291,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     peers.announce();
     // Nodes that start together find each other: the first write after that needs no second attempt.
     await peers.untilAlive(majorityOf(nodes.size), JOIN_TIMEOUT_MS);
+    await votes.untilVoting(majorityOf(nodes.size), VOTES_TIMEOUT_MS);
     const absent = peers.nodeIds.filter((nodeId) => !peers.isAlive(nodeId));
     if (absent.length > 0) log.info('some peers are not there yet', { absent });
     log.info('node listens', { node: options.id, url });

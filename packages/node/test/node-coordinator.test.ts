@@ -18,6 +18,7 @@ function coordinatorOf({ onConnect = () => {} }: { onConnect?: () => void } = {}
         throw new MendlogError('UNREACHABLE', 'the peer has died');
       },
     },
+    votes: { votes: () => true },
     placement: { primaries: () => PRIMARIES },
     hints: { keep: async () => {}, noteStored() {} },
     metrics: { wrote() {}, readRepair() {} },

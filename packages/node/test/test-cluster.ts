@@ -102,13 +102,13 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
-  /** Every running node sees every other running one. */
+  /** Every running node sees every other running one, and that all of them vote. */
   async allSeen(): Promise<void> {
     for (const node of this.running) {
       await eventually(
         { for: `${node.id} to see ${this.running.map(({ id }) => id).join(', ')}` },
         () => statusesSeenBy(node),
-        (statuses) => this.running.every(({ id }) => statuses.get(id) === 'UP'),
+        (statuses) => this.running.every(({ id }) => statuses.get(id) === 'UP and votes'),
       );
     }
   }
@@ -176,5 +176,10 @@ export class TestCluster implements AsyncDisposable {
 
 async function statusesSeenBy(node: MendlogNode): Promise<Map<string, string>> {
   const { nodes } = await node.service.health();
-  return new Map(nodes.map(({ id, status }) => [id, status]));
+  return new Map(
+    nodes.map(({ id, status, withoutVote }) => [
+      id,
+      status === 'UP' && withoutVote === undefined ? 'UP and votes' : status,
+    ]),
+  );
 }

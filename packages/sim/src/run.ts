@@ -128,9 +128,12 @@ class Run {
     // Bounds that are made tight may refuse it.
     if (failed > 0 && scenario.readQueueMax >= QUEUE_ENOUGH)
       this.#monitor.violated('I8', `${failed} reads failed when everything worked again`, []);
-    for (const { id, process } of nodes.values())
+    for (const { id, process } of nodes.values()) {
       if (!process.coordinator.writes.isIdle)
         this.#monitor.violated('I8', `${id} has writes under way long after the last one`, []);
+      if (!process.votes.hasVote)
+        this.#monitor.violated('I8', `${id} has no vote long after everything works again`, []);
+    }
     this.#check();
     const { counts: outcomes } = this.#history;
     const { healing } = scenario;

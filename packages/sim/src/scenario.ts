@@ -114,9 +114,15 @@ const STARTED: readonly FaultKind[] = FAULT_KINDS.filter(
 
 const HARMLESS_TO_HINTS: readonly FaultKind[] = STARTED.filter(
   (kind) =>
-    !['crash, tail lost', 'crash, tail kept', 'closed', 'power cut', 'disk full', 'record damaged'].includes(
-      kind,
-    ),
+    ![
+      'crash, tail lost',
+      'crash, tail kept',
+      'closed',
+      'power cut',
+      'disk lost',
+      'disk full',
+      'record damaged',
+    ].includes(kind),
 );
 
 /** A few kinds, each then more often and together with itself: swarm testing (Groce et al., ISSTA 2012). */

@@ -15,11 +15,12 @@ import type { IndexRange } from '../digest/layout.js';
 export const JOB_STATUSES = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-export const JOB_REASONS = ['manual', 'hint-lost', 'divergence', 'scheduled'] as const;
+export const JOB_REASONS = ['new-store', 'manual', 'hint-lost', 'divergence', 'scheduled'] as const;
 export type JobReason = (typeof JOB_REASONS)[number];
 
 /** Jobs with a higher number go first. */
 export const JOB_PRIORITIES: Readonly<Record<JobReason, number>> = {
+  'new-store': 200,
   manual: 100,
   'hint-lost': 50,
   divergence: 30,

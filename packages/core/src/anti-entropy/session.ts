@@ -43,6 +43,8 @@ export type SessionStep =
 export interface SessionOutcome {
   /** The roots were equal when they were last compared. */
   readonly equal: boolean;
+  /** Everything is here that the other side held when the session began. */
+  readonly isWhole: boolean;
   readonly rounds: number;
   /** Records found missing on either side, whether or not they were moved. */
   readonly missingHere: number;
@@ -68,6 +70,9 @@ export class AntiEntropySession {
   /** Ranges that are still to be listed in this round. */
   #open: VersionRange[] = [];
   #continuationsLeft = 0;
+  /** Nothing that differed was left out of this round; and of one that has ended. */
+  #isRoundWhole = false;
+  #isWhole = false;
   #trims = 0;
   #rounds = 0;
   #missingHere = 0;
@@ -96,6 +101,7 @@ export class AntiEntropySession {
     if (this.#rounds >= LIMITS.sessionRoundsMax) return this.#end(false);
     this.#rounds++;
     this.#continuationsLeft = CONTINUATIONS_PER_ROUND_MAX;
+    this.#isRoundWhole = true;
     return this.#askRows(DIGEST_LAYOUT.levels - 1, [allRows(DIGEST_LAYOUT.levels - 1)]);
   }
 
@@ -109,6 +115,7 @@ export class AntiEntropySession {
       this.#level === 0 ? LIMITS.sessionSegmentsMax : Math.ceil(LIMITS.rowsMax / DIGEST_LAYOUT.fanout);
     const indexes = new Float64Array(room);
     const count = this.#kernel.diffRows(here, there, indexes);
+    if (count === room) this.#isRoundWhole = false;
     const differing = [...indexes.subarray(0, count)];
     const stranger = differing.find(
       (index) => !this.#askedRows.some(({ from, to }) => from <= index && index <= to),
@@ -131,7 +138,10 @@ export class AntiEntropySession {
     for (const [i, range] of this.#asked.entries()) {
       const hereListing = here[i];
       const thereListing = there[i];
-      if (hereListing === undefined || thereListing === undefined) break;
+      if (hereListing === undefined || thereListing === undefined) {
+        this.#isRoundWhole = false;
+        break;
+      }
       const merged = mergeListings(
         new Map([
           ['here', hereListing],
@@ -139,8 +149,10 @@ export class AntiEntropySession {
         ]),
         range,
       );
-      if (merged.next !== undefined && this.#continuationsLeft-- > 0)
-        this.#open.push({ ...range, from: merged.next });
+      if (merged.next !== undefined) {
+        if (this.#continuationsLeft-- > 0) this.#open.push({ ...range, from: merged.next });
+        else this.#isRoundWhole = false;
+      }
       this.#recordsCompared += merged.entries.length;
       pull.push(...(merged.missing.get('here') ?? []));
       push.push(...(merged.missing.get('there') ?? []));
@@ -169,6 +181,7 @@ export class AntiEntropySession {
   }
 
   #nextRound(): SessionStep {
+    if (this.#isRoundWhole && !this.#preview) this.#isWhole = true;
     return this.#preview ? this.#end(false) : { need: 'roots' };
   }
 
@@ -183,6 +196,7 @@ export class AntiEntropySession {
       need: 'nothing',
       outcome: {
         equal,
+        isWhole: equal || this.#isWhole,
         rounds: this.#rounds,
         missingHere: this.#missingHere,
         missingThere: this.#missingThere,

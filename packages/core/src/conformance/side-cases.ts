@@ -1,4 +1,4 @@
-/** What a store keeps beside records and hints: jobs and the catalog. */
+/** What a store keeps beside records and hints: jobs, the catalog and who votes. */
 import { type Job, jobStarted, newJob } from '../anti-entropy/job.js';
 import type { CatalogEntry } from '../catalog/catalog-entry.js';
 import { expectEqual } from './expect.js';
@@ -18,6 +18,14 @@ export const SIDE_CASES: readonly StoreCase[] = [
     });
     await opened.store.deleteJobs([a.id, b.id, 'of nobody']);
     await opened.inEachState(() => expectEqual(opened.store.jobs(), [], 'jobs, which are deleted'));
+  }),
+
+  storeCase('store: what is noted of votes is replaced whole, and survives a restart', async (opened) => {
+    await opened.inEachState(() => expectEqual(opened.store.voteNote(), undefined, 'a note'));
+    await opened.store.putVoteNote({ storeId: 's1', known: { n2: 's2', n3: 's3' } });
+    const later = { storeId: 's1', known: { n2: 's4' } };
+    await opened.store.putVoteNote(later);
+    await opened.inEachState(() => expectEqual(opened.store.voteNote(), later, 'the note'));
   }),
 
   storeCase('store: catalog entries are put and replaced, and survive a restart', async (opened) => {

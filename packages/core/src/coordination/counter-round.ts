@@ -9,6 +9,9 @@
 import { majorityOf } from '../consistency.js';
 import type { Cohort } from './group-commit.js';
 
+/** In the place of a counter: the replica has no vote on the partition. */
+export const NO_VOTE = -1;
+
 export interface HeadsQuestion {
   readonly node: string;
   readonly partitions: readonly string[];
@@ -21,23 +24,39 @@ interface Part {
   /** Who may still be asked. */
   readonly left: string[];
   readonly waiting: Set<HeadsQuestion>;
+  /** Those that have said so, this node included. */
+  readonly withoutVote: string[];
   /** Answers that are needed still. */
   missing: number;
 }
+
+interface RoundPorts {
+  readonly self: string;
+  votes(partition: string, node: string): boolean;
+}
+
+export type Hopeless = Pick<Part, 'cohort' | 'withoutVote'>;
 
 export class CounterRound {
   readonly #parts: Part[] = [];
   readonly #asked = new Map<HeadsQuestion, Part[]>();
 
-  constructor(cohorts: readonly Cohort[], self: string) {
+  constructor(cohorts: readonly Cohort[], ports: RoundPorts) {
+    const { self } = ports;
     for (const cohort of cohorts) {
       if (!cohort.inRealTime) continue;
-      const left = cohort.replicas.filter((node) => node !== self);
-      const own = cohort.replicas.length - left.length;
+      const partitions = [...new Set(cohort.writes.map(({ group }) => group.partition))];
+      const isVoter = (node: string) => partitions.every((partition) => ports.votes(partition, node));
+      // Those that may have no vote are asked last.
+      const left = cohort.replicas
+        .filter((node) => node !== self)
+        .sort((a, b) => Number(isVoter(b)) - Number(isVoter(a)));
+      const isReplica = left.length < cohort.replicas.length;
+      const own = isReplica && isVoter(self) ? 1 : 0;
       const missing = majorityOf(cohort.replicas.length) - own;
       if (missing <= 0) continue;
-      const partitions = [...new Set(cohort.writes.map(({ group }) => group.partition))];
-      this.#parts.push({ cohort, partitions, left, waiting: new Set(), missing });
+      const withoutVote = isReplica && own === 0 ? [self] : [];
+      this.#parts.push({ cohort, partitions, left, waiting: new Set(), withoutVote, missing });
     }
   }
 
@@ -67,8 +86,16 @@ export class CounterRound {
     });
   }
 
-  told(question: HeadsQuestion): void {
-    for (const part of this.#asked.get(question) ?? []) if (part.waiting.delete(question)) part.missing--;
+  /** A counter, or NO_VOTE, for each partition of the question. */
+  told(question: HeadsQuestion, heads: readonly number[]): void {
+    let at = 0;
+    for (const part of this.#asked.get(question) ?? []) {
+      const told = heads.slice(at, at + part.partitions.length);
+      at += part.partitions.length;
+      if (!part.waiting.delete(question)) continue;
+      if (told.includes(NO_VOTE)) part.withoutVote.push(question.node);
+      else part.missing--;
+    }
   }
 
   failed(question: HeadsQuestion): void {
@@ -76,9 +103,9 @@ export class CounterRound {
   }
 
   /** Cohorts of which no majority can be heard any more; the round goes on without them. */
-  takeHopeless(): Cohort[] {
+  takeHopeless(): Hopeless[] {
     const hopeless = this.#parts.filter(({ missing, waiting }) => missing > waiting.size);
     for (const part of hopeless) part.missing = 0;
-    return hopeless.map(({ cohort }) => cohort);
+    return hopeless;
   }
 }

@@ -31,12 +31,20 @@ export interface Cohort {
   isSettled: boolean;
 }
 
-/** The cohorts of writes; their primaries may be the same in another order. */
-export function cohortsOf(writes: readonly PendingWrite[]): Cohort[] {
+/**
+ * The cohorts of writes; their primaries may be the same in another order. A partition on which a replica may have no
+ * vote is a cohort of its own: others do not wait for a majority that it cannot have.
+ */
+export function cohortsOf(
+  writes: readonly PendingWrite[],
+  votes: (partition: string, node: string) => boolean,
+): Cohort[] {
   const cohorts = new Map<string, Cohort>();
   for (const write of writes) {
     const { primaries, needed, inRealTime } = write;
-    const id = `${needed} ${inRealTime} ${replicaSetOf(primaries)}`;
+    const { partition } = write.group;
+    const apart = primaries.every((node) => votes(partition, node)) ? '' : partition;
+    const id = `${needed} ${inRealTime} ${apart} ${replicaSetOf(primaries)}`;
     const cohort = cohorts.get(id);
     if (cohort !== undefined) cohort.writes.push(write);
     else {

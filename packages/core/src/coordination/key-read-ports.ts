@@ -21,6 +21,8 @@ export interface KeyReadPorts {
   readonly self: string;
   primaries(partition: string): readonly string[];
   isAlive(node: string): boolean;
+  /** Exact of this node. Of a peer: whether it votes on all partitions, as far as is known; it says so itself of one. */
+  votes(partition: string, node: string): boolean;
   /** Calls `pump` when this turn of the event loop ends. */
   schedule(): void;
   /**

@@ -43,14 +43,17 @@ export interface KeyReadRequest {
   readonly caller?: Caller | undefined;
 }
 
+/** It failed to answer, or did not know; or its store is new. */
+type Exclusion = 'failed' | 'no vote';
+
 interface PendingRead {
   readonly question: KeyQuestion;
   readonly caller: Caller;
   readonly primaries: readonly string[];
   readonly needed: number;
   readonly repair: ReadRepairMode;
-  /** Replicas that failed to answer it, or did not know. */
-  readonly excluded: ReadonlySet<string>;
+  /** Replicas that do not count, and why. */
+  readonly excluded: ReadonlyMap<string, Exclusion>;
   /** Its request has been answered with as many bytes as it may be. */
   readonly isOverfull: () => boolean;
   readonly end: (outcome: KeyOutcome) => void;
@@ -64,7 +67,7 @@ interface Round {
   readonly repair: ReadRepairMode;
   /** The last one of its reads. */
   readonly deadlineMs: number;
-  readonly excluded: Set<string>;
+  readonly excluded: Map<string, Exclusion>;
   /** Asks that are not answered, by number, in this phase. */
   readonly waiting: Map<number, Ask>;
   readonly answers: Map<string, KeyAnswers>;
@@ -138,7 +141,8 @@ export class KeyReads {
         read.end(read.caller.isGone ? GONE : TOO_MUCH);
         continue;
       }
-      const id = `${read.needed} ${read.repair} ${[...read.excluded].join('\n')} ${replicaSetOf(read.primaries)}`;
+      const excluded = [...read.excluded.keys()].join('\n');
+      const id = `${read.needed} ${read.repair} ${excluded} ${replicaSetOf(read.primaries)}`;
       const together = rounds.get(id);
       if (together === undefined) rounds.set(id, [read]);
       else together.push(read);
@@ -186,6 +190,16 @@ export class KeyReads {
     if (node !== undefined) this.#ask(round, { node, reads: round.reads }, true);
   }
 
+  /** A node has another store than before: nobody holds what the one before has told of. Such reads are made anew. */
+  storeReplaced(node: string): void {
+    for (const round of [...this.#rounds.values()]) {
+      const isAsked = [...round.waiting.values()].some((ask) => ask.node === node);
+      if (!isAsked && !round.answers.has(node)) continue;
+      this.#again(round, round.reads, { node, why: 'failed' });
+      this.#end(round);
+    }
+  }
+
   timeUp(id: number): void {
     const round = this.#rounds.get(id);
     if (round === undefined) return;
@@ -218,7 +232,7 @@ export class KeyReads {
       needed,
       repair,
       deadlineMs: lastDeadlineMs(reads),
-      excluded: new Set(excluded),
+      excluded: new Map(excluded),
       waiting: new Map(),
       answers: new Map(),
       phase: 'asking',
@@ -232,13 +246,16 @@ export class KeyReads {
   #usable(round: Round): string[] {
     const { self } = this.#ports;
     const asked = new Set([...round.waiting.values()].map(({ node }) => node));
-    return (
-      round.replicas
-        .filter((node) => this.#ports.isAlive(node) && !round.excluded.has(node))
-        .filter((node) => !asked.has(node) && !round.answers.has(node))
-        // This node first: its records are at hand.
-        .sort((a, b) => Number(b === self) - Number(a === self))
-    );
+    const isVoter = (node: string) =>
+      round.reads.every(({ question }) => this.#ports.votes(question.partition, node));
+    // Those that may have no vote last, and else this node first: its records are at hand.
+    const rankOf = (node: string) => (isVoter(node) ? (node === self ? 0 : 1) : 2);
+    return round.replicas
+      .filter((node) => this.#ports.isAlive(node) && !round.excluded.has(node))
+      .filter((node) => !asked.has(node) && !round.answers.has(node))
+      .map((node) => ({ node, rank: rankOf(node) }))
+      .sort((a, b) => a.rank - b.rank)
+      .map(({ node }) => node);
   }
 
   /** Asks so many more; where there are not enough, the reads fail. */
@@ -279,22 +296,23 @@ export class KeyReads {
   /** Somebody else is asked in its place; what it held, or was to be given, is read anew without it. */
   #leave({ round, node, reads }: Ask): void {
     if (round.phase === 'asking') {
-      round.excluded.add(node);
+      round.excluded.set(node, 'failed');
       if (round.answers.size + round.waiting.size < round.needed) this.#askMore(round, 1);
       return;
     }
-    this.#again(round, reads, node);
+    this.#again(round, reads, { node, why: 'failed' });
     this.#goOn(round);
   }
 
-  /** Takes reads out of a round, and reads them anew: without this node, where one is named. */
-  #again(round: Round, reads: readonly PendingRead[], node?: string): void {
+  /** Takes reads out of a round, and reads them anew: without a node, where one is named. */
+  #again(round: Round, reads: readonly PendingRead[], without?: { node: string; why: Exclusion }): void {
     const gone = new Set(reads);
     const left = round.reads.flatMap((read, i) => (gone.has(read) ? [] : [i]));
     for (const read of round.reads) {
       if (!gone.has(read)) continue;
-      const without = node === undefined ? [] : [node];
-      this.#queue.push({ ...read, excluded: new Set([...round.excluded, ...read.excluded, ...without]) });
+      const excluded = new Map([...round.excluded, ...read.excluded]);
+      if (without !== undefined) excluded.set(without.node, without.why);
+      this.#queue.push({ ...read, excluded });
     }
     round.winners = left.map((i) => round.winners[i]);
     round.reads = left.map((i) => round.reads[i] as PendingRead);
@@ -312,10 +330,12 @@ export class KeyReads {
     round.phase = 'fetching';
     round.winners = round.reads.map((_, i) => winnerOf(round.answers, i));
     const { reads } = round;
-    // Whoever does not know the holder of a key has no vote on it.
+    // Whoever does not know the holder of a key does not count, nor who has no vote on its partition.
     for (const [node, { states }] of round.answers) {
       const unknown = reads.filter((_, i) => states[i] === 'unknown');
-      if (unknown.length > 0) this.#again(round, unknown, node);
+      if (unknown.length > 0) this.#again(round, unknown, { node, why: 'failed' });
+      const voteless = reads.filter((_, i) => states[i] === 'no vote');
+      if (voteless.length > 0) this.#again(round, voteless, { node, why: 'no vote' });
     }
     const unread = new Map<string, PendingRead[]>();
     for (const [i, winner] of round.winners.entries()) {
@@ -351,7 +371,7 @@ export class KeyReads {
         round.winners[at] = { ...winner, holding, frame, lacking };
       }
     }
-    if (unread.length > 0) this.#again(round, unread, node);
+    if (unread.length > 0) this.#again(round, unread, { node, why: 'failed' });
     if (leftOut.length > 0) this.#again(round, leftOut);
     this.#goOn(round);
   }
@@ -381,13 +401,16 @@ export class KeyReads {
   }
 
   #fail(round: Round): void {
-    const missing = round.replicas.filter((node) => round.excluded.has(node) || !this.#ports.isAlive(node));
-    const [code, why] =
-      round.excluded.size > 0
-        ? (['READ_TIMEOUT', 'did not answer, or cannot read what they hold'] as const)
+    const { excluded, needed, replicas } = round;
+    const missing = replicas.filter((node) => excluded.has(node) || !this.#ports.isAlive(node));
+    const withoutVote = missing.filter((node) => excluded.get(node) === 'no vote');
+    const [code, why] = [...excluded.values()].includes('failed')
+      ? (['READ_TIMEOUT', 'did not answer, or cannot read what they hold'] as const)
+      : withoutVote.length > 0
+        ? (['UNAVAILABLE', 'cannot be reached, or have a new store that has no vote yet'] as const)
         : (['UNAVAILABLE', 'cannot be reached'] as const);
-    const message = `${round.needed} replicas are needed and ${missing.join(', ')} ${why}`;
-    const error = new MendlogError(code, message, { details: { needed: round.needed, missing } }).toShape();
+    const message = `${needed} replicas are needed and ${missing.join(', ')} ${why}`;
+    const error = new MendlogError(code, message, { details: { needed, missing, withoutVote } }).toShape();
     for (const { end } of round.reads) end({ ok: false, error });
     this.#end(round);
   }
@@ -399,7 +422,7 @@ export class KeyReads {
   }
 }
 
-const NOBODY: ReadonlySet<string> = new Set();
+const NOBODY: ReadonlyMap<string, Exclusion> = new Map();
 const NO_GIFTS: readonly Gift<PendingRead>[] = [];
 /** The place of the last record that there is; -1 where there is none. */
 function lastGiven(frames: KeyAnswers['frames']): number {

@@ -6,12 +6,15 @@ export interface RangeReadPorts {
   readonly self: string;
   primaries(partition: string): readonly string[];
   isAlive(node: string): boolean;
-  /** Whether a replica's answer counts: one that has lost what it acknowledged says "absent" of what it had. */
+  /** Exact of this node. Of a peer: whether it votes on all partitions, as far as is known; it says so itself of one. */
   votes(partition: string, node: string): boolean;
   /** Calls `isSlow` again and again, and `timeUp` after the read time-out, unless `stopTimers` comes first. */
   startTimers(read: number): void;
   stopTimers(read: number): void;
-  /** Asks a node, perhaps this one: `answered` or `failed` follows, in any case and not before this returns. */
+  /**
+   * Asks a node, perhaps this one: `answered` or `failed` follows, in any case and not before this returns. One that has no
+   * vote on the partition answers pages, digests and listings with NO_VOTE.
+   */
   ask(ask: number, node: string, question: RangeQuestion): void;
   /** Has a node, perhaps this one, store records: `given` or `failed` follows, as above. */
   give(ask: number, node: string, groups: readonly PackedGroup[]): void;

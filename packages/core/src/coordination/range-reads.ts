@@ -38,6 +38,9 @@ export type RangeReadResult =
 
 type Phase = 'page' | 'digests' | 'listings' | 'frames' | 'keys' | 'repair';
 
+/** It failed, or cannot give what it holds; or its store is new. */
+type Exclusion = 'failed' | 'no vote';
+
 interface Read {
   readonly id: number;
   readonly partition: string;
@@ -45,8 +48,8 @@ interface Read {
   readonly needed: number;
   readonly repair: ReadRepairMode;
   readonly tasks: readonly RangeTask[];
-  /** Replicas that failed, or cannot give what they hold. */
-  readonly excluded: Set<string>;
+  /** Replicas that do not count, and why. */
+  readonly excluded: Map<string, Exclusion>;
   /** Others are asked before these. */
   readonly slow: Set<string>;
   phase: Phase;
@@ -128,10 +131,20 @@ export class RangeReads {
     });
   }
 
-  /** A node did not answer, or did not store what it was given. */
-  failed(id: number): void {
+  /** A node did not answer, or did not store what it was given; or its answer is that it has no vote. */
+  failed(id: number, why: Exclusion = 'failed'): void {
     const ask = this.#take(id);
-    if (ask !== undefined) this.#within(ask.read, () => this.#leave(ask));
+    if (ask !== undefined) this.#within(ask.read, () => this.#leave(ask, why));
+  }
+
+  /** A node has another store than before: nobody holds what the one before has told of. Such reads are made anew. */
+  storeReplaced(node: string): void {
+    for (const read of [...this.#reads.values()]) {
+      const { waiting, answers, page, chosen } = read;
+      const isAsked = [...waiting.values()].some((ask) => ask.node === node);
+      if (!isAsked && !answers.has(node) && page?.node !== node && !chosen.includes(node)) continue;
+      this.#within(read, () => this.#again(read, node));
+    }
   }
 
   given(id: number): void {
@@ -175,7 +188,7 @@ export class RangeReads {
       needed,
       repair,
       tasks,
-      excluded: new Set(),
+      excluded: new Map(),
       slow: new Set(),
       phase: 'page',
       open: tasks,
@@ -199,21 +212,28 @@ export class RangeReads {
   /** Compares all live replicas behind the answer; what goes wrong there is anti-entropy's to mend. */
   #compareAll(request: RangeReadRequest): void {
     const replicas = this.#ports.primaries(request.partition);
-    const live = replicas.filter((node) => this.#isUsable(request.partition, node));
+    const live = replicas.filter(
+      (node) => this.#ports.isAlive(node) && this.#ports.votes(request.partition, node),
+    );
     if (live.length < 2 || this.#reads.size >= LIMITS.rangeReadsMax) return;
     const all = { ...request, repair: 'blocking' as const, replicas, needed: live.length };
     this.#begin(this.#nextRead++, all, () => {});
   }
 
+  /** A peer that may have no vote says so itself. */
   #isUsable(partition: string, node: string): boolean {
-    return this.#ports.isAlive(node) && this.#ports.votes(partition, node);
+    return this.#ports.isAlive(node) && (node !== this.#ports.self || this.#ports.votes(partition, node));
   }
 
-  /** Who may still be asked in this phase: this node first, its records being at hand, and slow ones last. */
+  /**
+   * Who may still be asked in this phase: this node first, its records being at hand, then slow ones, and those last that
+   * may have no vote.
+   */
   #usable(read: Read): string[] {
     const { self } = this.#ports;
     const asked = new Set([...read.waiting.values()].map(({ node }) => node));
-    const order = (node: string) => (read.slow.has(node) ? 2 : node === self ? 0 : 1);
+    const isVoter = (node: string) => this.#ports.votes(read.partition, node);
+    const order = (node: string) => (!isVoter(node) ? 3 : read.slow.has(node) ? 2 : node === self ? 0 : 1);
     return read.replicas
       .filter((node) => this.#isUsable(read.partition, node) && !read.excluded.has(node))
       .filter((node) => !asked.has(node) && !read.answers.has(node))
@@ -295,7 +315,7 @@ export class RangeReads {
     } catch (thrown) {
       const { replica } = toMendlogError(thrown).details;
       if (typeof replica !== 'string') throw thrown;
-      read.excluded.add(replica);
+      read.excluded.set(replica, 'failed');
       this.#goOn(read);
       return;
     }
@@ -315,7 +335,7 @@ export class RangeReads {
       }
     }
     if (wanted.size > 0) return;
-    for (const node of round.makePages()) read.excluded.add(node);
+    for (const node of round.makePages()) read.excluded.set(node, 'failed');
     // What the disk of a replica has changed it gets again, whatever the mode.
     this.#give(read, round.unreadable(), false);
     this.#lookUpKeys(read, round);
@@ -331,7 +351,7 @@ export class RangeReads {
     const questions = keys.map((key) => ({ partition: read.partition, key }));
     const level = { r: read.needed, w: 1 };
     this.#keys.submit({ questions, levelOf: () => level, repair: read.repair }, (outcomes) => {
-      if (read.isOver) return;
+      if (read.isOver || read.round !== round) return;
       this.#within(read, () => {
         round.replace(keys.map((key, i) => ({ key, frame: frameOf(outcomes[i]) })));
         this.#repair(read, round);
@@ -374,8 +394,8 @@ export class RangeReads {
   }
 
   /** Somebody else is asked in its place; what it was to give, or to be given, is listed anew without it. */
-  #leave({ read, node, question }: Ask): void {
-    read.excluded.add(node);
+  #leave({ read, node, question }: Ask, why: Exclusion = 'failed'): void {
+    read.excluded.set(node, why);
     switch (question?.ask) {
       case 'pages':
         if (read.waiting.size === 0) this.#askMore(read, 1, question);
@@ -390,6 +410,14 @@ export class RangeReads {
         read.round = undefined;
         this.#goOn(read);
     }
+  }
+
+  /** From the beginning, without this node. */
+  #again(read: Read, node: string): void {
+    read.excluded.set(node, 'failed');
+    for (const task of read.tasks) task.outcome = undefined;
+    Object.assign(read, { open: read.tasks, page: undefined, chosen: [], round: undefined });
+    this.#askPage(read);
   }
 
   #askMore(read: Read, count: number, question: RangeQuestion): void {
@@ -432,12 +460,16 @@ export class RangeReads {
   #tooFew(read: Read): MendlogError {
     const { partition, replicas, excluded, needed } = read;
     const missing = replicas.filter((node) => excluded.has(node) || !this.#isUsable(partition, node));
-    const [code, why] =
-      excluded.size > 0
-        ? (['READ_TIMEOUT', 'did not answer, or cannot read what they hold'] as const)
+    const withoutVote = missing.filter(
+      (node) => excluded.get(node) === 'no vote' || (this.#ports.isAlive(node) && !excluded.has(node)),
+    );
+    const [code, why] = [...excluded.values()].includes('failed')
+      ? (['READ_TIMEOUT', 'did not answer, or cannot read what they hold'] as const)
+      : withoutVote.length > 0
+        ? (['UNAVAILABLE', 'cannot be reached, or have a new store that has no vote yet'] as const)
         : (['UNAVAILABLE', 'cannot be reached'] as const);
     const message = `${needed} replicas are needed and ${missing.join(', ')} ${why}`;
-    return new MendlogError(code, message, { details: { needed, missing } });
+    return new MendlogError(code, message, { details: { needed, missing, withoutVote } });
   }
 
   #fail(read: Read, error: MendlogError): void {

@@ -20,7 +20,7 @@ import { draftFloor, isStamped, stampDraft } from '../record.js';
 import { VERSION_BYTES, writeVersion } from '../version.js';
 import { AssignedHeads } from './assigned-heads.js';
 import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
-import { CounterRound, type HeadsQuestion } from './counter-round.js';
+import { CounterRound, type HeadsQuestion, type Hopeless, NO_VOTE } from './counter-round.js';
 import { type Cohort, cohortsOf, type PendingWrite, splitCohort } from './group-commit.js';
 import { refusedWrite, type WriteOptions, type WriteOutcome } from './write.js';
 import type { WritePorts } from './write-ports.js';
@@ -94,6 +94,14 @@ export class WriteCoordinator {
     return this.#heads.head(partition);
   }
 
+  /** What this node tells a counter round: its highest counters, or NO_VOTE. */
+  tellHeads(partitions: readonly string[]): number[] {
+    const { self } = this.#ports;
+    return partitions.map((partition) =>
+      this.#ports.votes(partition, self) ? this.head(partition) : NO_VOTE,
+    );
+  }
+
   /** Calls back once, with an outcome for each group in order. */
   submit(request: WriteRequest, answer: (outcomes: WriteOutcome[]) => void): void {
     const { groups } = request;
@@ -142,8 +150,8 @@ export class WriteCoordinator {
       this.headsFailed(id, question);
       return;
     }
-    commit.round.told(question);
-    this.#goOn(commit);
+    commit.round.told(question, heads);
+    this.#askHeads(commit);
   }
 
   headsFailed(id: number, question: HeadsQuestion): void {
@@ -187,6 +195,25 @@ export class WriteCoordinator {
     const hints = node === this.#ports.self ? commit.hints : [this.#hintFor(commit, node)];
     for (const hint of hints) this.#ports.keepHint(hint);
     this.#answered(commit, node);
+  }
+
+  /**
+   * A node has another store than before. What the one before has acknowledged is lost with it, and counts no more: writes
+   * whose outcome is not known yet do without it, and hints are kept for the new one.
+   */
+  storeReplaced(node: string): void {
+    const failure = new MendlogError(
+      'CONNECTION_LOST',
+      `${node} has another store than it had when it was asked`,
+    );
+    for (const commit of [...this.#commits.values()]) {
+      if (!commit.isVersioned) continue;
+      if (commit.unanswered.has(node)) this.notStored(commit.id, node, failure);
+      else if (this.#lose(commit, node, failure)) {
+        this.#ports.keepHint(this.#hintFor(commit, node));
+        this.#checkOver(commit);
+      }
+    }
   }
 
   timeUp(id: number): void {
@@ -267,6 +294,15 @@ export class WriteCoordinator {
     );
   }
 
+  #withoutMajority({ cohort: { replicas }, withoutVote }: Hopeless): MendlogError {
+    const missing = replicas.filter((node) => !this.#ports.isAlive(node));
+    const why =
+      withoutVote.length === 0 ? '' : `: ${withoutVote.join(', ')} lost its store and has no vote yet`;
+    return new MendlogError('UNAVAILABLE', `no majority told its counters${why}: nothing was written`, {
+      details: { needed: majorityOf(replicas.length), missing, withoutVote },
+    });
+  }
+
   /** The oldest writes that fit one commit. Those whose caller has gone are refused on the way. */
   #takeGroup(): PendingWrite[] {
     const taken: PendingWrite[] = [];
@@ -294,12 +330,12 @@ export class WriteCoordinator {
   }
 
   #begin(writes: readonly PendingWrite[]): void {
-    const cohorts = cohortsOf(writes);
+    const cohorts = cohortsOf(writes, (partition, node) => this.#ports.votes(partition, node));
     const commit: Commit = {
       id: this.#nextCommit++,
       writes,
       cohorts,
-      round: new CounterRound(cohorts, this.#ports.self),
+      round: new CounterRound(cohorts, this.#ports),
       isVersioned: false,
       unanswered: new Set(),
       hints: [],
@@ -316,10 +352,8 @@ export class WriteCoordinator {
 
   #askHeads(commit: Commit, everybody = false): void {
     const questions = commit.round.ask((node) => this.#ports.isAlive(node), everybody);
-    for (const cohort of commit.round.takeHopeless()) {
-      const refusal = new MendlogError('UNAVAILABLE', 'no majority told its counters: nothing was written');
-      this.#refuse(commit, cohort, refusal);
-    }
+    for (const hopeless of commit.round.takeHopeless())
+      this.#refuse(commit, hopeless.cohort, this.#withoutMajority(hopeless));
     const deadlineMs = lastDeadlineMs(commit.writes);
     for (const question of questions) this.#ports.askHeads(commit.id, question, deadlineMs);
     this.#goOn(commit);
@@ -427,6 +461,17 @@ export class WriteCoordinator {
     if (!cohort.replicas.includes(node)) return;
     cohort.quorum.answer(node, answerOf(failure));
     this.#settle(cohort, failure);
+  }
+
+  /** Whether the acknowledgement of a node counted toward an outcome that is not known yet; it does so no more. */
+  #lose(commit: Commit, node: string, failure: MendlogError): boolean {
+    let isLost = false;
+    for (const cohort of commit.cohorts) {
+      if (!cohort.quorum.lose(node)) continue;
+      isLost = true;
+      this.#settle(cohort, failure);
+    }
+    return isLost;
   }
 
   /** Answers the writes of a cohort once its outcome is known. */

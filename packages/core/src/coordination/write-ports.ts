@@ -11,6 +11,8 @@ export interface WritePorts {
   /** The same array for the same partition, as long as its primaries are the same. */
   primaries(partition: string): readonly string[];
   isAlive(node: string): boolean;
+  /** Exact of this node. Of a peer: whether it votes on all partitions, as far as is known; it says so itself of one. */
+  votes(partition: string, node: string): boolean;
   /** The highest counter of the partition that is stored here. */
   storedHead(partition: string): number;
   /** Wall clock, milliseconds since 1970: it is written into records, and orders nothing. */
@@ -22,8 +24,8 @@ export interface WritePorts {
   startTimer(commit: number, what: 'slow' | 'time-up'): void;
   stopTimers(commit: number): void;
   /**
-   * Asks a peer for its highest counters: `headsTold` or `headsFailed` follows, in any case. After the deadline
-   * nobody waits for the commit.
+   * Asks a peer for its highest counters, those that `tellHeads` gives: `headsTold` or `headsFailed` follows, in any
+   * case. After the deadline nobody waits for the commit.
    */
   askHeads(commit: number, question: HeadsQuestion, deadlineMs: number): void;
   /** Stores here, in one transaction, and flushes: `stored` or `notStored` follows, in any case. */

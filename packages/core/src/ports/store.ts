@@ -15,6 +15,7 @@ import type { Listing, VersionRange } from '../protocol/listing.js';
 import type { PackedGroup } from '../protocol/packed.js';
 import type { RecordKey } from '../record-key.js';
 import type { RecordId, Version } from '../version.js';
+import type { VoteNote } from '../votes/vote-note.js';
 
 export interface PartitionSummary {
   readonly partition: string;
@@ -183,6 +184,10 @@ export interface Store {
   jobs(): Job[];
   putJob(job: Job): Promise<void>;
   deleteJobs(ids: readonly string[]): Promise<void>;
+
+  /** What was last kept of who votes, perhaps by another store that this one was restored from. */
+  voteNote(): VoteNote | undefined;
+  putVoteNote(note: VoteNote): Promise<void>;
 
   /** All entries, in no order. */
   catalog(): CatalogEntry[];

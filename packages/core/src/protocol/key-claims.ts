@@ -3,7 +3,8 @@
  *
  *   per key 34 bytes: state u8 | attempt u8 | version 16 | tag 16
  *
- * "Absent" is an answer. "Unknown" is none: the replica knows of a holder whose bytes the disk has changed.
+ * "Absent" is an answer. "Unknown" is none: the replica knows of a holder whose bytes the disk has changed. Nor is "no
+ * vote": its store is a new one, which may lack what the one before has acknowledged.
  */
 import { TAG_BYTES } from '../digest/kernel.js';
 import { MendlogError } from '../errors.js';
@@ -17,9 +18,9 @@ export interface KeyHolding extends KeyClaim {
   readonly tag: Uint8Array;
 }
 
-export type KeyState = KeyHolding | 'absent' | 'unknown';
+export type KeyState = KeyHolding | 'absent' | 'unknown' | 'no vote';
 
-const STATES = ['absent', 'unknown', 'held'] as const;
+const STATES = ['absent', 'unknown', 'held', 'no vote'] as const;
 
 export function packKeyStates(states: readonly KeyState[]): Uint8Array {
   const packed = new Uint8Array(states.length * KEY_CLAIM_BYTES);

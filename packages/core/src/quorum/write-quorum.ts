@@ -63,6 +63,15 @@ export class WriteQuorum {
     return this.#verdict;
   }
 
+  /** What a replica has acknowledged is lost. Returns whether that changes something: a verdict that is reached stays. */
+  lose(replica: string): boolean {
+    if (this.#verdict !== 'waiting' || this.#answers.get(replica) !== 'acknowledged') return false;
+    this.#answers.set(replica, 'failed');
+    this.#acks--;
+    this.#decide();
+    return true;
+  }
+
   timeUp(): WriteVerdict {
     if (this.#verdict === 'waiting') this.#verdict = 'unknown';
     return this.#verdict;

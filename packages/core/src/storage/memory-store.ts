@@ -35,6 +35,7 @@ import { itemsOf, type PackedGroup } from '../protocol/packed.js';
 import { decodeFrame, frameKey, frameVersion } from '../record.js';
 import { compareClaims, type RecordKey } from '../record-key.js';
 import { compareVersions, formatVersion, type RecordId, type Version } from '../version.js';
+import type { VoteNote } from '../votes/vote-note.js';
 
 export interface MemoryStoreOptions {
   readonly storeId: string;
@@ -63,6 +64,7 @@ class MemoryDisk {
   readonly partitions = new Map<string, MemoryPartition>();
   readonly jobs = new Map<string, Job>();
   readonly catalog = new Map<string, CatalogEntry>();
+  voteNote: VoteNote | undefined;
   hints: StoredHintBatch[] = [];
   nextHint = 1;
   /** What came in, in this order; what is gone since stays here. */
@@ -301,6 +303,15 @@ export class MemoryStore implements Store {
   async deleteJobs(ids: readonly string[]): Promise<void> {
     this.#checkOpen();
     for (const id of ids) this.#disk.jobs.delete(id);
+  }
+
+  voteNote(): VoteNote | undefined {
+    return this.#disk.voteNote;
+  }
+
+  async putVoteNote(note: VoteNote): Promise<void> {
+    this.#checkOpen();
+    this.#disk.voteNote = note;
   }
 
   catalog(): CatalogEntry[] {

@@ -26,7 +26,7 @@ type Held = { readonly id: number; readonly node: string } & (
 const tagKey = new Uint8Array(32).fill(3);
 
 class HeldRangePorts implements RangeReadPorts {
-  readonly self = 'a';
+  self = 'a';
   readonly down = new Set<string>();
   readonly voteless = new Set<string>();
   readonly held: Held[] = [];
@@ -132,6 +132,8 @@ export class RangeCluster {
       `${one.node} ${'question' in one ? one.question.ask : 'gift'}${what === 'fail' ? ' fails' : ''}`,
     );
     if (what === 'fail') this.reads.failed(one.id);
+    else if ('question' in one && one.question.ask !== 'frames' && this.ports.voteless.has(one.node))
+      this.reads.failed(one.id, 'no vote');
     else if ('question' in one) this.reads.answered(one.id, this.answerOf(one.node, one.question));
     else {
       this.store(one.node).applyNow(one.groups, []);

@@ -21,6 +21,8 @@ export interface HeldGift {
 export class HeldReadPorts implements KeyReadPorts {
   readonly self = 'a';
   readonly down = new Set<string>();
+  /** Nodes whose stores have no vote. */
+  readonly newStores = new Set<string>();
   readonly asks: HeldAsk[] = [];
   readonly gifts: HeldGift[] = [];
   readonly timers = new Set<number>();
@@ -38,6 +40,10 @@ export class HeldReadPorts implements KeyReadPorts {
 
   isAlive(node: string): boolean {
     return !this.down.has(node);
+  }
+
+  votes(_partition: string, node: string): boolean {
+    return !this.newStores.has(node);
   }
 
   schedule(): void {
@@ -63,7 +69,7 @@ export class HeldReadPorts implements KeyReadPorts {
 }
 
 /** What a replica holds of one key: nothing, something that it cannot read, or a record. */
-export type Held = 'absent' | 'unknown' | { readonly counter: number; readonly value?: string };
+export type Held = 'absent' | 'unknown' | 'no vote' | { readonly counter: number; readonly value?: string };
 
 /** The frame of a record that is put under `k`. */
 export function putFrame({ counter, value = '' }: { counter: number; value?: string }): Uint8Array {

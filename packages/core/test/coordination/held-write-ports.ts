@@ -28,6 +28,8 @@ export class HeldWritePorts implements WritePorts {
   readonly self = 'a';
   readonly incarnation = INCARNATION;
   readonly down = new Set<string>();
+  /** Nodes whose stores have no vote. */
+  readonly newStores = new Set<string>();
   readonly storedHeads = new Map<string, number>();
   readonly questions: HeldQuestion[] = [];
   readonly stores: HeldStore[] = [];
@@ -48,6 +50,10 @@ export class HeldWritePorts implements WritePorts {
 
   isAlive(node: string): boolean {
     return !this.down.has(node);
+  }
+
+  votes(_partition: string, node: string): boolean {
+    return !this.newStores.has(node);
   }
 
   storedHead(partition: string): number {

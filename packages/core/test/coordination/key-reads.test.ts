@@ -38,7 +38,7 @@ function setUp(primaries?: readonly string[]) {
     events.turn();
     return outcomes;
   };
-  return { ports, events, submit, read };
+  return { ports, reads, events, submit, read };
 }
 
 const found = (held: { counter: number; value?: string }, repaired = false) => ({
@@ -62,6 +62,83 @@ describe('key reads: whom they ask and what they answer', () => {
     events.answer('b', NEW);
     expect(outcomes).toEqual([found(NEW)]);
     expect(ports.timers.size).toBe(0);
+  });
+
+  test('key reads: a store that may have no vote is asked last (n=3, r=2)', () => {
+    const { ports, read } = setUp();
+    ports.newStores.add('a');
+    read();
+    expect(ports.asks.map(({ node }) => node)).toEqual(['b', 'c']);
+    ports.asks.length = 0;
+    ports.down.add('b');
+    read();
+    expect(ports.asks.map(({ node }) => node)).toEqual(['c', 'a']);
+  });
+
+  test('key reads: "no vote" is no answer: another is asked, and else the read says who has none (n=3, r=2)', () => {
+    const { ports, events, read } = setUp();
+    const outcomes = read();
+    events.answer('a', NEW);
+    events.answer('b', 'no vote');
+    events.turn();
+    expect(ports.asks.map(({ node }) => node)).toEqual(['a', 'c']);
+    events.answer('a', NEW);
+    events.answer('c', 'no vote');
+    events.turn();
+    expect(outcomes).toMatchObject([
+      {
+        ok: false,
+        error: { code: 'UNAVAILABLE', details: { needed: 2, missing: ['b', 'c'], withoutVote: ['b', 'c'] } },
+      },
+    ]);
+    expect([ports.asks, ports.timers.size]).toEqual([[], 0]);
+  });
+
+  test('key reads: of keys in one read those without a vote alone are asked elsewhere (n=3, r=2)', () => {
+    const { ports, events, read } = setUp();
+    const outcomes = read({ keys: [K, putKey('l')] });
+    events.answer('a', 'absent');
+    events.answer('b', (place) => (place === 0 ? 'no vote' : 'absent'));
+    events.turn();
+    expect(ports.asks.map(({ node, questions }) => [node, questions.length])).toEqual([
+      ['a', 1],
+      ['c', 1],
+    ]);
+    for (const node of ['a', 'c']) events.answer(node, NEW);
+    expect(outcomes).toEqual([found(NEW), ABSENT]);
+  });
+
+  test('key reads: a read is made anew without the node whose store was replaced, whatever it was at', () => {
+    const stages: readonly ((events: ReadEvents) => void)[] = [
+      () => {},
+      (events) => events.answer('b', NEW),
+      (events) => {
+        events.answer('b', NEW);
+        events.answer('a', OLD);
+      },
+    ];
+    for (const stage of stages) {
+      const { ports, reads, events, read } = setUp();
+      const outcomes = read();
+      stage(events);
+      ports.asks.length = 0;
+      ports.gifts.length = 0;
+      reads.storeReplaced('b');
+      events.turn();
+      expect(ports.asks.map(({ node }) => node)).toEqual(['a', 'c']);
+      for (const node of ['a', 'c']) events.answer(node, OLD);
+      expect(outcomes).toEqual([found(OLD)]);
+      expect(ports.timers.size).toBe(0);
+    }
+  });
+
+  test('key reads: a store that was replaced matters to nobody who has not asked it', () => {
+    const { ports, reads, events, read } = setUp();
+    const outcomes = read();
+    reads.storeReplaced('c');
+    expect(ports.isScheduled).toBe(false);
+    for (const node of ['a', 'b']) events.answer(node, OLD);
+    expect(outcomes).toEqual([found(OLD)]);
   });
 
   test('key reads: absent is an answer', () => {

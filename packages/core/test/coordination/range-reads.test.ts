@@ -173,15 +173,74 @@ describe('range reads: replicas that fail', () => {
   });
 
   test('range reads: with too few replicas alive, or with a vote, it is UNAVAILABLE and says who is missing', () => {
+    for (const self of ['a', 'c'])
+      for (const voteless of ['a', 'c']) {
+        const cluster = filled(1);
+        cluster.ports.self = self;
+        cluster.ports.down.add('b');
+        cluster.ports.voteless.add(voteless);
+        expect(cluster.read()).toMatchObject({
+          ok: false,
+          error: {
+            code: 'UNAVAILABLE',
+            details: {
+              needed: 2,
+              missing: ['a', 'b', 'c'].filter((node) => node === 'b' || node === voteless),
+              withoutVote: [voteless],
+            },
+          },
+        });
+        // This node knows of itself.
+        if (self === voteless) expect(cluster.log).toEqual([]);
+      }
+  });
+
+  test('range reads: a replica that may have no vote is asked last, and another one in its place', () => {
     const cluster = filled(1);
-    cluster.ports.down.add('b');
+    cluster.ports.voteless.add('a');
+    expect(shown(cluster.read())).toEqual([[1]]);
+    expect(cluster.log).toEqual(['b pages', 'c digests']);
+    cluster.ports.self = 'b';
     cluster.ports.voteless.add('c');
-    const result = cluster.read();
-    expect(result).toMatchObject({
-      ok: false,
-      error: { code: 'UNAVAILABLE', details: { needed: 2, missing: ['b', 'c'] } },
-    });
-    expect(cluster.log).toEqual([]);
+    expect(cluster.read()).toMatchObject({ ok: false, error: { details: { withoutVote: ['a', 'c'] } } });
+    expect(cluster.log.slice(2)).toEqual(['b pages', 'a digests', 'c digests']);
+  });
+
+  test('range reads: whatever a read is at, a node whose store is replaced meanwhile counts no more', () => {
+    for (let step = 0; ; step++) {
+      const cluster = filled(1);
+      cluster.put(['b'], record(2), put(3));
+      cluster.put(['c'], record(4));
+      const told = cluster.submit();
+      for (let i = 0; i < step && cluster.ports.held.length > 0; i++) cluster.next();
+      if (told.result !== undefined) {
+        expect(step).toBeGreaterThan(4);
+        break;
+      }
+      const before = cluster.log.length;
+      const isAsked = [...cluster.log, ...cluster.ports.held.map(({ node }) => node)].some((line) =>
+        line.startsWith('b'),
+      );
+      if (!isAsked) continue;
+      cluster.reads.storeReplaced('b');
+      cluster.settle();
+      expect(cluster.log.slice(before).filter((line) => line.startsWith('b'))).toEqual([]);
+      const [counters = []] = shown(told.result) ?? [];
+      expect(counters).toContain(1);
+      for (const counter of counters)
+        for (const node of ['a', 'c'])
+          expect(cluster.store(node).read('p', { counter: Number(counter) })).toHaveLength(1);
+      expect(cluster.ports.timers.size).toBe(0);
+    }
+  });
+
+  test('range reads: a store that was replaced matters to nobody who has not asked it', () => {
+    const cluster = filled(1);
+    const told = cluster.submit();
+    cluster.reads.storeReplaced('c');
+    cluster.settle();
+    expect(shown(told.result)).toEqual([[1]]);
+    expect(cluster.log).toEqual(['a pages', 'b digests']);
   });
 
   test('range reads: while one is slow another one is asked as well, and the first answers count', () => {

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Level } from '../../src/consistency.js';
+import { NO_VOTE } from '../../src/coordination/counter-round.js';
 import type { WriteOrder, WriteOutcome } from '../../src/coordination/write.js';
 import { WriteCoordinator } from '../../src/coordination/write-coordinator.js';
 import { LIMITS } from '../../src/limits.js';
@@ -85,6 +86,84 @@ describe('write coordinator: group commit and counter round', () => {
     events.tell('b', 20);
     for (const node of ['a', 'a', 'b', 'b']) events.store(node);
     expect([early, late]).toMatchObject([[acknowledged(6, 2)], [acknowledged(21, 2)]]);
+  });
+
+  test('write coordinator: a store without a vote is asked last, and its answer is none (n=3, SPEC I3)', () => {
+    const { ports, events, submitAlone } = setUp();
+    ports.newStores.add('b');
+    const outcomes = submitAlone([groupOf('p', 'x')]);
+    expect(ports.questions.map(({ question }) => question.node)).toEqual(['c']);
+    events.failHeads('c');
+    events.tell('b', NO_VOTE);
+    expect(outcomes).toMatchObject([
+      { ok: false, error: { code: 'UNAVAILABLE', details: { needed: 2, missing: [], withoutVote: ['b'] } } },
+    ]);
+    expect(ports.stores).toEqual([]);
+  });
+
+  test('write coordinator: a new store coordinates with the votes of the others, and what it stores counts (n=3, w=2)', () => {
+    const { ports, writes, events, submitAlone } = setUp();
+    ports.newStores.add('a');
+    expect(writes.tellHeads(['p'])).toEqual([NO_VOTE]);
+    const outcomes = submitAlone([groupOf('p', 'x')]);
+    expect(ports.questions.map(({ question }) => question.node)).toEqual(['b', 'c']);
+    events.tell('b', 4);
+    expect(ports.stores).toEqual([]);
+    events.tell('c', 9);
+    for (const node of ['a', 'b']) events.store(node);
+    expect(outcomes).toMatchObject([acknowledged(10, 2)]);
+    ports.newStores.delete('a');
+    expect(writes.tellHeads(['p'])).toEqual([10]);
+  });
+
+  test('write coordinator: partitions on which a store may have no vote wait for nobody else (one group commit)', () => {
+    const { ports, writes, events, submit } = setUp();
+    ports.newStores.add('c');
+    ports.down.add('b');
+    const outcomes = [submit([groupOf('p', 'x')]), submit([groupOf('q', 'y')])];
+    events.turn();
+    const [asked] = ports.questions.splice(0);
+    if (asked === undefined) throw new Error('c was to be asked');
+    expect(asked.question).toEqual({ node: 'c', partitions: ['p', 'q'] });
+    // It has caught up with one of the two.
+    writes.headsTold(asked.commit, asked.question, [NO_VOTE, 3]);
+    for (const node of ['a', 'c']) events.store(node);
+    expect(outcomes).toMatchObject([[refused('UNAVAILABLE')], [acknowledged(4, 2)]]);
+  });
+
+  test('write coordinator: what a store has acknowledged is lost with it, and its answers under way count no more (n=3, w=2)', () => {
+    const { ports, writes, events, submitAlone } = setUp();
+    const outcomes = submitAlone([groupOf('p', 'x')]);
+    events.tell('b');
+    events.store('b');
+    writes.storeReplaced('b');
+    expect(ports.keptHints.map(({ target }) => target)).toEqual(['b']);
+    events.store('a');
+    expect(outcomes).toEqual([]);
+    events.store('c');
+    expect(outcomes).toMatchObject([acknowledged(1, 2)]);
+    const second = submitAlone([groupOf('p', 'y')]);
+    events.tell('b');
+    writes.storeReplaced('b');
+    expect(ports.keptHints.map(({ target }) => target)).toEqual(['b', 'b']);
+    for (const node of ['b', 'a']) events.store(node);
+    expect(second).toEqual([]);
+    events.failStore('c');
+    expect(second).toMatchObject([refused('WRITE_TIMEOUT')]);
+    expect([writes.isIdle, ports.timers.size]).toEqual([true, 0]);
+  });
+
+  test('write coordinator: an acknowledged write stays so when a store is replaced, and a counter round goes on (n=3, w=2)', () => {
+    const { ports, writes, events, submitAlone } = setUp();
+    const first = submitAlone([groupOf('p', 'x')]);
+    events.tell('b');
+    for (const node of ['a', 'b']) events.store(node);
+    const second = submitAlone([groupOf('p', 'y')]);
+    writes.storeReplaced('b');
+    expect(ports.keptHints).toEqual([]);
+    events.tell('b', 7);
+    for (const node of ['a', 'c', 'c']) events.store(node);
+    expect([first, second]).toMatchObject([[acknowledged(1, 2)], [acknowledged(8, 2)]]);
   });
 
   test('write coordinator: versions go by the order of groups where rounds end in another one (SPEC I10)', () => {

@@ -48,6 +48,8 @@ export interface AntiEntropyOptions {
   readonly intervalMs: number;
   /** Whether there is such a partition anywhere. */
   readonly isKnown: (partition: string) => Promise<boolean>;
+  /** Called when a session begins; what it returns is called when that ends well. */
+  readonly sessionBegins: () => (partition: string, nodeId: string, report: SessionReport) => void;
 }
 
 const EMPTY_SIDE: SideSummary = { root: new Uint8Array(ROW_BYTES), trimmedTo: 0 };
@@ -317,7 +319,10 @@ export class AntiEntropy {
     const { kernel, peers, store } = this.#options;
     this.#options.metrics.compared();
     const sides = { kernel, store, peer: peers.connectionTo(peerId) };
-    return await answerOf(runSession(sides, partition, { preview }));
+    const ended = this.#options.sessionBegins();
+    const report = await answerOf(runSession(sides, partition, { preview }));
+    ended(partition, peerId, report);
+    return report;
   }
 
   /** At hand first, so that whoever looks meanwhile decides by it; then flushed, or as it was before. */

@@ -8,7 +8,7 @@ import * as schemas from './schemas.js';
 export const peer = t.router({
   heartbeat: peerProcedure
     .input(schemas.PeerHeartbeatInput)
-    .query(({ ctx, input }) => ctx.peer.heartbeat(input.from)),
+    .query(({ ctx, input }) => ctx.peer.heartbeat(input.from, input.store)),
   totals: peerProcedure.query(({ ctx }) => ctx.peer.totals()),
   heads: peerProcedure
     .input(schemas.PeerHeadsInput)
@@ -28,7 +28,7 @@ export const peer = t.router({
     .mutation(({ ctx, input }) => ctx.peer.trim(input.partition, input.counter)),
   list: peerProcedure
     .input(schemas.PeerListInput)
-    .query(({ ctx, input }) => ({ listings: ctx.peer.list(input.ranges) })),
+    .query(({ ctx, input }) => ({ listings: ctx.peer.list(input.ranges, input.asVote === true) })),
   pages: peerProcedure
     .input(schemas.PeerRangesInput)
     .query(({ ctx, input }) => packPages(input.partition, ctx.peer.pages(input.partition, input.ranges))),

@@ -148,6 +148,17 @@ export const HealthOutput = z.object({
       status: NodeStatus,
       partitions: z.int().optional(),
       records: z.int().optional(),
+      /** Its store is new: it votes on a partition when it has caught up. Absent where it votes on all. */
+      withoutVote: z
+        .object({
+          /** Partitions that it holds, or is to hold, and does not vote on yet. */
+          partitions: z.int(),
+          /** Some of their names. */
+          first: z.array(PartitionId),
+          /** Nodes that it has still to hear of, or to catch up with. */
+          waitsFor: z.array(NodeId),
+        })
+        .optional(),
     }),
   ),
 });
@@ -400,7 +411,10 @@ export const BatchTailInput = z.object({
 });
 export const BatchTailEndInput = z.object({ partition: PartitionId, after: CursorShape.optional() });
 
-export const PeerHeartbeatInput = z.object({ from: NodeId.optional() });
+export const PeerHeartbeatInput = z.object({
+  from: NodeId.optional(),
+  store: z.object({ node: NodeId, storeId: z.string().max(100), votes: z.boolean() }).optional(),
+});
 export const PeerHeadsInput = z.object({ partitions: z.array(PartitionId).max(LIMITS.batchGroupsMax) });
 export const PeerKeysInput = z.object({ packed: Bytes, withRecords: z.boolean() });
 export const PeerStoreInput = z.object({ packed: Bytes });
@@ -435,6 +449,8 @@ export const PeerChangePartitionInput = z.discriminatedUnion('change', [
 ]);
 export const PeerListInput = z.object({
   ranges: z.array(z.object({ partition: PartitionId, range: RangeShape })).max(LIMITS.rangesMax),
+  /** It is asked for to count as an answer: NO_VOTE where it cannot. */
+  asVote: z.boolean().optional(),
 });
 export const PeerRangesInput = z.object({
   partition: PartitionId,

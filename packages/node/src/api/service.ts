@@ -7,6 +7,7 @@ import type {
   ApplyResult,
   ArrivalCursor,
   CatalogEntry,
+  Greeting,
   IndexRange,
   JobReason,
   KeyOutcome,
@@ -24,6 +25,7 @@ import type {
   TimeWindow,
   Version,
   VersionRange,
+  Welcome,
   WriteOptions,
   WriteOutcome,
 } from '@mendlog/core';
@@ -165,18 +167,18 @@ export interface Service {
 }
 
 /** What a node answers to a heartbeat. */
-export interface Heartbeat {
+export interface Heartbeat extends Welcome {
   readonly node: string;
-  readonly storeId: string;
   /** The digest of its catalog, one row of 24 bytes. */
   readonly catalog: Uint8Array;
 }
 
 /** What a node does for its peers: the local replica, and coordinating what they forward. */
 export interface PeerService {
-  /** `from` is a peer that listens. */
-  heartbeat(from: string | undefined): Heartbeat;
-  totals(): { partitions: number; records: number };
+  /** `from` is a peer that listens, `store` what a peer says of its store. */
+  heartbeat(from: string | undefined, store: (Greeting & { readonly node: string }) | undefined): Heartbeat;
+  totals(): Pick<Health['nodes'][number], 'withoutVote'> & { partitions: number; records: number };
+  /** Counters, or NO_VOTE. */
   heads(partitions: readonly string[]): number[];
   coordinate(
     groups: readonly PackedGroup[],
@@ -187,8 +189,9 @@ export interface PeerService {
   keys(groups: readonly PackedGroup[], withRecords: boolean): PackedKeyAnswers;
   apply(groups: readonly PackedGroup[]): Promise<ApplyResult>;
   trim(partition: string, counter: number): Promise<void>;
-  list(ranges: readonly { partition: string; range: VersionRange }[]): Listing[];
-  /** As many pages as fit one answer, one at least. */
+  /** Throws NO_VOTE where the listings are to count as an answer, and cannot. */
+  list(ranges: readonly { partition: string; range: VersionRange }[], asVote: boolean): Listing[];
+  /** As many pages as fit one answer, one at least. Throws NO_VOTE, as `digests` and `timeRanges` do. */
   pages(partition: string, ranges: readonly VersionRange[]): readonly RangePage[];
   digests(partition: string, ranges: readonly VersionRange[]): readonly RangeDigest[];
   frames(partition: string, versions: readonly Version[]): AnsweredFrames;

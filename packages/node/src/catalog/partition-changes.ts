@@ -14,6 +14,7 @@ import {
   compareVersions,
   MendlogError,
   majorityOf,
+  NO_VOTE,
   type PartitionOptions,
   type Store,
 } from '@mendlog/core';
@@ -30,8 +31,8 @@ export interface PartitionChangesOptions {
   readonly peers: Peers;
   readonly placement: Placement;
   readonly survey: Pick<PartitionSurvey, 'isKnown'>;
-  /** The highest counter that this node knows of, given to writes under way included. */
-  readonly headOf: (partition: string) => number;
+  /** The highest counter that this node knows of, or NO_VOTE. */
+  readonly tellHead: (partition: string) => number;
   readonly incarnation: string;
 }
 
@@ -171,13 +172,18 @@ export class PartitionChanges {
 
   /** The highest counter that a majority of the primaries knows of. */
   async #head(partition: string, primaries: readonly string[]): Promise<number> {
-    const { headOf, peers } = this.#options;
+    const { tellHead, peers } = this.#options;
     this.#expectMajority(primaries, partition);
-    let head = headOf(partition);
-    const done = await this.#onLive(new Set(primaries), async (nodeId) => {
-      if (nodeId === peers.self) return;
+    let head = 0;
+    const headAt = async (nodeId: string): Promise<number> => {
+      if (nodeId === peers.self) return tellHead(partition);
       const { heads } = await peers.connectionTo(nodeId).call.peer.heads.query({ partitions: [partition] });
-      head = Math.max(head, heads[0] ?? 0);
+      return heads[0] ?? NO_VOTE;
+    };
+    const done = await this.#onLive(new Set(primaries), async (nodeId) => {
+      const told = await headAt(nodeId);
+      if (told === NO_VOTE) throw new MendlogError('NO_VOTE', `${nodeId} has no vote on ${partition}`);
+      head = Math.max(head, told);
     });
     this.#expectDone(primaries, done, `the head of ${partition}`);
     return head;

@@ -3,6 +3,7 @@ import {
   itemsOf,
   type KeyAnswers,
   type KeyQuestion,
+  type KeyState,
   LIMITS,
   MendlogError,
   type PackedGroup,
@@ -20,7 +21,7 @@ export interface PackedKeyAnswers {
 
 /** What this store holds of these keys, which are in groups as above. */
 export function lookUpKeys(
-  store: Store,
+  { store, votes }: { readonly store: Store; readonly votes: (partition: string) => boolean },
   groups: readonly PackedGroup[],
   withRecords: boolean,
 ): PackedKeyAnswers {
@@ -34,7 +35,7 @@ export function lookUpKeys(
   for (const group of groups) {
     const { partition } = group;
     const keys = [...itemsOf(group)];
-    const held = store.keyStates(partition, keys);
+    const held = votes(partition) ? store.keyStates(partition, keys) : keys.map((): KeyState => 'no vote');
     states.push(packKeyStates(held));
     trimmedTo.push(store.trimmedTo(partition));
     if (!withRecords) continue;

@@ -14,12 +14,14 @@ import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Metrics } from '../metrics/metrics.js';
+import type { VoteKeeper } from '../votes/vote-keeper.js';
 import { lookUpKeys, unpackAnswers } from './key-lookup.js';
 
 export interface KeyReadShellOptions {
   readonly store: Store;
   readonly peers: Pick<Peers, 'self' | 'isAlive' | 'connectionTo'>;
   readonly placement: Pick<Placement, 'primaries'>;
+  readonly votes: Pick<VoteKeeper, 'votes'>;
   readonly metrics: Pick<Metrics, 'readRepair'>;
   readonly log: Log;
   readonly readTimeoutMs: number;
@@ -32,16 +34,17 @@ type Reads = Coordinator['reads'];
 
 /** `reads` is what these ports are for; it is asked for when it is there. */
 export function keyReadPorts(options: KeyReadShellOptions, reads: () => Reads): KeyReadPorts {
-  const { store, peers, placement, metrics, log, readTimeoutMs } = options;
+  const { store, peers, placement, votes, metrics, log, readTimeoutMs } = options;
   const timers = new Map<number, NodeJS.Timeout>();
   const context = { timeoutMs: readTimeoutMs };
+  const here = { store, votes: (partition: string) => votes.votes(partition, peers.self) };
 
   const answersOf = async (
     node: string,
     { questions, withRecords, deadlineMs }: KeyAsk,
   ): Promise<KeyAnswers> => {
     const groups = packKeyQuestions(questions);
-    if (node === peers.self) return unpackAnswers(questions, lookUpKeys(store, groups, withRecords));
+    if (node === peers.self) return unpackAnswers(questions, lookUpKeys(here, groups, withRecords));
     const { keys } = peers.connectionTo(node).call.peer;
     const input = { packed: encodePacked(groups), withRecords };
     const timeoutMs = timeLeftMs(deadlineMs, readTimeoutMs);
@@ -61,6 +64,7 @@ export function keyReadPorts(options: KeyReadShellOptions, reads: () => Reads): 
     self: peers.self,
     primaries: (partition) => placement.primaries(partition),
     isAlive: (node) => peers.isAlive(node),
+    votes: (partition, node) => votes.votes(partition, node),
     schedule: () => void setImmediate(() => reads().pump()),
     startTimers(round, deadlineMs) {
       const endMs = Math.min(performance.now() + readTimeoutMs, deadlineMs);

@@ -55,6 +55,18 @@ export class NodeCoordinator {
     return this.#core.writes.head(partition);
   }
 
+  /** What this node tells counter rounds: its highest counters, or NO_VOTE. */
+  tellHeads(partitions: readonly string[]): number[] {
+    return this.#core.writes.tellHeads(partitions);
+  }
+
+  /** A peer has another store than before: what the one before has told counts no more. */
+  storeReplaced(nodeId: string): void {
+    this.#core.writes.storeReplaced(nodeId);
+    this.#core.reads.storeReplaced(nodeId);
+    this.#checkIdle();
+  }
+
   /** Drafts; one outcome for each group, in order. Never rejects: what goes wrong is the group's outcome. */
   write(
     groups: readonly PackedGroup[],

@@ -1,12 +1,14 @@
 /** What replicas together know of a partition without reading its records. Repairs nothing. */
 import {
   answersNeeded,
+  type ErrorCode,
   type Level,
   LIMITS,
   type Listing,
   MendlogError,
   type Store,
   type TimeWindow,
+  toMendlogError,
   VERSION_HIGHEST,
   VERSION_LOWEST,
   type VersionRange,
@@ -14,12 +16,14 @@ import {
 import type { AskedLevel } from '../api/service.js';
 import type { PeerConnection, Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
+import type { VoteKeeper } from '../votes/vote-keeper.js';
 import { mergeTimeRanges, type ReplicaTimeRanges, timeRangesOf } from './time-ranges.js';
 
 export interface PartitionSurveyOptions {
   readonly store: Store;
   readonly peers: Pick<Peers, 'self' | 'isAlive' | 'connectionTo'>;
   readonly placement: Pick<Placement, 'primaries'>;
+  readonly votes: Pick<VoteKeeper, 'votes'>;
   readonly levelOf: (partition: string, level: AskedLevel) => Level;
   readonly readTimeoutMs: number;
 }
@@ -78,7 +82,8 @@ export class PartitionSurvey {
     const answers = await this.#ask<Listing | undefined>(partition, {
       here: () => store.list(partition, ANY_RECORD),
       there: async ({ peer }, how) =>
-        (await peer.list.query({ ranges: [{ partition, range: ANY_RECORD }] }, how)).listings[0],
+        (await peer.list.query({ ranges: [{ partition, range: ANY_RECORD }], asVote: true }, how))
+          .listings[0],
       needed: (usable) => Math.max(quorum, usable),
     });
     const heads = answers.map((listing) => listing?.head ?? 0);
@@ -90,39 +95,48 @@ export class PartitionSurvey {
     partition: string,
     { here, there, needed, signal }: Question<Answer>,
   ): Promise<Answer[]> {
-    const { peers, placement, readTimeoutMs } = this.#options;
+    const { peers, placement, votes, readTimeoutMs } = this.#options;
     const primaries = placement.primaries(partition);
-    const failed = new Set<string>();
+    const failed = new Map<string, ErrorCode>();
+    if (!votes.votes(partition, peers.self)) failed.set(peers.self, 'NO_VOTE');
     const answers = new Map<string, Answer>();
     const how = { context: { timeoutMs: readTimeoutMs }, ...(signal === undefined ? {} : { signal }) };
     const askOne = async (nodeId: string): Promise<void> => {
       answers.set(nodeId, nodeId === peers.self ? here() : await there(peers.connectionTo(nodeId).call, how));
     };
-    const rank = (nodeId: string) => (answers.has(nodeId) ? 0 : nodeId === peers.self ? 1 : 2);
+    // Those that may have no vote last; they say so themselves.
+    const rank = (nodeId: string) =>
+      answers.has(nodeId) ? 0 : nodeId === peers.self ? 1 : votes.votes(partition, nodeId) ? 2 : 3;
     for (;;) {
       signal?.throwIfAborted();
       const usable = primaries.filter((nodeId) => peers.isAlive(nodeId) && !failed.has(nodeId));
       const asked = needed(usable.length);
-      if (usable.length < asked)
-        throw tooFew(primaries, { usable, needed: asked, hasFailed: failed.size > 0 });
+      if (usable.length < asked) throw tooFew(primaries, { usable, needed: asked, failed });
       const left = usable
         .sort((a, b) => rank(a) - rank(b))
         .slice(0, asked)
         .filter((nodeId) => !answers.has(nodeId));
       if (left.length === 0) return [...answers.values()];
-      await Promise.all(left.map((nodeId) => askOne(nodeId).catch(() => failed.add(nodeId))));
+      const askOrFail = (nodeId: string) =>
+        askOne(nodeId).catch((thrown: unknown) => void failed.set(nodeId, toMendlogError(thrown).code));
+      await Promise.all(left.map(askOrFail));
     }
   }
 }
 
 function tooFew(
   primaries: readonly string[],
-  { usable, needed, hasFailed }: { usable: readonly string[]; needed: number; hasFailed: boolean },
+  {
+    usable,
+    needed,
+    failed,
+  }: { usable: readonly string[]; needed: number; failed: ReadonlyMap<string, ErrorCode> },
 ): MendlogError {
   const missing = primaries.filter((nodeId) => !usable.includes(nodeId));
-  const details = { needed, missing };
-  if (hasFailed)
+  const withoutVote = missing.filter((nodeId) => failed.get(nodeId) === 'NO_VOTE');
+  const details = { needed, missing, withoutVote };
+  if ([...failed.values()].some((code) => code !== 'NO_VOTE'))
     return new MendlogError('READ_TIMEOUT', `${missing.join(', ')} did not answer in time`, { details });
-  const message = `${needed} replicas are needed and ${missing.join(', ')} cannot be reached`;
+  const message = `${needed} replicas are needed and ${missing.join(', ')} cannot be reached, or have no vote`;
   return new MendlogError('UNAVAILABLE', message, { details });
 }

@@ -31,6 +31,11 @@ export class RangeCoordinator {
     );
   }
 
+  /** A peer has another store than before: what the one before has told counts no more. */
+  storeReplaced(nodeId: string): void {
+    this.#core.storeReplaced(nodeId);
+  }
+
   /**
    * One outcome for each range, in order. All ranges are of one partition. Rejects with UNAVAILABLE, READ_TIMEOUT,
    * OVERLOADED or TOO_LARGE, and with the signal's reason where it aborts.

@@ -11,11 +11,13 @@ import {
   type RangeReadPorts,
   type RangeReads,
   type Store,
+  toMendlogError,
 } from '@mendlog/core';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Metrics } from '../metrics/metrics.js';
+import type { VoteKeeper } from '../votes/vote-keeper.js';
 import { unpackPages } from './packed-pages.js';
 
 export interface RangeReadShellOptions {
@@ -23,6 +25,7 @@ export interface RangeReadShellOptions {
   readonly kernel: DigestKernel;
   readonly peers: Pick<Peers, 'self' | 'isAlive' | 'connectionTo'>;
   readonly placement: Pick<Placement, 'primaries'>;
+  readonly votes: Pick<VoteKeeper, 'votes'>;
   readonly metrics: Pick<Metrics, 'readRepair'>;
   readonly log: Log;
   readonly readTimeoutMs: number;
@@ -35,7 +38,7 @@ const SLOW_MS = 50;
 
 /** `reads` is what these ports are for; it is asked for when it is there. */
 export function rangeReadPorts(options: RangeReadShellOptions, reads: () => RangeReads): RangeReadPorts {
-  const { store, kernel, peers, placement, metrics, log, readTimeoutMs, readRepairChance } = options;
+  const { store, kernel, peers, placement, votes, metrics, log, readTimeoutMs, readRepairChance } = options;
   const timers = new Map<number, { readonly slow: NodeJS.Timeout; readonly end: NodeJS.Timeout }>();
   const calls = new Map<number, AbortController>();
 
@@ -57,7 +60,7 @@ export function rangeReadPorts(options: RangeReadShellOptions, reads: () => Rang
         return { ask, ...(await digests.query({ partition, ranges: [...question.ranges] }, how)) };
       case 'listings': {
         const ranges = question.ranges.map((range) => ({ partition, range }));
-        return { ask, ...(await list.query({ ranges }, how)) };
+        return { ask, ...(await list.query({ ranges, asVote: true }, how)) };
       }
       case 'frames': {
         const input = { partition, versions: [...question.versions] };
@@ -85,7 +88,7 @@ export function rangeReadPorts(options: RangeReadShellOptions, reads: () => Rang
       .finally(() => calls.delete(ask))
       .then(done, (error: unknown) => {
         log.debug('a replica did not take part in a read of ranges', { node, error });
-        reads().failed(ask);
+        reads().failed(ask, toMendlogError(error).code === 'NO_VOTE' ? 'no vote' : 'failed');
       });
   };
 
@@ -93,7 +96,7 @@ export function rangeReadPorts(options: RangeReadShellOptions, reads: () => Rang
     self: peers.self,
     primaries: (partition) => placement.primaries(partition),
     isAlive: (node) => peers.isAlive(node),
-    votes: () => true,
+    votes: (partition, node) => votes.votes(partition, node),
     startTimers(read) {
       const slow = setInterval(() => reads().isSlow(read), SLOW_MS);
       const end = setTimeout(() => reads().timeUp(read), readTimeoutMs);

@@ -13,11 +13,13 @@ import type { HintKeeper } from '../hints/hint-keeper.js';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
+import type { VoteKeeper } from '../votes/vote-keeper.js';
 
 export interface WriteShellOptions {
   readonly store: Store;
   readonly peers: Pick<Peers, 'self' | 'isAlive' | 'connectionTo'>;
   readonly placement: Pick<Placement, 'primaries'>;
+  readonly votes: Pick<VoteKeeper, 'votes'>;
   readonly hints: Pick<HintKeeper, 'keep' | 'noteStored'>;
   readonly log: Log;
   readonly incarnation: string;
@@ -35,7 +37,7 @@ export function writePorts(
   writes: () => Writes,
   answered: () => void,
 ): WritePorts {
-  const { store, peers, placement, hints, log, incarnation, writeTimeoutMs } = options;
+  const { store, peers, placement, votes, hints, log, incarnation, writeTimeoutMs } = options;
   const timers = new Map<number, NodeJS.Timeout[]>();
   const context = { timeoutMs: writeTimeoutMs };
 
@@ -65,6 +67,7 @@ export function writePorts(
     incarnation,
     primaries: (partition) => placement.primaries(partition),
     isAlive: (node) => peers.isAlive(node),
+    votes: (partition, node) => votes.votes(partition, node),
     storedHead: (partition) => store.head(partition),
     nowMs: () => Date.now(),
     schedule: () => void setImmediate(() => writes().pump()),

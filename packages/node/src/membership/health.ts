@@ -1,17 +1,20 @@
 /** The state of the cluster as one process sees it. */
 import { majorityOf } from '@mendlog/core';
 import type { Health } from '../api/service.js';
+import type { WithoutVote } from '../votes/vote-keeper.js';
 import type { Peers } from './peers.js';
 import type { Placement } from './placement.js';
 
 export interface Totals {
   readonly partitions: number;
   readonly records: number;
+  /** Its store is new, and does not vote on all partitions yet. */
+  readonly withoutVote?: WithoutVote | undefined;
 }
 
 const TOTALS_TIMEOUT_MS = 1000;
 
-/** While every partition has a quorum alive, the cluster is DEGRADED at worst, not DOWN. */
+/** While every partition has a quorum that is alive and votes, the cluster is DEGRADED at worst, not DOWN. */
 export async function healthOf(
   peers: Peers,
   placement: Placement,
@@ -25,9 +28,11 @@ export async function healthOf(
       return { id, url, status: 'UP', ...totals };
     }),
   );
-  const dead = nodes.filter(({ status }) => status === 'DOWN').length;
-  const quorumEverywhere = dead <= placement.replicationFactor - majorityOf(placement.replicationFactor);
-  return { status: dead === 0 ? 'UP' : quorumEverywhere ? 'DEGRADED' : 'DOWN', nodes };
+  const out = nodes.filter(
+    ({ status, withoutVote }) => status === 'DOWN' || withoutVote !== undefined,
+  ).length;
+  const quorumEverywhere = out <= placement.replicationFactor - majorityOf(placement.replicationFactor);
+  return { status: out === 0 ? 'UP' : quorumEverywhere ? 'DEGRADED' : 'DOWN', nodes };
 }
 
 /** A node that is alive and does not answer in time keeps its status; its totals are left out. */

@@ -5,7 +5,7 @@
  * who answers: a peer whose address leads to another node is never alive. It also tells who asks, once
  * that node listens: whoever waits to connect to it then does so at once.
  */
-import { MendlogError, toMendlogError } from '@mendlog/core';
+import { type Greeting, MendlogError, toMendlogError } from '@mendlog/core';
 import { Connection } from '@mendlog/transport/connection';
 import type { BinaryRouter } from '../api/router.js';
 import type { Heartbeat } from '../api/service.js';
@@ -19,6 +19,8 @@ export interface PeersOptions {
   /** Of connections to peers that are not on loopback. */
   readonly psk: Uint8Array;
   readonly log: Log;
+  /** What peers are told of this node's store; of a gateway there is none. */
+  readonly greeting?: () => Greeting;
   readonly heartbeatMs?: number;
   readonly deadAfterMs?: number;
 }
@@ -122,6 +124,11 @@ export class Peers {
   /** This node listens: its heartbeats say so from now on. */
   announce(): void {
     this.#announced = true;
+    this.beatAll();
+  }
+
+  /** Peers are told at once what the next heartbeat would tell them. */
+  beatAll(): void {
     for (const peer of this.#peers.values()) if (peer.connection.isOpen) void this.#beat(peer);
   }
 
@@ -190,7 +197,11 @@ export class Peers {
     peer.beating = true;
     try {
       const context = { timeoutMs: this.#deadAfterMs };
-      const input = this.#announced ? { from: this.self } : {};
+      const greeting = this.#options.greeting?.();
+      const input = {
+        ...(this.#announced ? { from: this.self } : {}),
+        ...(greeting === undefined ? {} : { store: { node: this.self, ...greeting } }),
+      };
       const heartbeat = await peer.connection.call.peer.heartbeat.query(input, { context });
       if (heartbeat.node === peer.id) {
         peer.lastHeardMs = performance.now();

@@ -6,6 +6,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { HintStats } from '../api/service.js';
 import type { ScrubCounts } from '../scrub/scrubber.js';
+import type { WithoutVote } from '../votes/vote-keeper.js';
 
 /** What a scrape asks the parts of a node. */
 export interface MetricSources {
@@ -14,6 +15,8 @@ export interface MetricSources {
   /** Milliseconds by target, where any hint waits. */
   hintAgesMs(): Readonly<Record<string, number>>;
   totals(): { partitions: number; records: number };
+  /** Undefined where the store votes on all partitions. */
+  withoutVote(): WithoutVote | undefined;
   writeQueueBytes(): number;
   /** Bytes that are flushed and not in the index yet. */
   indexLagBytes(): number;
@@ -77,6 +80,14 @@ export function registerStateGauges(registry: Registry, sources: MetricSources):
   });
   gauge('mendlog_partitions', 'Partitions on this replica', () => sources.totals().partitions);
   gauge('mendlog_records', 'Records on this replica', () => sources.totals().records);
+  gauge('mendlog_store_votes', '1 while the store of this node votes on all partitions', () =>
+    sources.withoutVote() === undefined ? 1 : 0,
+  );
+  gauge(
+    'mendlog_partitions_without_vote',
+    'Partitions on which the store of this node, which is new, does not vote yet',
+    () => sources.withoutVote()?.partitions ?? 0,
+  );
   gauge('mendlog_write_queue_bytes', 'Bytes that wait for a group commit', () => sources.writeQueueBytes());
   gauge('mendlog_merkle_cached_trees', 'Merkle trees that are kept', () => sources.cachedTrees());
   gaugeBy('status', 'mendlog_jobs', 'Anti-entropy jobs that are kept, by status', () =>

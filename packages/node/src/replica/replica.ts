@@ -23,6 +23,7 @@ import { treeView } from '../merkle/compare.js';
 import type { MerkleService } from '../merkle/merkle-service.js';
 import type { MerkleTrees } from '../merkle/merkle-trees.js';
 import { storeTotals } from '../node-service.js';
+import type { VoteKeeper } from '../votes/vote-keeper.js';
 
 export interface ReplicaOptions {
   readonly nodeId: string;
@@ -35,6 +36,7 @@ export interface ReplicaOptions {
   readonly trees: MerkleTrees;
   readonly merkle: MerkleService;
   readonly antiEntropy: AntiEntropy;
+  readonly votes: VoteKeeper;
 }
 
 export function createReplica({
@@ -48,24 +50,42 @@ export function createReplica({
   trees,
   merkle,
   antiEntropy,
+  votes,
 }: ReplicaOptions): PeerService {
   return {
-    heartbeat(from) {
+    heartbeat(from, greeting) {
       if (from !== undefined) peers.heardFrom(from);
-      return { node: nodeId, storeId: store.storeId, catalog: catalog.digest };
+      const welcome =
+        greeting === undefined
+          ? { ...votes.greeting, knows: 'another' as const }
+          : votes.greeted(greeting.node, greeting);
+      return { node: nodeId, catalog: catalog.digest, ...welcome };
     },
-    totals: () => storeTotals(store),
-    heads: (partitions) => partitions.map((partition) => coordinator.head(partition)),
+    totals: () => ({ ...storeTotals(store), withoutVote: votes.withoutVote() }),
+    heads: (partitions) => coordinator.tellHeads(partitions),
     coordinate: (groups, options, caller) => coordinator.write(groups, options, caller),
-    keys: (groups, withRecords) => lookUpKeys(store, groups, withRecords),
+    keys: (groups, withRecords) =>
+      lookUpKeys({ store, votes: (partition) => votes.votesHere(partition) }, groups, withRecords),
     apply: (groups) => store.apply(groups, []),
     trim: (partition, counter) => store.trim(partition, counter),
-    list: (ranges: readonly { partition: string; range: VersionRange }[]): Listing[] =>
-      ranges.map(({ partition, range }) => store.list(partition, range)),
-    pages: (partition, ranges) => pagesOf(store, kernel, { partition, ranges }),
-    digests: (partition, ranges) => digestsOf(store, kernel, { partition, ranges }),
+    list: (ranges: readonly { partition: string; range: VersionRange }[], asVote): Listing[] =>
+      ranges.map(({ partition, range }) => {
+        if (asVote) votes.expectVote(partition);
+        return store.list(partition, range);
+      }),
+    pages(partition, ranges) {
+      votes.expectVote(partition);
+      return pagesOf(store, kernel, { partition, ranges });
+    },
+    digests(partition, ranges) {
+      votes.expectVote(partition);
+      return digestsOf(store, kernel, { partition, ranges });
+    },
     frames: (partition, versions) => framesOf(store, partition, versions),
-    timeRanges: (partition, time, range) => timeRangesOf(store, partition, { time, ...range }),
+    timeRanges(partition, time, range) {
+      votes.expectVote(partition);
+      return timeRangesOf(store, partition, { time, ...range });
+    },
     fetch: (partition: string, versions: readonly Version[]) => readGroup(store, partition, versions),
     rows: (partition: string, level: number, ranges: readonly IndexRange[]) =>
       store.rows(partition, level, ranges),

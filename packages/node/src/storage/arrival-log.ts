@@ -53,7 +53,7 @@ export class ArrivalLog {
     let env: RootDatabase | undefined;
     try {
       makeLmdbFileSafe(path);
-      env = open({ path, maxDbs: 8, overlappingSync: false, eventTurnBatching: false });
+      env = open({ path, maxDbs: 16, overlappingSync: false, eventTurnBatching: false });
       this.#env = env;
       this.#entries = env.openDB({ name: 'entries', keyEncoding: 'binary', encoding: 'binary' });
       this.#partitions = env.openDB({ name: 'partitions' });

@@ -44,6 +44,7 @@ import {
   toMendlogError,
   type Version,
   type VersionRange,
+  type VoteNote,
 } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
 import { type BackupOptions, backUpStore } from '../backup/back-up-store.js';
@@ -371,6 +372,14 @@ export class LmdbStore implements Store {
 
   deleteJobs(ids: readonly string[]): Promise<void> {
     return this.#log.side.deleteJobs(ids);
+  }
+
+  voteNote(): VoteNote | undefined {
+    return this.#log.side.voteNote();
+  }
+
+  putVoteNote(note: VoteNote): Promise<void> {
+    return this.#log.side.putVoteNote(note);
   }
 
   catalog(): CatalogEntry[] {

@@ -1,9 +1,10 @@
-/** What a node keeps beside records, in the arrival log's environment: hints, jobs and the catalog. */
-import type { CatalogEntry, HintBatch, Job, StoredHintBatch } from '@mendlog/core';
+/** What a node keeps beside records, in the arrival log's environment: hints, jobs, the catalog and who votes. */
+import type { CatalogEntry, HintBatch, Job, StoredHintBatch, VoteNote } from '@mendlog/core';
 import type { Database, RootDatabase } from 'lmdb';
 
 type HintValue = Omit<HintBatch, 'target'>;
 const NEXT_HINT_KEY = 'next hint';
+const VOTE_NOTE_KEY = 'note';
 
 type HintKey = [target: string, sequence: number];
 
@@ -12,6 +13,7 @@ export class SideTables {
   readonly #hints: Database<HintValue, HintKey>;
   readonly #jobs: Database<Job, string>;
   readonly #catalog: Database<CatalogEntry, string>;
+  readonly #votes: Database<VoteNote, string>;
   readonly #counters: Database<number, string>;
   readonly tables: readonly Database[];
   #nextHint = 1;
@@ -21,8 +23,9 @@ export class SideTables {
     this.#hints = env.openDB({ name: 'hints' });
     this.#jobs = env.openDB({ name: 'jobs' });
     this.#catalog = env.openDB({ name: 'catalog' });
+    this.#votes = env.openDB({ name: 'votes' });
     const counters = env.openDB<number, string>({ name: 'counters' });
-    this.tables = [this.#hints, this.#jobs, this.#catalog, counters];
+    this.tables = [this.#hints, this.#jobs, this.#catalog, this.#votes, counters];
     this.#nextHint = counters.get(NEXT_HINT_KEY) ?? 1;
     this.#counters = counters;
   }
@@ -70,6 +73,14 @@ export class SideTables {
     await this.#commit(() => {
       for (const id of ids) void this.#jobs.remove(id);
     });
+  }
+
+  voteNote(): VoteNote | undefined {
+    return this.#votes.get(VOTE_NOTE_KEY);
+  }
+
+  async putVoteNote(note: VoteNote): Promise<void> {
+    await this.#commit(() => void this.#votes.put(VOTE_NOTE_KEY, note));
   }
 
   catalog(): CatalogEntry[] {

@@ -321,7 +321,11 @@ export class Client implements Endpoint {
     const { random, scenario } = this.#context;
     const all = scenario.replicationFactor;
     const most = Math.floor(all / 2) + 1;
-    if (kindOfPartition(partition) === 'loose') return random.of(['ONE', 'TWO', 'QUORUM'] as const);
+    if (kindOfPartition(partition) === 'loose') {
+      // What one replica alone has acknowledged is lost with its disk.
+      const isDiskLost = scenario.faultKinds.includes('disk lost');
+      return random.of(isDiskLost ? (['TWO', 'QUORUM'] as const) : (['ONE', 'TWO', 'QUORUM'] as const));
+    }
     return random.chance(0.85)
       ? 'QUORUM'
       : random.of(['ALL', { r: most, w: all }, { r: all, w: most }] as const);

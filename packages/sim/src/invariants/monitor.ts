@@ -90,8 +90,9 @@ export class Monitor implements Watch {
       const found = frameKey(frame);
       // A first retry that was completed is at the version of an attempt before it.
       const attempt = found?.attempt === 1 ? 0 : (found?.attempt ?? 0);
-      const holders = replicas.filter(({ disk }) =>
-        holds(disk, partition, { version, attempt, key: found?.key }),
+      // Also one that has lost its disk between.
+      const holders = replicas.filter(({ disk, lostDisks }) =>
+        [disk, ...lostDisks].some((one) => holds(one, partition, { version, attempt, key: found?.key })),
       );
       if (holders.length >= needed) continue;
       const held = holders.map(({ id }) => id).join(', ') || 'nobody';
@@ -131,6 +132,20 @@ export class Monitor implements Watch {
       if (sound > 0 && others.length - sound < majorityOf(replicas.length)) spare.push(version);
     }
     return spare.length === 0 ? undefined : this.#random.of(spare);
+  }
+
+  /** Another replica with which this one holds a record that most of the others lack. */
+  sharesWith(node: NodeShell, partition: string): string | undefined {
+    const replicas = node.primaries(partition).map((id) => nodeOf(node.context, id));
+    const others = replicas.filter((one) => one !== node);
+    if (others.length === replicas.length) return undefined;
+    const range = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: Number.MAX_SAFE_INTEGER };
+    for (const frame of node.disk.store.readRange(partition, range, Number.POSITIVE_INFINITY).frames) {
+      const version = frameVersion(frame);
+      const holders = others.filter(({ disk }) => disk.readVersions(partition, [version]).length > 0);
+      if (holders.length > 0 && holders.length <= others.length / 2) return this.#random.of(holders).id;
+    }
+    return undefined;
   }
 
   #checkUnique(partition: string, frame: Uint8Array): void {

@@ -10,6 +10,7 @@ const ROUND = 'core/dist/coordination/counter-round.js';
 const QUORUM = 'core/dist/quorum/write-quorum.js';
 const STORE = 'core/dist/storage/memory-store.js';
 const SESSION = 'core/dist/anti-entropy/session.js';
+const VOTES = 'core/dist/votes/store-votes.js';
 const DISK = 'sim/dist/world/disk.js';
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -246,5 +247,24 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'commit.hints = [];',
     invariants: ['I2'],
     seeds: 200,
+  },
+  {
+    name: 'new-store-votes',
+    breaks: 'a node whose disk was lost votes as if it had lost nothing',
+    file: VOTES,
+    find: 'return this.#hasVote || this.waitsFor(partition).length === 0;',
+    replace: 'return true;',
+    invariants: ['I1', 'I3', 'I4', 'I9'],
+    seeds: 1500,
+  },
+  {
+    name: 'caught-up-with-one',
+    breaks: 'a new store votes when it has caught up with one of the other primaries',
+    file: VOTES,
+    find: 'return others.filter((node) => this.#catchUps.get(node)?.hasBrought(partition, since) !== true);',
+    replace: `const left = others.filter((node) => this.#catchUps.get(node)?.hasBrought(partition, since) !== true);
+        return left.length < others.length ? [] : left;`,
+    invariants: ['I1', 'I3', 'I4', 'I9'],
+    seeds: 4000,
   },
 ];

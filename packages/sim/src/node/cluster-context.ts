@@ -1,5 +1,14 @@
 /** What the parts of one simulated cluster know of each other: the cluster, its nodes, and who watches them. */
-import type { Coordinator, DigestKernel, HintBatch, PackedGroup, Version, WriteOutcome } from '@mendlog/core';
+import type {
+  Coordinator,
+  DigestKernel,
+  HintBatch,
+  PackedGroup,
+  SessionOutcome,
+  StoreVotes,
+  Version,
+  WriteOutcome,
+} from '@mendlog/core';
 import type { Scenario } from '../scenario.js';
 import type { Disk } from '../world/disk.js';
 import type { Endpoint } from '../world/endpoint.js';
@@ -29,6 +38,8 @@ export interface ClusterContext {
 export interface NodeShell extends Endpoint {
   readonly context: ClusterContext;
   readonly disk: Disk;
+  /** Those that it had before, as they were when they were lost. */
+  readonly lostDisks: readonly Disk[];
   readonly process: NodeProcess;
   readonly isPaused: boolean;
   /** Its wall clock, how far that is from true time, and how much further each second takes it. */
@@ -38,11 +49,15 @@ export interface NodeShell extends Endpoint {
   /** The same array for the same partition. */
   primaries(partition: string): readonly string[];
   isAlive(nodeId: string): boolean;
+  /** Exact of this node. Of another: whether it has said that it votes on all partitions. */
+  votes(partition: string, nodeId: string): boolean;
   /** As the real one: of the primaries of a partition the first live one coordinates it. */
   coordinatorOf(partition: string): string | undefined;
   start(): void;
   /** Of the batches that wait for their flush the first `kept` are on disk all the same. */
   crash(kept: number): void;
+  /** While it is down, its disk is lost: it has an empty one from now on. */
+  loseDisk(): void;
   /** As by SIGSTOP: what comes, and what is due, waits. A flush that has begun ends. */
   pause(): void;
   resume(): void;
@@ -58,11 +73,12 @@ export interface NodeProcess {
   readonly coordinator: Coordinator;
   readonly liveness: { isAlive(nodeId: string): boolean };
   readonly hints: { keep(hint: HintBatch): void };
+  readonly votes: StoreVotes;
   readonly sessions: { run(partition: string, peer: string, ended: SessionEnded): void };
 }
 
-/** Whether the two were equal in the end, or undefined where the session broke off. */
-export type SessionEnded = (equal: boolean | undefined) => void;
+/** Undefined where the session broke off. */
+export type SessionEnded = (outcome: SessionOutcome | undefined) => void;
 
 /** Who watches the cluster from above. */
 export interface Watch {
@@ -77,6 +93,8 @@ export interface Watch {
   /** What one coordinator made of writes that came one after another. */
   inOrder(partition: string, outcomes: readonly (WriteOutcome | undefined)[]): void;
   within(what: string, seen: number, max: number): void;
+  /** Another replica with which this one holds a record that most of the others lack. */
+  sharesWith(node: NodeShell, partition: string): string | undefined;
   /** A record of this replica that may be damaged; a scarce one holds a key, and not all have it. */
   spareRecord(node: NodeShell, partition: string, options: { scarce: boolean }): Version | undefined;
 }

@@ -1,4 +1,8 @@
-/** Failure detection by heartbeats, each node for itself: two nodes may see a third one differently. */
+/**
+ * Failure detection by heartbeats, each node for itself: two nodes may see a third one differently. With them nodes tell
+ * each other which store they have.
+ */
+import type { Welcome } from '@mendlog/core';
 import { type NodeShell, nodeOf } from './cluster-context.js';
 import { answerWith } from './peer-call.js';
 
@@ -24,17 +28,22 @@ export class Liveness {
   #tick(): void {
     const { id, context } = this.#node;
     const { network, scenario, scheduler, deaf } = context;
+    const { votes } = this.#node.process;
+    votes.beat();
+    const greeting = { storeId: this.#node.disk.store.storeId, votes: votes.hasVote };
     for (const peer of scenario.nodeIds) {
       if (peer === id || this.#beating.has(peer) || (deaf.get(`${id}>${peer}`) ?? 0) > 0) continue;
       this.#beating.add(peer);
-      network.call<NodeShell, true>({
+      network.call<NodeShell, Welcome>({
         from: this.#node,
         to: nodeOf(context, peer),
         timeoutUs: scenario.deadAfterUs,
-        serve: answerWith<true>(() => true),
-        done: ({ ok }) => {
+        serve: answerWith((other) => other.process.votes.greeted(id, greeting)),
+        done: (answer) => {
           this.#beating.delete(peer);
-          if (ok) this.#heardUs.set(peer, scheduler.nowUs);
+          if (!answer.ok) return;
+          this.#heardUs.set(peer, scheduler.nowUs);
+          votes.welcomed(peer, answer.value);
         },
       });
     }

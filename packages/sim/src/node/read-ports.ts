@@ -21,6 +21,7 @@ export function readPorts(node: NodeShell): KeyReadPorts {
     self: node.id,
     primaries: (partition) => node.primaries(partition),
     isAlive: (nodeId) => node.isAlive(nodeId),
+    votes: (partition, nodeId) => node.votes(partition, nodeId),
     schedule: () => node.soon(() => reads().pump()),
     startTimers(round, deadlineMs) {
       const untilUs = Math.min(scenario.readTimeoutUs, deadlineMs * 1000 - scheduler.nowUs);
@@ -73,9 +74,11 @@ export function readPorts(node: NodeShell): KeyReadPorts {
 }
 
 /** What a replica says of keys. */
-function keyAnswers({ disk }: NodeShell, { questions, withRecords }: KeyAsk): KeyAnswers {
+function keyAnswers({ disk, process }: NodeShell, { questions, withRecords }: KeyAsk): KeyAnswers {
   return {
-    states: questions.map(({ partition, key }) => disk.keyState(partition, key)),
+    states: questions.map(({ partition, key }) =>
+      process.votes.votes(partition) ? disk.keyState(partition, key) : 'no vote',
+    ),
     trimmedTo: questions.map(({ partition }) => disk.trimmedTo(partition)),
     frames: questions.map(({ partition, key }) => (withRecords ? disk.readKey(partition, key) : undefined)),
   };

@@ -106,7 +106,7 @@ class SessionRun {
         break;
       case 'nothing':
         this.#node.context.trace.note(this.#node.id, `session about ${partition} with ${this.#peer} ends`);
-        this.#ended(step.outcome.equal);
+        this.#ended(step.outcome);
         break;
     }
   }
@@ -148,7 +148,7 @@ class SessionRun {
   }
 }
 
-function summaryOf({ disk }: NodeShell, partition: string): SideSummary {
+export function summaryOf({ disk }: NodeShell, partition: string): SideSummary {
   const { root, trimmedTo } = disk.store.summary(partition) ?? {
     root: new Uint8Array(ROW_BYTES),
     trimmedTo: 0,

@@ -12,6 +12,7 @@ import { Liveness } from './liveness.js';
 import { readPorts } from './read-ports.js';
 import { Scrubber } from './scrubber.js';
 import { Sessions } from './sessions.js';
+import { VoteKeeper } from './vote-keeper.js';
 import { writePorts } from './write-ports.js';
 
 interface Held {
@@ -25,7 +26,9 @@ const WALL_CLOCK_MS = 1_800_000_000_000;
 export class SimNode implements NodeShell {
   readonly id: string;
   readonly context: ClusterContext;
-  readonly disk: Disk;
+  readonly lostDisks: Disk[] = [];
+  #disk: Disk;
+  #voteKeeper: VoteKeeper | undefined;
   readonly #primaries = new Map<string, readonly string[]>();
   readonly #held: Held[] = [];
   #process: NodeProcess | undefined;
@@ -35,14 +38,13 @@ export class SimNode implements NodeShell {
   clockDriftRate = 0;
 
   constructor(id: string, context: ClusterContext) {
-    const { scheduler, random, scenario, kernel, tagKeyOf, monitor } = context;
     this.id = id;
     this.context = context;
-    const storeId = originFromBits(random.bits64());
-    const { diskBatchesMax: batchesMax } = scenario;
-    const store = { storeId, kernel, tagKeyOf };
-    const onFlushed = monitor.flushedAt(id);
-    this.disk = new Disk({ scheduler, random, store, batchesMax, onFlushed });
+    this.#disk = this.#newDisk();
+  }
+
+  get disk(): Disk {
+    return this.#disk;
   }
 
   get isUp(): boolean {
@@ -77,6 +79,10 @@ export class SimNode implements NodeShell {
     return nodeId === this.id || this.process.liveness.isAlive(nodeId);
   }
 
+  votes(partition: string, nodeId: string): boolean {
+    return this.#voteKeeper?.votesOn(partition, nodeId) === true;
+  }
+
   coordinatorOf(partition: string): string | undefined {
     return this.primaries(partition).find((nodeId) => this.isAlive(nodeId));
   }
@@ -90,8 +96,11 @@ export class SimNode implements NodeShell {
     const liveness = new Liveness(this);
     const hints = new HintReplay(this);
     const sessions = new Sessions(this);
-    this.#process = { coordinator, liveness, hints, sessions };
-    for (const part of [liveness, hints, sessions, new Scrubber(this)]) part.start();
+    const voteKeeper = new VoteKeeper(this);
+    const { votes } = voteKeeper;
+    this.#voteKeeper = voteKeeper;
+    this.#process = { coordinator, liveness, hints, sessions, votes };
+    for (const part of [liveness, hints, sessions, voteKeeper, new Scrubber(this)]) part.start();
     trace.note(this.id, `* starts, incarnation ${incarnation}`);
   }
 
@@ -105,6 +114,12 @@ export class SimNode implements NodeShell {
     this.#held.length = 0;
     this.disk.crash(kept);
     this.context.network.processDied(this.id);
+  }
+
+  loseDisk(): void {
+    this.context.trace.note(this.id, '* its disk is lost');
+    this.lostDisks.push(this.#disk);
+    this.#disk = this.#newDisk();
   }
 
   pause(): void {
@@ -153,6 +168,14 @@ export class SimNode implements NodeShell {
     const { epoch } = this;
     const { scheduler, random } = this.context;
     scheduler.after(random.below(200), () => this.run(epoch, work));
+  }
+
+  #newDisk(): Disk {
+    const { scheduler, random, scenario, kernel, tagKeyOf, monitor } = this.context;
+    const storeId = originFromBits(random.bits64());
+    const { diskBatchesMax: batchesMax } = scenario;
+    const store = { storeId, kernel, tagKeyOf };
+    return new Disk({ scheduler, random, store, batchesMax, onFlushed: monitor.flushedAt(this.id) });
   }
 
   every(periodUs: number, work: () => void): void {

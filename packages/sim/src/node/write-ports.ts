@@ -32,6 +32,7 @@ export function writePorts(node: NodeShell, incarnation: string): WritePorts {
     incarnation,
     primaries: (partition) => node.primaries(partition),
     isAlive: (nodeId) => node.isAlive(nodeId),
+    votes: (partition, nodeId) => node.votes(partition, nodeId),
     storedHead: (partition) => node.disk.store.head(partition),
     nowMs: () => node.nowMs,
     schedule: () => node.soon(() => writes().pump()),
@@ -52,9 +53,7 @@ export function writePorts(node: NodeShell, incarnation: string): WritePorts {
       callPeer<number[]>(node, {
         to: question.node,
         timeoutUs: Math.min(scenario.writeTimeoutUs, deadlineMs * 1000 - scheduler.nowUs),
-        serve: answerWith((peer) =>
-          question.partitions.map((one) => peer.process.coordinator.writes.head(one)),
-        ),
+        serve: answerWith((peer) => peer.process.coordinator.writes.tellHeads(question.partitions)),
         done(answer) {
           if (trace.isOn)
             trace.note(

@@ -22,6 +22,7 @@ import {
   type StoredHintBatch,
   toMendlogError,
   type Version,
+  type VoteNote,
 } from '@mendlog/core';
 import type { Answer } from './network.js';
 import type { Random } from './random.js';
@@ -38,6 +39,7 @@ type Logged =
   | { readonly what: 'batch'; readonly groups: readonly PackedGroup[]; readonly hints: readonly HintBatch[] }
   | { readonly what: 'trim'; readonly partition: string; readonly counter: number }
   | { readonly what: 'hint put'; readonly hint: StoredHintBatch }
+  | { readonly what: 'vote note'; readonly note: VoteNote }
   | { readonly what: 'hints deleted'; readonly hints: readonly StoredHintBatch[] };
 
 export interface DiskOptions {
@@ -78,6 +80,11 @@ export class Disk {
     return this.#store;
   }
 
+  /** It remembers that it votes. */
+  get isVoter(): boolean {
+    return this.#store.voteNote()?.storeId === this.#store.storeId;
+  }
+
   get waiting(): number {
     return this.#waiting.length;
   }
@@ -113,6 +120,10 @@ export class Disk {
 
   deleteHints(hints: readonly StoredHintBatch[]): void {
     this.#write({ what: 'hints deleted', hints });
+  }
+
+  putVoteNote(note: VoteNote): void {
+    this.#write({ what: 'vote note', note });
   }
 
   trimmedTo(partition: string): number {
@@ -219,6 +230,9 @@ export class Disk {
         break;
       case 'hint put':
         void this.#store.putHint(entry.hint);
+        break;
+      case 'vote note':
+        void this.#store.putVoteNote(entry.note);
         break;
       case 'hints deleted':
         void this.#store.deleteHints(entry.hints);

@@ -126,6 +126,8 @@ export class FaultInjector {
         return this.#close(node);
       case 'power cut':
         return this.#cutPower();
+      case 'disk lost':
+        return this.#loseDisk();
       case 'disk full':
         node.disk.isFull = true;
         return () => {
@@ -205,6 +207,68 @@ export class FaultInjector {
       node.disk.slowUsMax = 0;
       node.disk.onWaiting = undefined;
       if (!node.isUp) node.start();
+    };
+  }
+
+  /**
+   * A node crashes, and comes back with an empty disk, while the disks of all others are sound: nobody promises anything
+   * of what only lost ones held. It lies in wait for a record that most others lack, and often keeps the node from one
+   * that has it too: with those that lack it, it would be a majority. Or others are slow, so that it comes back while what
+   * it has acknowledged is on its way to them.
+   */
+  #loseDisk(): () => void {
+    const { random, scheduler, monitor, scenario, nodes } = this.#context;
+    const ends: (() => void)[] = [];
+    const areSlow = random.chance(0.3);
+    if (areSlow) {
+      for (const { disk } of nodes.values()) if (random.chance(0.7)) disk.slowUsMax = 400 * MS;
+      ends.push(() => {
+        for (const { disk } of nodes.values()) disk.slowUsMax = 0;
+      });
+    }
+    let isOver = false;
+    const look = () => {
+      if (isOver) return;
+      const node = nodeOf(this.#context, random.of(scenario.nodeIds));
+      const others = [...nodes.values()].filter((one) => one !== node);
+      const areSound = others.every(({ disk }) => disk.isVoter && disk.damaged.length === 0);
+      const holder = areSlow
+        ? random.of(others).id
+        : monitor.sharesWith(node, random.of(scenario.partitions));
+      if (
+        !node.isUp ||
+        node.isPaused ||
+        !areSound ||
+        holder === undefined ||
+        this.#nodesOut >= NODES_OUT_MAX
+      ) {
+        scheduler.after(random.between(1, 5) * MS, look);
+        return;
+      }
+      this.#nodesOut += 1;
+      node.crash(0);
+      node.loseDisk();
+      if (random.chance(areSlow ? 0.1 : 0.7))
+        ends.push(
+          this.#cut([
+            [node.id, holder],
+            [holder, node.id],
+          ]),
+        );
+      let isBack = false;
+      const comeBack = () => {
+        if (isBack) return;
+        isBack = true;
+        this.#nodesOut -= 1;
+        if (!node.isUp) node.start();
+      };
+      ends.push(comeBack);
+      scheduler.after(random.below((areSlow ? 5 : 60) * MS), comeBack);
+    };
+    look();
+    return () => {
+      isOver = true;
+      for (const end of ends) end();
     };
   }
 

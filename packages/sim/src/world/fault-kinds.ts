@@ -15,6 +15,7 @@ export const FAULT_KINDS = [
   'crash, tail kept',
   'closed',
   'power cut',
+  'disk lost',
   'disk full',
   'slow disk',
   'queue full',

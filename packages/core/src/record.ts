@@ -221,6 +221,11 @@ export function frameHasKey(bytes: Uint8Array, start = 0): boolean {
   return bytes[start + 1] !== 0;
 }
 
+/** Whether the sound frame at `start` is a tombstone. */
+export function frameIsTombstone(bytes: Uint8Array, start = 0): boolean {
+  return ((bytes[start + 1] as number) & FLAG_TOMBSTONE) !== 0;
+}
+
 /** The record of a frame; its value is a view on the frame's bytes. Throws MALFORMED. */
 export function decodeFrame(frame: Uint8Array): LogRecord {
   const version = frameVersion(frame);

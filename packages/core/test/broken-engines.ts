@@ -64,9 +64,9 @@ export function engineWith(changesOf: (store: Store, memories: Memories) => Chan
 /** Remembers what came, and then stores it. */
 function remembering(store: Store, { arrived, untrimmed }: Memories): Pick<Store, 'apply'> {
   return {
-    async apply(groups, hints) {
-      const result = await store.apply(groups, hints);
-      await untrimmed.apply(groups, []);
+    async apply(groups, hints, source) {
+      const result = await store.apply(groups, hints, source);
+      await untrimmed.apply(groups, [], source);
       for (const group of groups) {
         const frames = arrived.get(group.partition) ?? [];
         arrived.set(group.partition, [...frames, ...[...itemsOf(group)].map((frame) => frame.slice())]);
@@ -102,8 +102,8 @@ const BREAKS: readonly (readonly [
     'a batch applied twice',
     (store) => ({
       async apply(groups, hints) {
-        const { trimmed } = await store.apply(groups, hints);
-        return { added: groups.reduce((sum, { ends }) => sum + ends.length, 0), trimmed };
+        const result = await store.apply(groups, hints);
+        return { ...result, added: groups.reduce((sum, { ends }) => sum + ends.length, 0) };
       },
     }),
   ],
@@ -497,6 +497,78 @@ const BREAKS: readonly (readonly [
             return { ...entry, options: { ...known?.options, ...entry.options } };
           }),
         ),
+    }),
+  ],
+  [
+    'takes late writes',
+    'at or below the fence no write comes in',
+    (store) => ({ apply: (groups, hints) => store.apply(groups, hints, 'repair') }),
+  ],
+  [
+    'refuses repairs that are late',
+    'at or below the fence no write comes in',
+    (store) => ({ apply: (groups, hints) => store.apply(groups, hints, 'write') }),
+  ],
+  [
+    'refuses what it holds as late',
+    'at or below the fence no write comes in',
+    (store) => ({
+      async apply(groups, hints, source) {
+        const result = await store.apply(groups, hints, source);
+        const { fencedTo = 0 } = store.summary('orders') ?? {};
+        return fencedTo > 0 && result.added === 0
+          ? { ...result, fenced: [{ partition: 'orders', fencedTo }] }
+          : result;
+      },
+    }),
+  ],
+  [
+    'takes a fence after a purge that it has not made',
+    'a fence is for replicas that have purged as much',
+    (store) => ({
+      fence: (partition, counter) => store.fence(partition, counter, store.summary(partition)?.purgedTo ?? 0),
+    }),
+  ],
+  [
+    'leaves the head where it was below a fence',
+    'a fence above every record raises the head',
+    () => ({ head: () => 0 }),
+  ],
+  [
+    'keeps the tombstones that it is to purge',
+    'a purge takes the tombstones',
+    () => ({ purge: async () => undefined }),
+  ],
+  [
+    'purges more than it is told',
+    'a purge takes the tombstones',
+    (store) => ({ purge: (partition) => store.purge(partition, store.summary(partition)?.fencedTo ?? 0) }),
+  ],
+  [
+    'drops what lives where tombstones are purged',
+    'a purge takes the tombstones',
+    (store, { storesOpened }) => ({
+      // As of a replica that had no part in the proof.
+      fence: async () => storesOpened > 0,
+      purge: (partition, counter) => store.purge(partition, counter),
+    }),
+  ],
+  [
+    'takes back what a purged tombstone had deleted',
+    'what a purged tombstone had deleted stays away',
+    (store) => ({
+      apply: (groups, hints, source) =>
+        store.apply(groups, hints, source === 'write' ? source : { purgedTo: UNBOUNDED }),
+    }),
+  ],
+  [
+    'trusts what it holds though it had no part in the proof',
+    'a replica that had no fence as high drops all',
+    (store) => ({
+      async purge(partition, counter) {
+        await store.fence(partition, counter, store.summary(partition)?.purgedTo ?? 0);
+        await store.purge(partition, counter);
+      },
     }),
   ],
 ];

@@ -15,7 +15,11 @@ import { temporaryFolder } from './temporary-folder.js';
 import { kernel, openStore, secret } from './test-store.js';
 
 function newIndex(path: string, log?: ArrivalLog): VersionIndex {
-  return new VersionIndex(path, { kernel, frameOf: (_, record) => log?.frameOf(record), trimmedTo: () => 0 });
+  return new VersionIndex(path, {
+    kernel,
+    frameOf: (_, record) => log?.frameOf(record),
+    goneOf: () => ({ trimmedTo: 0, purgedTo: 0, isPurged: () => false }),
+  });
 }
 
 test.each(['nothing', 'index', 'log', 'open'])(

@@ -12,6 +12,7 @@ import {
   MemoryStore,
   putKey,
   type RecordKey,
+  type RecordSource,
   type Store,
   VERSION_HIGHEST,
   VERSION_LOWEST,
@@ -48,12 +49,24 @@ const anyRecord = fc.record({
 });
 type AnyRecord = typeof anyRecord extends fc.Arbitrary<infer T> ? T : never;
 
+const anySource: fc.Arbitrary<RecordSource> = fc.oneof(
+  fc.constantFrom('write' as const, 'repair' as const),
+  fc.record({ purgedTo: fc.constantFrom(...COUNTERS) }),
+);
+
 const anyBatch = fc.array(anyRecord, { minLength: 1, maxLength: 8 });
 const anyStep = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ batches: fc.array(anyBatch, { minLength: 1, maxLength: 3 }) }) },
   {
-    weight: 2,
-    arbitrary: fc.record({ trim: fc.constantFrom(...COUNTERS), partition: fc.constantFrom(...PARTITIONS) }),
+    weight: 8,
+    arbitrary: fc.record({ batches: fc.array(anyBatch, { minLength: 1, maxLength: 3 }), source: anySource }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      raise: fc.constantFrom('trim', 'fence', 'purge'),
+      to: fc.constantFrom(...COUNTERS),
+      partition: fc.constantFrom(...PARTITIONS),
+    }),
   },
   { weight: 2, arbitrary: fc.constant('index' as const) },
   { weight: 1, arbitrary: fc.constant('reopen' as const) },
@@ -81,7 +94,7 @@ function groupsOf(batch: readonly AnyRecord[], keys: readonly Keyed[], apart: bo
 /** Everything that the port tells, but how far a trim has come. */
 function told(store: Store) {
   return PARTITIONS.map((partition) => {
-    const { records, bytes, head, trimmedTo, root } = store.summary(partition) ?? {};
+    const { cleanedTo: _, root, ...summary } = store.summary(partition) ?? {};
     const everything = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: 5 };
     const part = { from: version(3, 2), to: version(250, 1), limit: LIMITS.batchRecordsMax };
     const pages = [everything, part].flatMap((range) =>
@@ -93,7 +106,7 @@ function told(store: Store) {
     const { entries, ...listing } = store.list(partition, part);
     return {
       partition,
-      summary: root === undefined ? undefined : { records, bytes, head, trimmedTo, root: hex(root) },
+      summary: root === undefined ? undefined : { ...summary, root: hex(root) },
       head: store.head(partition),
       pages,
       listing: { ...listing, entries: hex(entries) },
@@ -162,19 +175,25 @@ test(`store: the engine on LMDB and the one in memory answer alike (SPEC I5, I7;
               const index = join(opened.dataDir, 'index');
               for (const name of readdirSync(index)) rmSync(join(index, name), { recursive: true });
             });
-            // What was trimmed may be in the log still, and comes into the index to be removed again.
+            // What was trimmed or purged may be in the log still, and comes into the index to be removed again.
             await opened.store.cleaned();
-          } else if ('trim' in step) {
-            await oracle.trim(step.partition, step.trim);
-            await opened.store.trim(step.partition, step.trim);
+          } else if ('raise' in step) {
+            const { raise, partition, to } = step;
+            const { purgedTo = 0 } = oracle.summary(partition) ?? {};
+            for (const store of [oracle, opened.store]) {
+              if (raise === 'fence') await store.fence(partition, to, purgedTo);
+              else await store[raise](partition, to);
+            }
             await opened.store.cleaned();
           } else {
             const batches = step.batches.map((batch) => groupsOf(batch, keys, apart));
             const expected = [];
-            for (const groups of batches) expected.push(await oracle.apply(groups, []));
-            expect(await Promise.all(batches.map((groups) => opened.store.apply(groups, [])))).toEqual(
-              expected,
+            const { source } = step;
+            for (const groups of batches) expected.push(await oracle.apply(groups, [], source));
+            const results = await Promise.all(
+              batches.map((groups) => opened.store.apply(groups, [], source)),
             );
+            expect(results).toEqual(expected);
           }
           expect(told(opened.store)).toEqual(told(oracle));
           expect(arrived(opened.store)).toEqual(arrived(oracle));

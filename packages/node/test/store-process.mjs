@@ -10,8 +10,19 @@ const store = LmdbStore.open({
   secret: new TextEncoder().encode(secret),
 });
 
-process.on('message', ({ id, groups, trim }) => {
-  const done = trim === undefined ? store.apply(groups, []) : store.trim(trim.partition, trim.counter);
+/** Makes room for a purge, and makes it. */
+async function purge(partition, counter) {
+  await store.fence(partition, counter, store.summary(partition)?.purgedTo ?? 0);
+  await store.purge(partition, counter);
+}
+
+process.on('message', ({ id, groups, trim, purged }) => {
+  const done =
+    trim !== undefined
+      ? store.trim(trim.partition, trim.counter)
+      : purged !== undefined
+        ? purge(purged.partition, purged.counter)
+        : store.apply(groups, []);
   done.then(
     () => process.send?.({ acknowledged: id }),
     (cause) => process.send?.({ failed: id, cause: String(cause) }),

@@ -158,7 +158,7 @@ export const KEY_CASES: readonly StoreCase[] = [
     await opened.inEachState(async () => {
       expectKeys(opened, [appendKey(ID), putKey('k'), putKey('other')], [put(10, 'other')]);
       const again = await opened.apply('orders', [append(5, ID, 2), put(4, 'k')]);
-      expectEqual(again, { added: 0, trimmed: [{ partition: 'orders', trimmedTo: 5 }] }, 'result');
+      expectFields(again, { added: 0, trimmed: [{ partition: 'orders', trimmedTo: 5 }] }, 'result');
     });
     const later = [refused, put(6, 'k')];
     expectEqual((await opened.apply('orders', later)).added, 2, 'records added under keys that are free');

@@ -1,8 +1,9 @@
 /**
- * The random case: batches with duplicates, conflicts and keys, trims and restarts, and after each step all that
+ * The random case: batches with duplicates, conflicts and keys, trims, fences, purges and restarts, and after each step all that
  * the port tells is compared with a model. A run that fails is made smaller before it is shown.
  */
 import { DIGEST_LAYOUT } from '../digest/layout.js';
+import type { RecordSource } from '../ports/store.js';
 import { packListingEntries } from '../protocol/listing.js';
 import { appendKey, putKey } from '../record-key.js';
 import { VERSION_HIGHEST, VERSION_LOWEST } from '../version.js';
@@ -12,7 +13,7 @@ import { type OpenedStore, withStore } from './opened-store.js';
 import { Seeded } from './seeded.js';
 import { UNBOUNDED } from './store-digests.js';
 import type { StoreCase, StoreEngine } from './store-engine.js';
-import { PartitionModel } from './store-model.js';
+import { PartitionModel, type Refusal } from './store-model.js';
 
 const RUNS = 25;
 const STEPS_MAX = 8;
@@ -27,8 +28,8 @@ interface RandomRecord {
 }
 
 type Step =
-  | { readonly batch: readonly RandomRecord[]; readonly together: boolean }
-  | { readonly trim: string; readonly to: number }
+  | { readonly batch: readonly RandomRecord[]; readonly together: boolean; readonly source: RecordSource }
+  | { readonly raise: 'trim' | 'fence' | 'purge'; readonly of: string; readonly to: number }
   | 'reopen'
   | 'settle';
 
@@ -38,6 +39,8 @@ const IDS = [1, 2].map((last) => new Uint8Array(16).fill(last, 15));
 const KEYS = [putKey('a'), putKey('b'), ...IDS.map(appendKey), putKey('nobody')];
 // Few counters and origins around the borders of segments and rows, so that batches meet often.
 const BORDERS = [3, DIGEST_LAYOUT.segmentSize, DIGEST_LAYOUT.segmentSize * DIGEST_LAYOUT.fanout] as const;
+
+const REFUSALS = ['trimmed', 'fenced', 'purged'] as const;
 
 const RANGES = [
   { from: VERSION_LOWEST, to: VERSION_HIGHEST },
@@ -51,7 +54,7 @@ const PAGES = [
 
 export function randomCase(seed: number): StoreCase {
   return {
-    name: `store: records and digests are those of a model (random batches, duplicates, conflicts, keys, trims, restarts; runs=${RUNS}, seed=${seed})`,
+    name: `store: records and digests are those of a model (random batches, duplicates, conflicts, keys, trims, fences, purges, restarts; runs=${RUNS}, seed=${seed})`,
     async run(engine) {
       const random = new Seeded(seed);
       for (let run = 1; run <= RUNS; run++) {
@@ -71,10 +74,19 @@ function randomSteps(random: Seeded): Step[] {
     const kind = random.below(10);
     if (kind === 0) return 'reopen';
     if (kind === 1) return 'settle';
-    if (kind <= 3) return { trim: random.of(PARTITIONS), to: random.of([random.between(1, 6), ...BORDERS]) };
+    if (kind <= 4) {
+      const raise = random.of(['trim', 'fence', 'fence', 'purge', 'purge'] as const);
+      return { raise, of: random.of(PARTITIONS), to: random.of([random.between(1, 6), ...BORDERS]) };
+    }
     const length = random.between(1, BATCH_MAX);
     const batch = Array.from({ length }, () => randomRecord(random, keys));
-    return { batch, together: random.below(2) === 0 };
+    const source = random.of<RecordSource>([
+      'write',
+      'write',
+      'repair',
+      { purgedTo: random.of([2, ...BORDERS]) },
+    ]);
+    return { batch, together: random.below(2) === 0, source };
   });
 }
 
@@ -151,9 +163,12 @@ async function perform(opened: OpenedStore, steps: readonly Step[]): Promise<voi
       else if (step === 'settle') await opened.store.cleaned();
       else if ('batch' in step) await applyBatch(opened, models, step);
       else {
-        await opened.store.trim(step.trim, step.to);
+        const { raise, of, to } = step;
+        const model = models.get(of);
+        if (raise === 'fence') await opened.store.fence(of, to, model?.purgedTo ?? 0);
+        else await opened.store[raise](of, to);
         await opened.store.cleaned();
-        models.get(step.trim)?.trim(step.to);
+        model?.[raise](to);
       }
       for (const [partition, model] of models) expectModel(opened, partition, model);
     });
@@ -163,7 +178,7 @@ async function perform(opened: OpenedStore, steps: readonly Step[]): Promise<voi
 async function applyBatch(
   { store, engine }: OpenedStore,
   models: ReadonlyMap<string, PartitionModel>,
-  { batch, together }: { batch: readonly RandomRecord[]; together: boolean },
+  { batch, together, source }: Extract<Step, { readonly batch: unknown }>,
 ): Promise<void> {
   const brought = batch.map((record) => ({ partition: record.partition, frame: frameOf(record) }));
   const ofPartition = (name: string) => brought.filter(({ partition }) => partition === name);
@@ -177,21 +192,23 @@ async function applyBatch(
       ).filter(({ ends }) => ends.length > 0)
     : brought.map(({ partition, frame }) => groupOf(partition, [frame]));
   let added = 0;
-  const refused = new Map<string, number>();
+  const refused = new Map<Refusal, Set<string>>(REFUSALS.map((refusal) => [refusal, new Set()]));
   for (const { partition, frame } of brought) {
-    const model = models.get(partition);
-    const became = model?.take(frame, tagOfFrame(engine, partition, frame));
+    const became = models.get(partition)?.take(frame, tagOfFrame(engine, partition, frame), source);
     if (became === 'added') added++;
-    if (model !== undefined && became === 'trimmed') refused.set(partition, model.trimmedTo);
+    else if (became !== undefined && became !== 'nothing') refused.get(became)?.add(partition);
   }
   for (const model of models.values()) model.settle();
-  const result = await store.apply(groups, []);
-  const trimmed = [...result.trimmed].sort((a, b) => (a.partition < b.partition ? -1 : 1));
-  const expected = PARTITIONS.flatMap((partition) => {
-    const trimmedTo = refused.get(partition);
-    return trimmedTo === undefined ? [] : [{ partition, trimmedTo }];
-  });
-  expectEqual({ added: result.added, trimmed }, { added, trimmed: expected }, 'result of a batch');
+  const result = await store.apply(groups, [], source);
+  expectEqual(result.added, added, 'records that a batch added');
+  for (const refusal of REFUSALS) {
+    const partitions = result[refusal].map(({ partition }) => partition).sort();
+    expectEqual(
+      partitions,
+      [...(refused.get(refusal) ?? [])].sort(),
+      `partitions of which some are ${refusal}`,
+    );
+  }
 }
 
 /** Everything that the port tells of a partition. */
@@ -202,7 +219,8 @@ function expectModel(opened: OpenedStore, partition: string, model: PartitionMod
   expectEqual(store.head(partition), head, `head of ${partition}`);
   opened.expectRecords(partition, frames);
   if (head > 0) {
-    const summary = { records: frames.length, bytes: bytesOf(frames), head, trimmedTo };
+    const { fencedTo, purgedTo } = model;
+    const summary = { records: frames.length, bytes: bytesOf(frames), head, trimmedTo, fencedTo, purgedTo };
     expectFields(store.summary(partition), summary, `summary of ${partition}`);
   }
   for (const range of RANGES.flatMap((range) =>

@@ -1,5 +1,6 @@
 import { HINT_CASES } from './hint-cases.js';
 import { KEY_CASES } from './key-cases.js';
+import { PURGE_CASES } from './purge-cases.js';
 import { randomCase } from './random-case.js';
 import { RANGE_CASES } from './range-cases.js';
 import { RECORD_CASES } from './record-cases.js';
@@ -26,6 +27,7 @@ export function storeConformance(
     ...REFUSAL_CASES,
     ...RANGE_CASES,
     ...TRIM_CASES,
+    ...PURGE_CASES,
     randomCase(seed),
     ...TIME_CASES,
     ...TAIL_CASES,

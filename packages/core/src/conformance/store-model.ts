@@ -2,6 +2,7 @@
  * What a store should hold, record by record, as the port says it: the model that the random case compares an
  * engine with.
  */
+import type { RecordSource } from '../ports/store.js';
 import { compareTags, type VersionRange } from '../protocol/listing.js';
 import { frameKey, frameVersion } from '../record.js';
 import { compareClaims, type KeyClaim, type RecordKey } from '../record-key.js';
@@ -14,23 +15,39 @@ interface Kept extends KeyClaim {
   readonly tag: Uint8Array;
   /** As a text; undefined for a record without one. */
   readonly key: string | undefined;
+  readonly isTombstone: boolean;
 }
+
+export type Refusal = 'trimmed' | 'fenced' | 'purged';
 
 export class PartitionModel {
   head = 0;
   trimmedTo = 0;
+  fencedTo = 0;
+  purgedTo = 0;
   readonly #records = new Map<string, Kept>();
 
-  /** What becomes of a record that comes: trimmed, added as one of a version that was not there, or neither. */
-  take(frame: Uint8Array, tag: Uint8Array): 'trimmed' | 'added' | 'nothing' {
+  /** What becomes of a record that comes: refused, added as one of a version that was not there, or neither. */
+  take(frame: Uint8Array, tag: Uint8Array, source: RecordSource): 'nothing' | 'added' | Refusal {
     const version = frameVersion(frame);
     const found = frameKey(frame);
-    const record = { frame, tag, version, key: found && show(found.key), attempt: found?.attempt ?? 0 };
+    const record = {
+      frame,
+      tag,
+      version,
+      key: found && show(found.key),
+      attempt: found?.attempt ?? 0,
+      isTombstone: found?.isTombstone === true,
+    };
     if (version.counter <= this.trimmedTo) return 'trimmed';
     const holder = record.key === undefined ? undefined : this.#holderOf(record.key);
     if (holder !== undefined && compareClaims(holder, record) > 0) return 'nothing';
     const twin = this.#records.get(formatVersion(version));
     if (twin !== undefined && compareTags(twin.tag, tag) >= 0) return 'nothing';
+    const { counter } = version;
+    if (twin === undefined && source === 'write' && counter <= this.fencedTo) return 'fenced';
+    const isAlive = typeof source !== 'string' && source.purgedTo >= this.purgedTo && !record.isTombstone;
+    if (twin === undefined && counter <= this.purgedTo && !isAlive) return 'purged';
     if (holder !== undefined) this.#records.delete(formatVersion(holder.version));
     this.#records.set(formatVersion(version), record);
     return twin === undefined ? 'added' : 'nothing';
@@ -46,6 +63,21 @@ export class PartitionModel {
     this.head = Math.max(this.head, counter);
     for (const [text, { version }] of this.#records)
       if (version.counter <= this.trimmedTo) this.#records.delete(text);
+  }
+
+  fence(counter: number, purgedTo = this.purgedTo): void {
+    if (purgedTo !== this.purgedTo) return;
+    this.fencedTo = Math.max(this.fencedTo, counter);
+    this.head = Math.max(this.head, counter);
+  }
+
+  purge(counter: number): void {
+    if (counter <= this.purgedTo) return;
+    const knowsAll = this.fencedTo >= counter;
+    this.fence(counter);
+    this.purgedTo = counter;
+    for (const [text, { version, isTombstone }] of this.#records)
+      if (version.counter <= counter && (isTombstone || !knowsAll)) this.#records.delete(text);
   }
 
   /** Ascending. */

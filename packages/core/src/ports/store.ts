@@ -29,6 +29,10 @@ export interface PartitionSummary {
   readonly trimmedTo: number;
   /** Trimmed records are removed up to here: below the watermark, `records` and `bytes` count some still. */
   readonly cleanedTo: number;
+  /** The fence: no write and no hint with a counter at or below it is taken. It never falls while the store lives. */
+  readonly fencedTo: number;
+  /** The purge watermark: no tombstone with a counter at or below it is held, or taken. It is not above the fence. */
+  readonly purgedTo: number;
   /** The sum of all rows, 24 bytes. */
   readonly root: Uint8Array;
 }
@@ -49,7 +53,20 @@ export interface ApplyResult {
   readonly added: number;
   /** Partitions of which some records lay at or below the trim watermark, and were not stored. */
   readonly trimmed: readonly { readonly partition: string; readonly trimmedTo: number }[];
+  /** Partitions of which some writes lay at or below the fence and are not there: they were not stored (FENCED). */
+  readonly fenced: readonly { readonly partition: string; readonly fencedTo: number }[];
+  /**
+   * Partitions of which some records lay at or below the purge watermark and are not there: they were not stored,
+   * since a tombstone that is gone may have deleted them.
+   */
+  readonly purged: readonly { readonly partition: string; readonly purgedTo: number }[];
 }
+
+/**
+ * Where records come from: a client's write or a hint, a read that brings a replica what it lacks, or a session
+ * with a replica whose purge watermark was this one when it read them.
+ */
+export type RecordSource = 'write' | 'repair' | { readonly purgedTo: number };
 
 export interface Page {
   readonly frames: readonly Uint8Array[];
@@ -119,12 +136,18 @@ export interface Store {
    * Stores frames and hints in one transaction. A record that is already there is left as it is; of
    * two different records of one version the one with the higher tag stays, on every replica alike. Of
    * the records of one key the one with the highest claim stays: the others leave the log and the digests,
-   * or do not come in.
+   * or do not come in. At or below the fence no write comes in that is not there, nor superseded. At or below
+   * the purge watermark nothing comes in that is not there, but what a session brings from a replica whose own
+   * watermark is at least as high, and no tombstone.
    * Rejects with MALFORMED, CLOCK_JUMP, DISK_FULL or CLOSED, and has then stored nothing; or with INTERNAL where an
    * earlier call fails that brings some of the same records, and may then have stored its others. A group
    * without records makes no partition.
    */
-  apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult>;
+  apply(
+    groups: readonly PackedGroup[],
+    hints: readonly HintBatch[],
+    source?: RecordSource,
+  ): Promise<ApplyResult>;
 
   /**
    * Raises the trim watermark to `counter`. Resolves when that is flushed: from then on nothing at or
@@ -134,6 +157,25 @@ export interface Store {
   trim(partition: string, counter: number): Promise<void>;
   /** Resolves when no trimmed record is left to be removed, or the store is closed. */
   cleaned(): Promise<void>;
+
+  /**
+   * Raises the fence to `counter`, and the head with it, for replicas that have purged up to `purgedTo`: where this one
+   * has purged less or more it does nothing and resolves with false, since one of the two is to catch up first. Resolves
+   * when it is flushed: what is read then has every write at or below the fence that this replica ever takes. Rejects
+   * with CLOCK_JUMP far above the head. The fence of a store that was restored from a backup is its purge watermark: it
+   * may lack what it had taken below.
+   */
+  fence(partition: string, counter: number, purgedTo: number): Promise<boolean>;
+  /**
+   * Raises the purge watermark to `counter`: tombstones at or below it leave the log, the digests and the keys, and none
+   * of what they had deleted comes back. It is for replicas to which the proof has come that all of them hold the same at
+   * or below it. A replica whose fence is lower has had no part in that proof and cannot tell what of its records was
+   * deleted: all of them at or below go, and a session brings back what there is. Its fence rises with it.
+   *
+   * Resolves when they are gone. Rejects with CLOCK_JUMP far above the head, with OVERLOADED while a backup is made,
+   * with DISK_FULL or CLOSED; then some of them may be there still, and go when it is called again.
+   */
+  purge(partition: string, counter: number): Promise<void>;
 
   head(partition: string): number;
   trimmedTo(partition: string): number;

@@ -21,6 +21,7 @@ import type {
   HintBatch,
   Page,
   PartitionSummary,
+  RecordSource,
   Store,
   StoredHintBatch,
   TailPage,
@@ -51,12 +52,15 @@ interface MemoryRecord {
   /** The bytes of its key as a text. */
   readonly key: string | undefined;
   readonly attempt: number;
+  readonly isTombstone: boolean;
 }
 
 interface MemoryPartition {
   readonly records: Map<string, MemoryRecord>;
   head: number;
   trimmedTo: number;
+  fencedTo: number;
+  purgedTo: number;
 }
 
 /** What outlives a store that is closed, as a disk does. */
@@ -89,15 +93,25 @@ export class MemoryStore implements Store {
     return new MemoryStore(this.#options, this.#disk);
   }
 
-  async apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult> {
-    return this.applyNow(groups, hints);
+  async apply(
+    groups: readonly PackedGroup[],
+    hints: readonly HintBatch[],
+    source?: RecordSource,
+  ): Promise<ApplyResult> {
+    return this.applyNow(groups, hints, source);
   }
 
   /** As apply(), for whoever has a clock of its own, such as a simulator. */
-  applyNow(groups: readonly PackedGroup[], hints: readonly HintBatch[]): ApplyResult {
+  applyNow(
+    groups: readonly PackedGroup[],
+    hints: readonly HintBatch[],
+    source: RecordSource = 'write',
+  ): ApplyResult {
     const checked = groups.filter(({ ends }) => ends.length > 0).map((group) => this.#checked(group));
     this.#checkOpen();
     const trimmed = new Map<string, number>();
+    const fenced = new Map<string, number>();
+    const purged = new Map<string, number>();
     const arrived = new Set<string>();
     let added = 0;
     for (const { partition, records } of checked) {
@@ -112,6 +126,14 @@ export class MemoryStore implements Store {
         if (holder !== undefined && compareClaims(holder, record) > 0) continue;
         const present = known.records.get(formatVersion(record.version));
         if (present !== undefined && compareTags(present.tag, record.tag) >= 0) continue;
+        if (present === undefined && counter <= known.fencedTo && source === 'write') {
+          fenced.set(partition, known.fencedTo);
+          continue;
+        }
+        if (present === undefined && counter <= known.purgedTo && !isBrought(record, known, source)) {
+          purged.set(partition, known.purgedTo);
+          continue;
+        }
         if (present === undefined) added++;
         if (holder !== undefined) known.records.delete(formatVersion(holder.version));
         known.records.set(formatVersion(record.version), record);
@@ -127,7 +149,12 @@ export class MemoryStore implements Store {
     }
     for (const hint of hints) this.#disk.hints.push({ ...hint, sequence: this.#disk.nextHint++ });
     if (arrived.size > 0) this.#listeners.tell({ partitions: arrived, end: this.arrivalEnd() });
-    return { added, trimmed: [...trimmed].map(([partition, trimmedTo]) => ({ partition, trimmedTo })) };
+    return {
+      added,
+      trimmed: [...trimmed].map(([partition, trimmedTo]) => ({ partition, trimmedTo })),
+      fenced: [...fenced].map(([partition, fencedTo]) => ({ partition, fencedTo })),
+      purged: [...purged].map(([partition, purgedTo]) => ({ partition, purgedTo })),
+    };
   }
 
   async trim(partition: string, counter: number): Promise<void> {
@@ -141,6 +168,28 @@ export class MemoryStore implements Store {
   }
 
   async cleaned(): Promise<void> {}
+
+  async fence(partition: string, counter: number, purgedTo: number): Promise<boolean> {
+    this.#checkOpen();
+    checkCounterJump(this.head(partition), counter);
+    if (purgedTo !== (this.#disk.partitions.get(partition)?.purgedTo ?? 0)) return false;
+    raiseFence(this.#made(partition), counter);
+    return true;
+  }
+
+  async purge(partition: string, counter: number): Promise<void> {
+    this.#checkOpen();
+    checkCounterJump(this.head(partition), counter);
+    const known = this.#made(partition);
+    if (counter <= known.purgedTo) return;
+    const knowsAll = known.fencedTo >= counter;
+    raiseFence(known, counter);
+    known.purgedTo = counter;
+    for (const [version, record] of known.records) {
+      const isGone = record.version.counter <= counter && (record.isTombstone || !knowsAll);
+      if (isGone) known.records.delete(version);
+    }
+  }
 
   head(partition: string): number {
     return this.#disk.partitions.get(partition)?.head ?? 0;
@@ -157,11 +206,22 @@ export class MemoryStore implements Store {
   summary(partition: string): PartitionSummary | undefined {
     const known = this.#disk.partitions.get(partition);
     if (known === undefined) return undefined;
-    const { head, trimmedTo } = known;
+    const { head, trimmedTo, fencedTo, purgedTo } = known;
     const records = [...known.records.values()];
     const bytes = records.reduce((sum, { frame }) => sum + frame.length, 0);
     const root = this.#sumOf(records);
-    return { partition, records: records.length, bytes, head, trimmedTo, cleanedTo: trimmedTo, root };
+    const cleanedTo = trimmedTo;
+    return {
+      partition,
+      records: records.length,
+      bytes,
+      head,
+      trimmedTo,
+      cleanedTo,
+      fencedTo,
+      purgedTo,
+      root,
+    };
   }
 
   read(partition: string, { counter, origin }: RecordId): Uint8Array[] {
@@ -342,14 +402,15 @@ export class MemoryStore implements Store {
       const frame = item.slice();
       const tag = new Uint8Array(TAG_BYTES);
       kernel.tags(tagKeyOf(partition), frame, Uint32Array.of(frame.length), tag);
-      const { key, attempt = 0 } = frameKey(frame) ?? {};
-      return { version, tag, frame, key: key && keyOf(key), attempt };
+      const { key, attempt = 0, isTombstone = false } = frameKey(frame) ?? {};
+      return { version, tag, frame, key: key && keyOf(key), attempt, isTombstone };
     });
     return { partition, records };
   }
 
   #made(partition: string): MemoryPartition {
-    const known = this.#disk.partitions.get(partition) ?? { records: new Map(), head: 0, trimmedTo: 0 };
+    const nothing = { head: 0, trimmedTo: 0, fencedTo: 0, purgedTo: 0 };
+    const known = this.#disk.partitions.get(partition) ?? { records: new Map(), ...nothing };
     this.#disk.partitions.set(partition, known);
     return known;
   }
@@ -383,6 +444,20 @@ export class MemoryStore implements Store {
 
 function keyOf(key: RecordKey): string {
   return String.fromCharCode(...key);
+}
+
+function raiseFence(known: MemoryPartition, counter: number): void {
+  known.fencedTo = Math.max(known.fencedTo, counter);
+  known.head = Math.max(known.head, counter);
+}
+
+/** Whether a record at or below the purge watermark comes from a replica that has purged as much, and is alive. */
+function isBrought(
+  { isTombstone }: MemoryRecord,
+  { purgedTo }: MemoryPartition,
+  source: RecordSource,
+): boolean {
+  return !isTombstone && typeof source !== 'string' && source.purgedTo >= purgedTo;
 }
 
 /** The record that holds the key of another one. */

@@ -2,7 +2,7 @@
  * The arrival log: the LMDB environment whose flush is the acknowledgement.
  *
  *   entries     arrival number u64 -> entry (log-entry.ts), in the order of arrival
- *   partitions  name -> id and trim watermark
+ *   partitions  name -> id, watermarks and fence
  *   meta        the id of this log, after which its index is named
  *   hints, jobs, catalog (side-tables.ts)
  *
@@ -31,6 +31,11 @@ const LAST_ARRIVAL_KEY = 'last arrival';
 export interface LoggedPartition {
   readonly id: number;
   readonly trimmedTo: number;
+  /** The fence, and the store that has it: one that is restored from a backup has another id. */
+  readonly fence: { readonly counter: number; readonly storeId: string };
+  readonly purgedTo: number;
+  /** Records at or below the counter that arrived up to there are gone, wherever they lie in the log. */
+  readonly dropped: { readonly counter: number; readonly arrival: number };
   /** A counter that the head does not fall below, though its record may be gone from the log. */
   readonly head: number;
 }

@@ -14,11 +14,13 @@ import {
   FRAME_VERSION_AT,
   formatVersion,
   frameHasKey,
+  frameIsTombstone,
   itemAt,
   itemStart,
   type KeyClaim,
   type PackedGroup,
   packItems,
+  type RecordSource,
   readVersion,
   TAG_BYTES,
   type Version,
@@ -62,8 +64,10 @@ export interface Sorted {
   /** Records that may take another's place, of their version. */
   readonly replacing: readonly { readonly state: PartitionState; readonly version: Version }[];
   readonly added: number;
-  /** Partitions of which some records lie at or below the trim watermark. */
+  /** Partitions of which some records lie at or below the trim watermark, the fence, or the purge watermark. */
   readonly trimmed: ReadonlyMap<PartitionState, number>;
+  readonly fenced: ReadonlyMap<PartitionState, number>;
+  readonly purged: ReadonlyMap<PartitionState, number>;
   /** Some are there, or give way to what is, but perhaps not flushed yet. */
   readonly repeats: boolean;
 }
@@ -102,9 +106,16 @@ export function checkGroup(state: PartitionState, group: PackedGroup): CheckedGr
   return { state, group, ascendsFrom, hasKeys, isAboveAll: false };
 }
 
+/** What a batch is looked at with, and where it comes from. */
+interface SortOptions {
+  readonly known: Known;
+  readonly kernel: DigestKernel;
+  readonly source: RecordSource;
+}
+
 /** Which records of a batch go into the log. */
-export function sortArrivals(checked: readonly CheckedGroup[], known: Known, kernel: DigestKernel): Sorted {
-  const sorter = new Sorter(known, kernel);
+export function sortArrivals(checked: readonly CheckedGroup[], options: SortOptions): Sorted {
+  const sorter = new Sorter(options);
   const statesRepeat = new Set(checked.map(({ state }) => state)).size < checked.length;
   for (const group of checked) {
     const { state, ascendsFrom = 0, hasKeys } = group;
@@ -127,6 +138,7 @@ interface Noted {
 class Sorter {
   readonly #known: Known;
   readonly #kernel: DigestKernel;
+  readonly #source: RecordSource;
   readonly #groups: CheckedGroup[] = [];
   /** Of groups that were taken record by record, the items that are kept. */
   readonly #kept = new Map<CheckedGroup, Set<number>>();
@@ -135,12 +147,15 @@ class Sorter {
   readonly #claims = new Set<ArrivedKey>();
   readonly #replacing: { state: PartitionState; version: Version }[] = [];
   readonly #trimmed = new Map<PartitionState, number>();
+  readonly #fenced = new Map<PartitionState, number>();
+  readonly #purged = new Map<PartitionState, number>();
   #added = 0;
   #repeats = false;
 
-  constructor(known: Known, kernel: DigestKernel) {
+  constructor({ known, kernel, source }: SortOptions) {
     this.#known = known;
     this.#kernel = kernel;
+    this.#source = source;
   }
 
   takeWhole(group: CheckedGroup): void {
@@ -182,6 +197,8 @@ class Sorter {
       replacing: this.#replacing,
       added: this.#added,
       trimmed: this.#trimmed,
+      fenced: this.#fenced,
+      purged: this.#purged,
       repeats: this.#repeats,
     };
   }
@@ -212,6 +229,7 @@ class Sorter {
         this.#repeats = true;
         return;
       }
+      if (present === undefined && this.#isRefused(record, version)) return;
       if (present === undefined) this.#added++;
       else this.#replacing.push({ state, version });
     } else this.#added++;
@@ -222,6 +240,20 @@ class Sorter {
     if (claim === undefined) return;
     noted(this.#byKey, state).set(claim.key, record);
     this.#claims.add(claim);
+  }
+
+  /** Whether a record that is not there may not come in: all replicas agree already on what lies so low. */
+  #isRefused({ from, item }: Noted, { counter }: Version): boolean {
+    const { state, group } = from;
+    if (counter <= state.fencingTo && this.#source === 'write') {
+      this.#fenced.set(state, state.fencingTo);
+      return true;
+    }
+    if (counter > state.purgingTo) return false;
+    const isOfPurged = typeof this.#source !== 'string' && this.#source.purgedTo >= state.purgingTo;
+    if (isOfPurged && !frameIsTombstone(group.bytes, itemStart(group, item))) return false;
+    this.#purged.set(state, state.purgingTo);
+    return true;
   }
 
   /** The group with what is kept of it; nothing where that is nothing. */
@@ -284,9 +316,11 @@ export function entriesOf(
 }
 
 /** What the caller of a batch is told. */
-export function applyResult({ added, trimmed }: Sorted): ApplyResult {
+export function applyResult({ added, trimmed, fenced, purged }: Sorted): ApplyResult {
   return {
     added,
     trimmed: [...trimmed].map(([{ name }, trimmedTo]) => ({ partition: name, trimmedTo })),
+    fenced: [...fenced].map(([{ name }, fencedTo]) => ({ partition: name, fencedTo })),
+    purged: [...purged].map(([{ name }, purgedTo]) => ({ partition: name, purgedTo })),
   };
 }

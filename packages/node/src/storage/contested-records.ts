@@ -71,6 +71,11 @@ export class ContestedRecords {
     this.#keys.set(named.key, { claim: { attempt: named.attempt, version, mark: markAt(tag, 0) }, place });
   }
 
+  /** It lies in the log, and nowhere else. */
+  leaveOut(record: LocatedRecord): void {
+    this.#dead.push(record);
+  }
+
   result(): PartitionChange {
     const added = this.#arrived.filter(({ isIn }) => isIn).map(({ record }) => record);
     if (!isAscending(added)) added.sort((a, b) => compareVersions(a.version, b.version));

@@ -1,7 +1,7 @@
 /**
  * Blocks of the index: where the records of 25 consecutive counters lie.
  *
- *   per record 44 bytes: version 16 | tag 16 | arrival u48 | key u1, ordinal u15 | bytes of the frame u32
+ *   per record 44 bytes: version 16 | tag 16 | arrival u48 | key u1, tombstone u1, ordinal u14 | bytes of the frame u32
  *
  * Numbers are big-endian; records ascend by version. A block is what one look-up reads and one change
  * writes: as a rule four fifths of a page, with which a partition's new records cost one write a step,
@@ -27,6 +27,7 @@ const ARRIVAL_AT = TAG_AT + TAG_BYTES;
 const ARRIVAL_BYTES = 6;
 const ORDINAL_AT = ARRIVAL_AT + ARRIVAL_BYTES;
 const KEY_BIT = 0x8000;
+const TOMBSTONE_BIT = 0x4000;
 const LENGTH_AT = ORDINAL_AT + 2;
 const RECORD_BYTES = LENGTH_AT + 4;
 
@@ -60,7 +61,8 @@ export class BlockWriter {
       this.#view.setUint16(this.#at + ARRIVAL_AT, Math.floor(arrival / 2 ** 32));
       this.#view.setUint32(this.#at + ARRIVAL_AT + 2, arrival % 2 ** 32);
       const keyBit = entry.hasKey(place) ? KEY_BIT : 0;
-      this.#view.setUint16(this.#at + ORDINAL_AT, entry.ordinal(place) | keyBit);
+      const tombstoneBit = entry.isTombstone(place) ? TOMBSTONE_BIT : 0;
+      this.#view.setUint16(this.#at + ORDINAL_AT, entry.ordinal(place) | keyBit | tombstoneBit);
       this.#view.setUint32(this.#at + LENGTH_AT, entry.length(place));
       this.#at += RECORD_BYTES;
     }
@@ -133,9 +135,10 @@ export class IndexBlock {
       version,
       tag,
       arrival: this.#view.getUint16(at + ARRIVAL_AT) * 2 ** 32 + this.#view.getUint32(at + ARRIVAL_AT + 2),
-      ordinal: ordinal & ~KEY_BIT,
+      ordinal: ordinal & ~(KEY_BIT | TOMBSTONE_BIT),
       length: this.#view.getUint32(at + LENGTH_AT),
-      hasKey: ordinal >= KEY_BIT,
+      hasKey: (ordinal & KEY_BIT) !== 0,
+      isTombstone: (ordinal & TOMBSTONE_BIT) !== 0,
     };
   }
 

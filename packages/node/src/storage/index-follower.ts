@@ -8,7 +8,7 @@
  *   outworn entries --> removed from the log, or written anew without what is dead
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { LIMITS } from '@mendlog/core';
+import { LIMITS, MendlogError } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { ArrivedRun } from './arrivals.js';
 import { ascendingRuns, type Run } from './located-record.js';
@@ -37,6 +37,16 @@ interface Followed {
 /** What a run takes in memory beside its share of the entry, about. */
 const RUN_BYTES = 200;
 
+/** Steps that have the index to themselves, one between two of the follower's own. */
+interface Task {
+  /** Not before the log is applied up to here. */
+  readonly after: number;
+  /** Whether another one follows. */
+  readonly step: () => Promise<boolean>;
+  readonly resolve: () => void;
+  readonly reject: (cause: unknown) => void;
+}
+
 interface FollowerOptions {
   readonly log: ArrivalLog;
   readonly index: VersionIndex;
@@ -55,6 +65,7 @@ export class IndexFollower {
   readonly #queue: Followed[] = [];
   /** Partitions that have trimmed records still. */
   readonly #uncleaned = new Set<PartitionState>();
+  readonly #tasks: Task[] = [];
   #overlayBytes = 0;
   /** Trims that wait for their first step. */
   #trimmers: { state: PartitionState; resolve: () => void }[] = [];
@@ -155,6 +166,28 @@ export class IndexFollower {
     await stepped;
   }
 
+  /**
+   * Takes steps in the follower's turn, when the log is applied up to `after`, until one says that none follows. Rejects
+   * with what a step throws, with what keeps the index from following, or with CLOSED.
+   */
+  async alone(after: number, step: () => Promise<boolean>): Promise<void> {
+    if (this.#stopped) throw closed();
+    const ended = new Promise<void>((resolve, reject) => this.#tasks.push({ after, step, resolve, reject }));
+    this.#work();
+    this.#hurry();
+    await ended;
+  }
+
+  /** Inside a step: removes these entries, or writes them anew. Throws OVERLOADED while they are held, and INTERNAL. */
+  async rewrite(entries: readonly number[]): Promise<void> {
+    if (entries.length === 0) return;
+    if (this.#outworn.isHeld)
+      throw new MendlogError('OVERLOADED', 'a backup is being made: try again after it');
+    const left = await this.#outworn.rewrite(entries);
+    if (left.length > 0)
+      throw new MendlogError('INTERNAL', `${left.length} entries of the log do not have what the index says`);
+  }
+
   /** Keeps the log's entries from being removed or written anew, until the function that it gives is called. */
   async holdEntries(): Promise<() => void> {
     const release = await this.#outworn.hold();
@@ -176,6 +209,8 @@ export class IndexFollower {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#admit();
+    // A step that is under way ends.
+    for (const { reject } of this.#tasks.splice(0)) reject(closed());
     await this.cleaned();
   }
 
@@ -185,6 +220,7 @@ export class IndexFollower {
       .catch((cause: unknown) => {
         // Whoever waits for room would wait until somebody else writes.
         for (const { reject } of this.#entrants.splice(0)) reject(cause);
+        for (const { reject } of this.#tasks.splice(0)) reject(cause);
         throw cause;
       })
       .finally(() => {
@@ -200,7 +236,12 @@ export class IndexFollower {
   }
 
   #hasWork(): boolean {
-    return this.#queue.length > 0 || this.#outwornIsDue() || this.#cleanable() !== undefined;
+    return (
+      this.#queue.length > 0 ||
+      this.#outwornIsDue() ||
+      this.#cleanable() !== undefined ||
+      this.#dueTask() !== undefined
+    );
   }
 
   #outwornIsDue(): boolean {
@@ -220,13 +261,15 @@ export class IndexFollower {
         await this.#cleanStep(state);
         this.#mayBeOutworn = true;
       }
+      const task = this.#dueTask();
+      if (task !== undefined) await this.#taskStep(task);
       if (this.#outwornIsDue()) this.#mayBeOutworn = await this.#outworn.step();
     }
   }
 
   /** Waits for more to come, as long as little has come and nobody waits: each step costs a commit. */
   async #gathered(): Promise<void> {
-    const isAwaited = this.#waiting > 0 || this.#entrants.length > 0 || this.#trimmers.length > 0;
+    const isAwaited = this.#waiting + this.#entrants.length + this.#trimmers.length + this.#tasks.length > 0;
     if (this.#queued >= GATHERED_RECORDS || isAwaited) return await nextTurn();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, GATHER_MS);
@@ -278,9 +321,42 @@ export class IndexFollower {
 
   #cleanable(): PartitionState | undefined {
     if (this.#uncleaned.size === 0) return undefined;
-    const applied = this.#queue.length > 0 ? this.#index.applied : Number.POSITIVE_INFINITY;
+    const applied = this.#appliedTo();
     for (const state of this.#uncleaned) if (state.cleanAfter <= applied) return state;
     return undefined;
+  }
+
+  #dueTask(): Task | undefined {
+    if (this.#tasks.length === 0) return undefined;
+    const applied = this.#appliedTo();
+    return this.#tasks.find(({ after }) => after <= applied);
+  }
+
+  /** Where nothing waits, all is applied. */
+  #appliedTo(): number {
+    return this.#queue.length > 0 ? this.#index.applied : Number.POSITIVE_INFINITY;
+  }
+
+  async #taskStep(task: Task): Promise<void> {
+    const leave = () => {
+      const at = this.#tasks.indexOf(task);
+      if (at >= 0) this.#tasks.splice(at, 1);
+    };
+    try {
+      this.#mayBeOutworn = true;
+      if (await task.step()) {
+        // Another one has its turn first.
+        leave();
+        if (this.#stopped) task.reject(closed());
+        else this.#tasks.push(task);
+        return;
+      }
+      leave();
+      task.resolve();
+    } catch (cause) {
+      leave();
+      task.reject(cause);
+    }
   }
 
   async #cleanStep(state: PartitionState): Promise<void> {
@@ -295,4 +371,8 @@ export class IndexFollower {
     for (const trimmer of this.#trimmers) if (trimmer.state === state) trimmer.resolve();
     this.#trimmers = this.#trimmers.filter((trimmer) => trimmer.state !== state);
   }
+}
+
+function closed(): MendlogError {
+  return new MendlogError('CLOSED', 'the store is closed');
 }

@@ -261,6 +261,7 @@ export class IntegrityCheck {
   ): boolean {
     const version = entry.version(place);
     if (version.counter <= state.trimmedTo) return true;
+    if (state.isPurged({ version, arrival, isTombstone: entry.isTombstone(place) })) return true;
     const indexed = this.#index.find(state.id, version);
     if (indexed?.arrival === arrival && indexed.ordinal === entry.ordinal(place)) return true;
     // Of one version the higher tag stays, and of equal ones the later.
@@ -274,12 +275,17 @@ export class IntegrityCheck {
   }
 }
 
-function isSame(entry: LogEntry, place: number, { version, tag, length, hasKey }: LocatedRecord): boolean {
+function isSame(
+  entry: LogEntry,
+  place: number,
+  { version, tag, length, hasKey, isTombstone }: LocatedRecord,
+): boolean {
   return (
     entry.compareVersion(place, version) === 0 &&
     compareTags(entry.tag(place), tag) === 0 &&
     entry.length(place) === length &&
-    entry.hasKey(place) === hasKey
+    entry.hasKey(place) === hasKey &&
+    entry.isTombstone(place) === isTombstone
   );
 }
 

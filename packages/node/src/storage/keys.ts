@@ -6,7 +6,7 @@
  *   index    blocks     partition u32 | counter / 25 u64     -> block (index-block.ts)
  *            rows       partition u32 | level u8 | index u64 -> digest row 24, at level 0 | first, last time f64
  *            keys       partition u32 | key                  -> version 16 | attempt u8 | begin of its tag 6
- *            partitions partition u32 -> applied, head, cleaned to, bytes f64 | root 24 | highest append key
+ *            partitions partition u32 -> applied, head, cleaned to, purged to, bytes f64 | root 24 | highest append key
  *            live       arrival u64                          -> live records u32 | live bytes u32 | all bytes u32
  */
 import {
@@ -144,6 +144,8 @@ export interface IndexedPartition {
   readonly head: number;
   /** The trimmed records up to here are removed. */
   readonly cleanedTo: number;
+  /** What a purge takes is removed up to here. */
+  readonly purgedTo: number;
   /** Bytes of all frames. */
   readonly bytes: number;
   /** The sum of all rows. */
@@ -152,16 +154,17 @@ export interface IndexedPartition {
   readonly appendHead: string;
 }
 
-const ROOT_AT = 32;
+const ROOT_AT = 40;
 const APPEND_HEAD_AT = ROOT_AT + ROW_BYTES;
 
 export function partitionValue(partition: IndexedPartition): Buffer {
-  const { applied, head, cleanedTo, bytes, root, appendHead } = partition;
+  const { applied, head, cleanedTo, purgedTo, bytes, root, appendHead } = partition;
   const value = Buffer.allocUnsafe(APPEND_HEAD_AT + appendHead.length);
   value.writeDoubleBE(applied, 0);
   value.writeDoubleBE(head, 8);
   value.writeDoubleBE(cleanedTo, 16);
-  value.writeDoubleBE(bytes, 24);
+  value.writeDoubleBE(purgedTo, 24);
+  value.writeDoubleBE(bytes, 32);
   value.set(root, ROOT_AT);
   value.write(appendHead, APPEND_HEAD_AT, 'latin1');
   return value;
@@ -172,7 +175,8 @@ export function indexedPartition(value: Buffer): IndexedPartition {
     applied: value.readDoubleBE(0),
     head: value.readDoubleBE(8),
     cleanedTo: value.readDoubleBE(16),
-    bytes: value.readDoubleBE(24),
+    purgedTo: value.readDoubleBE(24),
+    bytes: value.readDoubleBE(32),
     root: Uint8Array.from(value.subarray(ROOT_AT, APPEND_HEAD_AT)),
     appendHead: value.toString('latin1', APPEND_HEAD_AT),
   };

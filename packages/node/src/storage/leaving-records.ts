@@ -19,9 +19,9 @@ export class LeavingRecords {
   readonly #byPlace = new Map<number, Leaving>();
 
   add(record: LocatedRecord, by: number): void {
-    const { version, tag, arrival, ordinal, length, hasKey } = record;
+    const { version, tag, arrival, ordinal, length, hasKey, isTombstone } = record;
     // A copy, which does not keep the entry.
-    const kept = { version, tag: tag.slice(), arrival, ordinal, length, hasKey };
+    const kept = { version, tag: tag.slice(), arrival, ordinal, length, hasKey, isTombstone };
     this.#byPlace.set(placeId(record), { record: kept, by });
   }
 

@@ -34,6 +34,7 @@ import {
   type PartitionSummary,
   type RecordId,
   type RecordKey,
+  type RecordSource,
   ROW_BYTES,
   type Store,
   type StoredHintBatch,
@@ -76,12 +77,13 @@ import {
   secretCheckOf,
 } from './meta.js';
 import { PartitionState } from './partition-state.js';
+import { Purges } from './purges.js';
 import { RecordReader } from './record-reader.js';
 import { EMPTY_ROW } from './row-changes.js';
 import { isSoundFrame } from './sound-frame.js';
 import { isOfFolder } from './store-error.js';
 import { TailReader } from './tail-reader.js';
-import { VersionIndex, type VersionIndexOptions } from './version-index.js';
+import { type GoneRecords, VersionIndex, type VersionIndexOptions } from './version-index.js';
 
 export interface LmdbStoreOptions {
   readonly dataDir: string;
@@ -106,6 +108,7 @@ interface LogBatch {
 /** A file in an index's folder, which says that the index is to be made anew. */
 const REBUILD_MARK = 'rebuild';
 
+const NOTHING_GONE: GoneRecords = { trimmedTo: 0, purgedTo: 0, isPurged: () => false };
 const NO_RANGES: TimeRanges = { ranges: [], next: undefined };
 const EMPTY_PAGE: Page = { frames: [], truncated: false };
 const EMPTY_LISTING: Listing = { entries: new Uint8Array(0), truncated: false, trimmedTo: 0, head: 0 };
@@ -121,6 +124,7 @@ export class LmdbStore implements Store {
   readonly #follower: IndexFollower;
   readonly #reader: RecordReader;
   readonly #tail: TailReader;
+  readonly #purges: Purges;
   readonly #listeners = new ArrivalListeners();
   /** What is there, flushed or not. */
   readonly #known: Known = {
@@ -172,8 +176,8 @@ export class LmdbStore implements Store {
     const frameOf = (id: number, record: LocatedRecord) => this.#soundFrame(id, record);
     for (const { name, partition } of this.#log.partitions())
       this.#newState(name, partition.id).load(partition);
-    const trimmedTo = (id: number) => this.#statesById[id]?.trimmedTo ?? 0;
-    this.#index = openIndex(join(dataDir, 'index'), this.#log.id, { kernel, frameOf, trimmedTo });
+    const goneOf = (id: number) => this.#statesById[id] ?? NOTHING_GONE;
+    this.#index = openIndex(join(dataDir, 'index'), this.#log.id, { kernel, frameOf, goneOf });
     this.#follower = new IndexFollower({
       log: this.#log,
       index: this.#index,
@@ -193,6 +197,7 @@ export class LmdbStore implements Store {
     if (lost.length > 0) options.onDamage?.(`${lost.length} entries of the log are lost, of unknown records`);
     let arrival = Math.max(this.#index.applied, this.#log.lastArrival);
     for (const state of this.#partitions.values()) {
+      state.ownFence(this.storeId);
       const indexed = this.#index.partition(state.id);
       state.indexed(indexed);
       // Also above what was removed from the log since: no number is given out twice.
@@ -202,17 +207,40 @@ export class LmdbStore implements Store {
     this.#reader = new RecordReader({ log: this.#log, index: this.#index, kernel, flushed: this.#arrival });
     const stateOf = (id: number) => this.#statesById[id];
     this.#tail = new TailReader({ storeId: this.storeId, log: this.#log, kernel, stateOf });
-    for (const state of this.#partitions.values()) void this.#follower.clean(state);
+    this.#purges = new Purges({
+      log: this.#log,
+      index: this.#index,
+      follower: this.#follower,
+      keyOf: (id, entry, place) => {
+        const isSound = this.#soundFrame(id, recordAt({ arrival: 0, entry }, place)) !== undefined;
+        return isSound ? entry.key(place).key : undefined;
+      },
+      settled: async () => {
+        const arrival = this.#arrival;
+        await this.#turn;
+        return arrival;
+      },
+    });
+    for (const state of this.#partitions.values()) {
+      void this.#follower.clean(state);
+      // Where that fails, as on a full disk, the next purge does it.
+      void this.#purges.remove(state).catch(() => undefined);
+    }
   }
 
-  async apply(groups: readonly PackedGroup[], hints: readonly HintBatch[]): Promise<ApplyResult> {
+  async apply(
+    groups: readonly PackedGroup[],
+    hints: readonly HintBatch[],
+    source: RecordSource = 'write',
+  ): Promise<ApplyResult> {
     const checked = groups.map((group) => checkGroup(this.#stateOf(group.partition), group));
     await this.#follower.room();
     this.#checkOpen();
-    const sorted = sortArrivals(checked, this.#known, this.#kernel);
+    const sorted = sortArrivals(checked, { known: this.#known, kernel: this.#kernel, source });
     // What is there already may be on its way to the disk still, with any of these.
     const earlier = sorted.repeats ? [...this.#underWay] : [];
     const trims = [...sorted.trimmed.keys()].map(({ trimming }) => trimming);
+    const fences = [...sorted.fenced.keys()].map(({ fencing }) => fencing);
     let own: Promise<void> | undefined;
     if (sorted.groups.length > 0 || hints.length > 0) {
       const first = this.#arrival + 1;
@@ -222,7 +250,7 @@ export class LmdbStore implements Store {
     }
     await own;
     try {
-      await Promise.all([...earlier, ...trims]);
+      await Promise.all([...earlier, ...trims, ...fences]);
     } catch (cause) {
       // Its code may say that nothing was stored, which is not true of the records of this batch.
       if (own === undefined) throw cause;
@@ -267,6 +295,43 @@ export class LmdbStore implements Store {
 
   async cleaned(): Promise<void> {
     await this.#follower.cleaned();
+  }
+
+  async fence(partition: string, counter: number, purgedTo: number): Promise<boolean> {
+    this.#checkOpen();
+    checkCounterJump(this.head(partition), counter);
+    const state = this.#stateOf(partition);
+    // One after another, and none while a purge is under way: what is answered of one is so when the next begins.
+    const before = Promise.allSettled([state.fencing, state.purging]);
+    let isRaised = false;
+    state.fencing = before.then(async () => {
+      isRaised = state.purgedTo === purgedTo;
+      if (isRaised) await this.#fenceTo(state, counter);
+    });
+    await state.fencing;
+    return isRaised;
+  }
+
+  async #fenceTo(state: PartitionState, counter: number): Promise<void> {
+    if (counter <= state.fencedTo) return;
+    // Not taken back where it fails: whatever writes the partition next brings it to the log.
+    state.fencingTo = Math.max(state.fencingTo, counter);
+    state.submittedHead = Math.max(state.submittedHead, counter);
+    await this.#log.commit(() => this.#log.putPartition(state.name, state.toLog()));
+    // What was given to the log before is there: whoever reads now sees all that ever comes in below.
+    await this.#turn;
+    state.logged = true;
+    state.fencedTo = counter;
+    state.head = Math.max(state.head, counter);
+  }
+
+  async purge(partition: string, counter: number): Promise<void> {
+    this.#checkOpen();
+    checkCounterJump(this.head(partition), counter);
+    const state = this.#stateOf(partition);
+    const before = Promise.allSettled([state.fencing, state.purging]);
+    state.purging = before.then(() => this.#purges.purge(state, counter));
+    await state.purging;
   }
 
   /** Bytes that are flushed and not in the index yet. */
@@ -589,13 +654,13 @@ export class LmdbStore implements Store {
   }
 
   #summaryOf(state: PartitionState): PartitionSummary {
-    const { name: partition, cleanedTo, head, trimmedTo } = state;
+    const { name: partition, cleanedTo, head, trimmedTo, fencedTo, purgedTo } = state;
+    const marks = { head, trimmedTo, cleanedTo, fencedTo, purgedTo };
     // All of it is trimmed, whether or not it is removed by now.
-    if (trimmedTo >= head)
-      return { partition, records: 0, bytes: 0, head, trimmedTo, cleanedTo, root: EMPTY_ROW };
+    if (trimmedTo >= head) return { partition, records: 0, bytes: 0, ...marks, root: EMPTY_ROW };
     const { root, bytes } = state.sums(this.#reader.flushed, this.#kernel);
     const count = new DataView(root.buffer, root.byteOffset).getBigUint64(ROW_BYTES - 8, true);
-    return { partition, records: Number(count), bytes, head, trimmedTo, cleanedTo, root };
+    return { partition, records: Number(count), bytes, ...marks, root };
   }
 
   #loggedState(partition: string): PartitionState | undefined {
@@ -604,7 +669,11 @@ export class LmdbStore implements Store {
   }
 
   #stateOf(partition: string): PartitionState {
-    return this.#partitions.get(partition) ?? this.#newState(partition, this.#nextPartitionId);
+    const known = this.#partitions.get(partition);
+    if (known !== undefined) return known;
+    const state = this.#newState(partition, this.#nextPartitionId);
+    state.ownFence(this.storeId);
+    return state;
   }
 
   #newState(partition: string, id: number): PartitionState {

@@ -11,6 +11,7 @@ export interface LocatedRecord {
   readonly length: number;
   /** It has a key of either kind. */
   readonly hasKey: boolean;
+  readonly isTombstone: boolean;
   /** Its entry and the place in it, where that is in memory. */
   readonly entry?: LogEntry;
   readonly place?: number;
@@ -24,7 +25,7 @@ export interface Run {
   readonly to: number;
 }
 
-export function recordAt({ arrival, entry }: Run, place: number): LocatedRecord {
+export function recordAt({ arrival, entry }: Pick<Run, 'arrival' | 'entry'>, place: number): LocatedRecord {
   return {
     version: entry.version(place),
     tag: entry.tag(place),
@@ -32,6 +33,7 @@ export function recordAt({ arrival, entry }: Run, place: number): LocatedRecord 
     ordinal: entry.ordinal(place),
     length: entry.length(place),
     hasKey: entry.hasKey(place),
+    isTombstone: entry.isTombstone(place),
     entry,
     place,
   };

@@ -3,7 +3,7 @@
  *
  *   checksum 16 | format u8 | flags u8 | groups u16 | records u32
  *   per group:  partition id u32 | records u32
- *   per record: version 16 | tag 16 | it has a key u1, end of its frame u31
+ *   per record: version 16 | tag 16 | it has a key u1, it is a tombstone u1, end of its frame u30
  *   per record: ordinal u16, where flag 1 is set
  *   frames
  *
@@ -19,6 +19,7 @@ import {
   FRAME_TIME_AT,
   FRAME_VERSION_AT,
   frameHasKey,
+  frameIsTombstone,
   itemStart,
   KEY_BYTES,
   MendlogError,
@@ -34,7 +35,7 @@ import { copyBytes } from './copy-bytes.js';
 import { keyOfFrame } from './key-holders.js';
 import { lowerBound } from './lower-bound.js';
 
-const FORMAT = 2;
+const FORMAT = 3;
 const FLAG_ORDINALS = 1;
 const CHECKSUM_BYTES = 16;
 const HEADER_BYTES = CHECKSUM_BYTES + 8;
@@ -42,6 +43,7 @@ const GROUP_BYTES = 8;
 const TAG_AT = VERSION_BYTES;
 const END_AT = TAG_AT + TAG_BYTES;
 const KEY_BIT = 0x8000_0000;
+const TOMBSTONE_BIT = 0x4000_0000;
 const PLACE_BYTES = END_AT + 4;
 const ORDINAL_BYTES = 2;
 
@@ -145,9 +147,10 @@ export class EntryWriter {
         const at = placesAt + place * PLACE_BYTES;
         copyBytes(out, at, { from: bytes, start: start + FRAME_VERSION_AT, length: VERSION_BYTES });
         const keyBit = frameHasKey(bytes, start) ? KEY_BIT : 0;
+        const tombstoneBit = frameIsTombstone(bytes, start) ? TOMBSTONE_BIT : 0;
         start = endsOf[i] as number;
         ends[place] = start + shift;
-        view.setUint32(at + END_AT, start + shift + keyBit);
+        view.setUint32(at + END_AT, start + shift + keyBit + tombstoneBit);
       }
       groupEnds[p] = place;
     }
@@ -181,7 +184,8 @@ export class EntryWriter {
       copyBytes(out, at, { from: entry.bytes, start: entry.identityAt(place), length: END_AT });
       out.set(entry.frame(place), framesAt + end);
       end += entry.length(place);
-      view.setUint32(at + END_AT, end + (entry.hasKey(place) ? KEY_BIT : 0));
+      const tombstoneBit = entry.isTombstone(place) ? TOMBSTONE_BIT : 0;
+      view.setUint32(at + END_AT, end + (entry.hasKey(place) ? KEY_BIT : 0) + tombstoneBit);
       view.setUint16(ordinalsAt + i * ORDINAL_BYTES, entry.ordinal(place));
     }
     out.set(this.checksum(out.subarray(CHECKSUM_BYTES, framesAt)));
@@ -337,6 +341,10 @@ export class LogEntry {
     return this.#view.getUint32(this.identityAt(place) + END_AT) >= KEY_BIT;
   }
 
+  isTombstone(place: number): boolean {
+    return this.#view.getUint32(this.identityAt(place) + END_AT) % KEY_BIT >= TOMBSTONE_BIT;
+  }
+
   /** The key of a record that has one, as far as the disk has kept it. */
   key(place: number): { key: string; attempt: number } {
     return keyOfFrame(this.#buffer, this.#framesAt + this.#start(place));
@@ -349,7 +357,7 @@ export class LogEntry {
   #end(place: number): number {
     const at = this.identityAt(place) + END_AT;
     if (place < 0 || at + 4 > this.bytes.length) throw damaged();
-    return this.#view.getUint32(at) % KEY_BIT;
+    return this.#view.getUint32(at) % TOMBSTONE_BIT;
   }
 }
 

@@ -35,15 +35,21 @@ export class OutwornEntries {
   }
 
   /** Deals with the oldest. Whether there was anything to do. */
-  step(): Promise<boolean> {
-    const step = this.#step();
+  async step(): Promise<boolean> {
+    const arrivals = this.#index.outworn(STEP_ENTRIES);
+    if (arrivals.length > 0) await this.rewrite(arrivals);
+    return arrivals.length > 0;
+  }
+
+  /** Removes these entries, or writes them anew without what is dead. Returns those that stay as they are. */
+  rewrite(arrivals: readonly number[]): Promise<number[]> {
+    const step = this.#rewrite(arrivals);
     this.#stepping = step;
     return step;
   }
 
-  async #step(): Promise<boolean> {
-    const arrivals = this.#index.outworn(STEP_ENTRIES);
-    if (arrivals.length === 0) return false;
+  async #rewrite(arrivals: readonly number[]): Promise<number[]> {
+    const left: number[] = [];
     const settled: { arrival: number; bytesInLog: number }[] = [];
     const writes: (() => void)[] = [];
     for (const arrival of arrivals) {
@@ -54,7 +60,8 @@ export class OutwornEntries {
         continue;
       }
       const anew = this.#withoutDead(arrival, share);
-      if (anew !== undefined) writes.push(() => this.#log.putEntry(arrival, anew));
+      if (anew === undefined) left.push(arrival);
+      else writes.push(() => this.#log.putEntry(arrival, anew));
       settled.push({ arrival, bytesInLog: anew === undefined ? share.bytesInLog : share.bytes });
     }
     await this.#index.flushed();
@@ -63,7 +70,7 @@ export class OutwornEntries {
       for (const write of writes) write();
     });
     await this.#index.settle(settled);
-    return true;
+    return left;
   }
 
   /** An entry with its live records alone; undefined where not all of them are found: then it stays as it is. */

@@ -25,7 +25,7 @@ export function changeOf(runs: readonly Run[], view: PartitionView): PartitionCh
 /** The keys of runs of which nothing can be there, nor of their keys; undefined where something may. */
 function newKeys(runs: readonly Run[], view: PartitionView): Map<string, IndexedClaim> | undefined {
   const keys = new Map<string, IndexedClaim>();
-  let below = view.head;
+  let below = Math.max(view.head, view.purgedTo);
   for (const { entry, from, to } of runs) {
     if (entry.counter(from) <= below) return undefined;
     below = entry.counter(to - 1);
@@ -54,6 +54,12 @@ export function isAppendKey(key: string): boolean {
 
 function oneByOne(runs: readonly Run[], view: PartitionView): PartitionChange {
   const records = new ContestedRecords(view);
-  for (const run of runs) for (const record of recordsOf(run)) records.take(record);
+  for (const run of runs) {
+    const mayBePurged = run.entry.counter(run.from) <= view.purgedTo;
+    for (const record of recordsOf(run)) {
+      if (mayBePurged && view.isPurged(record)) records.leaveOut(record);
+      else records.take(record);
+    }
+  }
   return records.result();
 }

@@ -5,8 +5,11 @@ import { DamagedRecords } from './damaged-records.js';
 import { KeyHolders } from './key-holders.js';
 import type { IndexedPartition } from './keys.js';
 import { LeavingRecords } from './leaving-records.js';
+import type { LocatedRecord } from './located-record.js';
 import { OverlayRecords } from './overlay.js';
 import { RowChanges } from './row-changes.js';
+
+type PurgeableRecord = Pick<LocatedRecord, 'version' | 'arrival' | 'isTombstone'>;
 
 export class PartitionState {
   readonly overlay = new OverlayRecords();
@@ -31,6 +34,20 @@ export class PartitionState {
   isTrimWritten = false;
   /** Resolves when it is there; rejects where it did not get there. */
   trimming: Promise<void> = Promise.resolve();
+  fencedTo = 0;
+  /** The fence that is given to the log: no write at or below it is taken from then on, flushed or not. */
+  fencingTo = 0;
+  /** As `trimming`. */
+  fencing: Promise<void> = Promise.resolve();
+  purgedTo = 0;
+  /** The purge watermark that is given to the log. */
+  purgeLoggedTo = 0;
+  /** No tombstone at or below it is taken, and nothing that is not there: a purge may be under way. */
+  purgingTo = 0;
+  /** As `trimming`. */
+  purging: Promise<void> = Promise.resolve();
+  /** Records at or below the counter that arrived up to there are gone, wherever they lie in the log. */
+  dropped: LoggedPartition['dropped'] = { counter: 0, arrival: 0 };
   cleanedTo = 0;
   /** Records that the last trim concerns are in the index when the log is applied up to here. */
   cleanAfter = 0;
@@ -40,6 +57,8 @@ export class PartitionState {
   #summedTo = 0;
   #root: Uint8Array = new Uint8Array(ROW_BYTES);
   #bytes = 0;
+  /** The store that has the fence. */
+  #fenceOf = '';
 
   constructor(name: string, id: number, tagKey: Uint8Array) {
     this.name = name;
@@ -48,12 +67,31 @@ export class PartitionState {
   }
 
   /** As the log has it. */
-  load({ trimmedTo, head }: LoggedPartition): void {
+  load({ trimmedTo, head, fence, purgedTo, dropped }: LoggedPartition): void {
     this.logged = true;
-    this.head = head;
-    this.keptHead = head;
+    this.head = Math.max(head, fence.counter);
+    this.keptHead = this.head;
     this.trimmedTo = trimmedTo;
     this.trimmingTo = trimmedTo;
+    this.fencedTo = fence.counter;
+    this.purgedTo = purgedTo;
+    this.purgeLoggedTo = purgedTo;
+    this.purgingTo = purgedTo;
+    this.dropped = dropped;
+    this.#fenceOf = fence.storeId;
+  }
+
+  /** A store that was restored, or has lost a part of its log, does not have what the fence stands for. */
+  ownFence(storeId: string): void {
+    if (this.#fenceOf !== storeId) this.fencedTo = this.purgedTo;
+    this.#fenceOf = storeId;
+    this.fencingTo = this.fencedTo;
+  }
+
+  /** Whether a record is gone though it may lie in the log. */
+  isPurged({ version: { counter }, arrival, isTombstone }: PurgeableRecord): boolean {
+    if (counter > this.purgedTo) return false;
+    return isTombstone || (counter <= this.dropped.counter && arrival <= this.dropped.arrival);
   }
 
   /** The index holds this of it now: what is later is summed up from the overlay when somebody asks. */
@@ -88,6 +126,13 @@ export class PartitionState {
   }
 
   toLog(): LoggedPartition {
-    return { id: this.id, trimmedTo: this.trimmingTo, head: this.keptHead };
+    return {
+      id: this.id,
+      trimmedTo: this.trimmingTo,
+      head: this.keptHead,
+      fence: { counter: this.fencingTo, storeId: this.#fenceOf },
+      purgedTo: this.purgeLoggedTo,
+      dropped: this.dropped,
+    };
   }
 }

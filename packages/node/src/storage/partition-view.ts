@@ -27,6 +27,10 @@ export interface PartitionView {
   readonly appendHead: string;
   /** The trim watermark: a record at or below it holds no key. */
   readonly trimmedTo: number;
+  /** The purge watermark: above it nothing is gone that lies in the log. */
+  readonly purgedTo: number;
+  /** Whether a purge has taken a record, which may lie in the log still. */
+  isPurged(record: Pick<LocatedRecord, 'version' | 'arrival' | 'isTombstone'>): boolean;
   find(version: Version): LocatedRecord | undefined;
   holder(key: string): IndexedClaim | undefined;
   /** The key of a record that has one, and its attempt, where the disk has kept them. */

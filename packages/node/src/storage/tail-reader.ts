@@ -16,6 +16,7 @@ import {
   type TailRecord,
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
+import { recordAt } from './located-record.js';
 import type { LogEntry } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';
 
@@ -78,6 +79,8 @@ export class TailReader {
             return { records: this.#sound(found), cursor, atEnd: false };
           cursor = { storeId, arrival, ordinal };
           if (!isWanted || entry.counter(place) <= state.trimmedTo) continue;
+          if (entry.counter(place) <= state.purgedTo && state.isPurged(recordAt({ arrival, entry }, place)))
+            continue;
           found.push({ state, arrival, entry, place });
           bytes += entry.length(place);
         }

@@ -20,6 +20,7 @@ import {
   VERSION_LOWEST,
   type Version,
   type VersionRange,
+  versionAfter,
 } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { changedBlocks } from './block-changes.js';
@@ -52,7 +53,7 @@ import {
 import { LiveShares } from './live-shares.js';
 import type { LocatedRecord, Run } from './located-record.js';
 import { changeOf, isAppendKey } from './partition-change.js';
-import type { PartitionChange } from './partition-view.js';
+import type { PartitionChange, PartitionView } from './partition-view.js';
 import { DIGEST_LEVELS, EMPTY_ROW, RowChanges } from './row-changes.js';
 import { checkRoom, storeError } from './store-error.js';
 
@@ -60,6 +61,7 @@ const EMPTY_PARTITION: IndexedPartition = {
   applied: 0,
   head: 0,
   cleanedTo: 0,
+  purgedTo: 0,
   bytes: 0,
   root: EMPTY_ROW,
   appendHead: '',
@@ -69,6 +71,8 @@ const EMPTY_PARTITION: IndexedPartition = {
 const SLICE_COST = 2048;
 const PARTITION_COST = 16;
 const APPLIED_KEY = 'applied';
+/** Keys that are looked through at a time. */
+const KEYS_PAGE = 1000;
 const NO_TIME: TimeWindow = { fromMs: Number.POSITIVE_INFINITY, toMs: Number.NEGATIVE_INFINITY };
 
 /** By partition, in the order of arrival. */
@@ -93,19 +97,21 @@ interface Step {
 /** What a write takes on disk, about: a quarter of a page, since most hit a page with others. */
 const WRITE_BYTES = 1024;
 
+export type GoneRecords = Pick<PartitionView, 'trimmedTo' | 'purgedTo' | 'isPurged'>;
+
 export interface VersionIndexOptions {
   readonly kernel: DigestKernel;
   /** The frame of a record, for its key; undefined where the disk has changed it. */
   readonly frameOf: (partitionId: number, record: LocatedRecord) => Uint8Array | undefined;
-  /** The trim watermark of a partition. */
-  readonly trimmedTo: (partitionId: number) => number;
+  /** What of a partition is gone, whatever the log has: see PartitionView. */
+  readonly goneOf: (partitionId: number) => GoneRecords;
 }
 
 export class VersionIndex {
   readonly path: string;
   readonly #kernel: DigestKernel;
   readonly #frameOf: VersionIndexOptions['frameOf'];
-  readonly #trimmedTo: VersionIndexOptions['trimmedTo'];
+  readonly #goneOf: VersionIndexOptions['goneOf'];
   readonly #env: RootDatabase;
   readonly #blocks: Database<Buffer, Buffer>;
   readonly #rows: Database<Buffer, Buffer>;
@@ -115,11 +121,11 @@ export class VersionIndex {
   readonly #outworn: Database<true, Buffer>;
   readonly #meta: Database<number, string>;
 
-  constructor(path: string, { kernel, frameOf, trimmedTo }: VersionIndexOptions) {
+  constructor(path: string, { kernel, frameOf, goneOf }: VersionIndexOptions) {
     this.path = path;
     this.#kernel = kernel;
     this.#frameOf = frameOf;
-    this.#trimmedTo = trimmedTo;
+    this.#goneOf = goneOf;
     const env = openEnvironment(path);
     this.#env = env;
     try {
@@ -307,6 +313,35 @@ export class VersionIndex {
       to: { counter: trimmedTo, origin: ORIGIN_HIGHEST },
       limit,
     });
+    const cleanedTo = removed.length < limit ? trimmedTo : this.partition(partitionId).cleanedTo;
+    return { removed, after: await this.#remove(partitionId, removed, { cleanedTo }) };
+  }
+
+  /**
+   * Removes those records for which this is true, of so many from a version on up to the counter `to`. `next` is where
+   * to go on; undefined where that was the end, and then `purgedTo` says so.
+   */
+  async purge(
+    partitionId: number,
+    isGone: (record: LocatedRecord) => boolean,
+    { from, to, limit }: { from: Version; to: number; limit: number },
+  ): Promise<{ removed: readonly LocatedRecord[]; after: IndexedPartition; next: Version | undefined }> {
+    const looked = this.range(partitionId, { from, to: { counter: to, origin: ORIGIN_HIGHEST }, limit });
+    const removed = looked.filter(isGone);
+    const last = looked.length < limit ? undefined : looked.at(-1)?.version;
+    const next = last && versionAfter(last);
+    const before = this.partition(partitionId);
+    if (removed.length === 0 && next !== undefined) return { removed, after: before, next };
+    const purgedTo = next === undefined ? to : before.purgedTo;
+    return { removed, after: await this.#remove(partitionId, removed, { purgedTo }), next };
+  }
+
+  /** Takes records out of everything that the index has of them. */
+  async #remove(
+    partitionId: number,
+    removed: readonly LocatedRecord[],
+    progress: Partial<Pick<IndexedPartition, 'cleanedTo' | 'purgedTo'>>,
+  ): Promise<IndexedPartition> {
     const before = this.partition(partitionId);
     const keys = new Map(removed.flatMap((record) => this.#keyHeldBy(partitionId, record)));
     const shares = new LiveShares((arrival) => this.live(arrival));
@@ -314,15 +349,11 @@ export class VersionIndex {
     const after = new Map([[partitionId, before]]);
     const change = { added: [], removed, dead: [], keys, outworn: new Set<number>() };
     const writes = this.#changeWrites(partitionId, change, { shares, changes, after });
-    const changed = after.get(partitionId) ?? before;
-    const cleanedTo = removed.length < limit ? trimmedTo : before.cleanedTo;
-    after.set(partitionId, { ...changed, cleanedTo });
-    writes.push(
-      ...this.#rowWrites(changes, { before: new Map([[partitionId, before]]), after }),
-      ...this.#shareWrites(shares),
-    );
+    after.set(partitionId, { ...(after.get(partitionId) ?? before), ...progress });
+    const known = new Map([[partitionId, before]]);
+    writes.push(...this.#rowWrites(changes, { before: known, after }), ...this.#shareWrites(shares));
     await this.#commit(writes);
-    return { removed, after: after.get(partitionId) ?? before };
+    return after.get(partitionId) ?? before;
   }
 
   /** Notes that these entries are removed from the log, or hold only what is live. */
@@ -375,11 +406,22 @@ export class VersionIndex {
 
   /** The key that a record holds, for nobody to hold it. */
   #keyHeldBy(partitionId: number, record: LocatedRecord): [key: string, holder: undefined][] {
-    const named = record.hasKey ? this.#keyOf(partitionId, record) : undefined;
-    if (named === undefined) return [];
-    const holder = this.holder(partitionId, named.key);
+    if (!record.hasKey) return [];
+    const key = this.#keyOf(partitionId, record)?.key ?? this.#keyOfHolder(partitionId, record.version);
+    const holder = key === undefined ? undefined : this.holder(partitionId, key);
     const isHeld = holder !== undefined && compareVersions(holder.version, record.version) === 0;
-    return isHeld ? [[named.key, undefined]] : [];
+    return isHeld && key !== undefined ? [[key, undefined]] : [];
+  }
+
+  /** The key that a version holds, found among all of them: its frame is damaged. */
+  #keyOfHolder(partitionId: number, version: Version): string | undefined {
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const page = this.holders(partitionId, after, KEYS_PAGE);
+      const found = page.find(({ claim }) => compareVersions(claim.version, version) === 0);
+      if (found !== undefined) return found.key;
+      after = page.length < KEYS_PAGE ? undefined : page.at(-1)?.key;
+    }
+    return undefined;
   }
 
   /** The key of a record that has one, and its attempt; undefined where the disk has changed its frame. */
@@ -397,6 +439,7 @@ export class VersionIndex {
     const known = new Map<number, IndexedPartition>();
     const changed = new Map<number, IndexedPartition>();
     for (const [partitionId, runs] of arrived) {
+      const gone = this.#goneOf(partitionId);
       const before = this.partition(partitionId);
       known.set(partitionId, before);
       // As a rule all: a step that a crash has cut short applied some partitions whole.
@@ -404,7 +447,9 @@ export class VersionIndex {
       const change = changeOf(fresh, {
         head: before.head,
         appendHead: before.appendHead,
-        trimmedTo: this.#trimmedTo(partitionId),
+        trimmedTo: gone.trimmedTo,
+        purgedTo: gone.purgedTo,
+        isPurged: (record) => gone.isPurged(record),
         find: (version) => this.find(partitionId, version),
         holder: (key) => this.holder(partitionId, key),
         keyOf: (record) =>

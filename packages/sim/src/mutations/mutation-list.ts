@@ -20,7 +20,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: DISK,
     find: 'const batch = { groups, hints, done };',
     replace: `const batch = { groups, hints, done() {} };
-      this.#options.scheduler.after(10, () => done({ ok: true, value: { added: 0, trimmed: [] } }));`,
+      this.#options.scheduler.after(10, () => done({ ok: true, value: { added: 0, trimmed: [], fenced: [], purged: [] } }));`,
     invariants: ['I1'],
     seeds: 10,
   },

@@ -57,6 +57,7 @@ interface Commit {
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'DISK_FULL',
   'CLOCK_JUMP',
+  'FENCED',
   'UNREACHABLE',
   'OVERLOADED',
   'REQUEST_TIMEOUT',
@@ -170,9 +171,10 @@ export class WriteCoordinator {
     this.pump();
   }
 
-  stored(id: number, node: string, trimmed: ApplyResult['trimmed']): void {
+  stored(id: number, node: string, { trimmed, fenced }: Pick<ApplyResult, 'trimmed' | 'fenced'>): void {
     const commit = this.#commits.get(id);
     if (commit === undefined) return;
+    for (const { partition, fencedTo } of fenced) this.#fenced(commit, node, { partition, fencedTo });
     if (trimmed.length > 0) {
       // A trim came in between: these are not stored there, and no hint may bring them.
       const partitions = new Set(trimmed.map(({ partition }) => partition));
@@ -186,6 +188,21 @@ export class WriteCoordinator {
     }
     for (const cohort of commit.cohorts) this.#count(cohort, node);
     this.#answered(commit, node);
+  }
+
+  /** A fence came in between: no hint may bring these either. What is written from now on lies above it. */
+  #fenced(commit: Commit, node: string, { partition, fencedTo }: ApplyResult['fenced'][number]): void {
+    this.#learn([partition], [fencedTo]);
+    for (const cohort of [...commit.cohorts]) {
+      const apart = cohort.replicas.includes(node) ? splitCohort(cohort, new Set([partition])) : undefined;
+      if (apart === undefined) continue;
+      commit.cohorts.push(apart);
+      const last = ({ firstCounter, group }: PendingWrite) => firstCounter + group.ends.length - 1;
+      // Some of a group may lie above the fence, and be there.
+      const isWhole = apart.writes.every((write) => last(write) <= fencedTo);
+      const why = `the write came too late: the replicas agree already on what lies at or below ${fencedTo}`;
+      this.#count(apart, node, new MendlogError(isWhole ? 'FENCED' : 'WRITE_TIMEOUT', why));
+    }
   }
 
   notStored(id: number, node: string, failure: MendlogError): void {

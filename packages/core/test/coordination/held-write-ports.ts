@@ -131,9 +131,12 @@ export class WriteEvents {
     this.#writes.headsFailed(commit, question);
   }
 
-  store(node: string, trimmed: ApplyResult['trimmed'] = []): HeldStore {
+  store(
+    node: string,
+    { trimmed = [], fenced = [] }: Partial<Pick<ApplyResult, 'trimmed' | 'fenced'>> = {},
+  ): HeldStore {
     const held = this.#takeStore(node);
-    this.#writes.stored(held.commit, node, trimmed);
+    this.#writes.stored(held.commit, node, { trimmed, fenced });
     return held;
   }
 

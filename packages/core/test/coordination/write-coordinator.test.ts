@@ -423,14 +423,41 @@ describe('write coordinator: hints', () => {
     events.turn();
     events.tell('b');
     events.store('a');
-    events.store('b', [{ partition: 'q', trimmedTo: 50 }]);
+    events.store('b', { trimmed: [{ partition: 'q', trimmedTo: 50 }] });
     expect(kept).toMatchObject([acknowledged(1, 2)]);
     expect(trimmed).toEqual([]);
     expect(ports.trims).toEqual([{ partition: 'q', trimmedTo: 50 }]);
-    events.store('c', [{ partition: 'q', trimmedTo: 50 }]);
+    events.store('c', { trimmed: [{ partition: 'q', trimmedTo: 50 }] });
     expect(trimmed).toMatchObject([refused('WRITE_TIMEOUT')]);
     expect(ports.keptHints).toEqual([]);
     expect(writes.isIdle).toBe(true);
+  });
+
+  test('write coordinator: what lies below a fence everywhere is refused, without a hint, and the next lies above', () => {
+    const { ports, writes, events, submit } = setUp();
+    const fenced = [{ partition: 'q', fencedTo: 50 }];
+    const [kept, late] = [submit([groupOf('p', 'x')]), submit([groupOf('q', 'y')])];
+    events.turn();
+    events.tell('b');
+    for (const node of ['a', 'b', 'c']) events.store(node, { fenced });
+    expect(kept).toMatchObject([acknowledged(1, 2)]);
+    expect(late).toMatchObject([refused('FENCED')]);
+    expect(ports.keptHints).toEqual([]);
+    const next = submit([groupOf('q', 'z')]);
+    events.turn();
+    events.tell('b');
+    for (const node of ['a', 'b', 'c']) events.store(node);
+    expect(next).toMatchObject([acknowledged(51, 2)]);
+    expect(writes.isIdle).toBe(true);
+  });
+
+  test('write coordinator: of a group that lies on both sides of a fence the outcome is unknown', () => {
+    const { events, submit } = setUp();
+    const outcomes = submit([groupOf('q', 'x', 'y')]);
+    events.turn();
+    events.tell('b');
+    for (const node of ['a', 'b', 'c']) events.store(node, { fenced: [{ partition: 'q', fencedTo: 1 }] });
+    expect(outcomes).toMatchObject([refused('WRITE_TIMEOUT')]);
   });
 });
 
@@ -503,8 +530,11 @@ class RandomRun {
     else if (what === 'turn') this.#events.turn();
     else if (what === 'tell' && question !== undefined) this.#events.tell(question, pick);
     else if (what === 'failHeads' && question !== undefined) this.#events.failHeads(question);
-    else if (what === 'store' && node !== undefined) this.#stored(node, []);
-    else if (what === 'trim' && node !== undefined) this.#stored(node, [{ partition: 'p', trimmedTo: 5 }]);
+    else if (what === 'store' && node !== undefined) this.#stored(node, {});
+    else if (what === 'trim' && node !== undefined)
+      this.#stored(node, { trimmed: [{ partition: 'p', trimmedTo: 5 }] });
+    else if (what === 'fence' && node !== undefined)
+      this.#stored(node, { fenced: [{ partition: 'p', fencedTo: 5 }] });
     else if (what === 'failStore' && node !== undefined)
       this.#notStored(node, pick % 2 === 0 ? 'DISK_FULL' : 'INTERNAL');
     else if (what === 'slow' && timers.includes('slow')) this.#events.fire('slow');
@@ -525,8 +555,8 @@ class RandomRun {
     });
   }
 
-  #stored(node: string, trimmed: readonly { partition: string; trimmedTo: number }[]): void {
-    const { groups, hints } = this.#events.store(node, trimmed);
+  #stored(node: string, refused: Parameters<WriteEvents['store']>[1]): void {
+    const { groups, hints } = this.#events.store(node, refused);
     for (const [partition, counter] of recordsOf(groups)) this.#count(node, partition, counter);
     for (const hint of hints) this.#countHint(hint);
   }
@@ -562,6 +592,7 @@ describe('write coordinator: any order of events', () => {
     'failHeads',
     'store',
     'trim',
+    'fence',
     'failStore',
     'slow',
     'timeUp',

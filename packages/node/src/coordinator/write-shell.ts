@@ -44,8 +44,8 @@ export function writePorts(
   const storeAt = async (commit: number, node: string, groups: readonly PackedGroup[]) => {
     try {
       const { store: storeThere } = peers.connectionTo(node).call.peer;
-      const { trimmed } = await storeThere.mutate({ packed: encodePacked(groups) }, { context });
-      writes().stored(commit, node, trimmed);
+      const refused = await storeThere.mutate({ packed: encodePacked(groups) }, { context });
+      writes().stored(commit, node, refused);
     } catch (thrown) {
       writes().notStored(commit, node, toMendlogError(thrown));
     }
@@ -53,9 +53,9 @@ export function writePorts(
   };
   const storeHere = async (commit: number, groups: readonly PackedGroup[], kept: readonly HintBatch[]) => {
     try {
-      const { trimmed } = await store.apply(groups, kept);
+      const refused = await store.apply(groups, kept);
       hints.noteStored(kept);
-      writes().stored(commit, peers.self, trimmed);
+      writes().stored(commit, peers.self, refused);
     } catch (thrown) {
       writes().notStored(commit, peers.self, toMendlogError(thrown));
     }

@@ -24,7 +24,7 @@ export function writePorts(node: NodeShell, incarnation: string): WritePorts {
         node.id,
         `commit ${commit}: ${nodeId} ${answer.ok ? 'has stored' : `has not stored: ${answer.error.code}`}`,
       );
-    if (answer.ok) writes().stored(commit, nodeId, answer.value.trimmed);
+    if (answer.ok) writes().stored(commit, nodeId, answer.value);
     else writes().notStored(commit, nodeId, answer.error);
   };
   return {

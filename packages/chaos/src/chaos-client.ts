@@ -6,10 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, MendlogError, type Partition, textCodec } from '@mendlog/client';
 import { parseRecordId, toMendlogError, type Version } from '@mendlog/core';
 import type { Seeded } from '@mendlog/core/conformance';
-import type { Operation, OperationKind } from '@mendlog/sim';
+import type { Operation, OperationKind, ScanJudge, ScannedRecord } from '@mendlog/sim';
 import { type CalledKind, isExpected, outcomeOf } from './outcome.js';
 import type { Recorder } from './recorder.js';
-import type { ScanJudge, ScannedRecord } from './scan-judge.js';
 
 export const PARTITIONS = ['p1', 'p2'] as const;
 export const KEYS = ['a', 'b', 'c'] as const;
@@ -89,7 +88,7 @@ export class ChaosClient {
     };
     const value = isWritten ? `c${number}-${this.#writes++}` : null;
     const write = { key: about.key, value };
-    if (kind !== 'get') judge.issue(name, write.key, value);
+    if (kind !== 'get') judge.issue(name, { ...write, isRetried: kind === 'append' });
     const start = recorder.now();
     let ended: Pick<Operation, 'value' | 'version' | 'end' | 'outcome'>;
     try {
@@ -154,7 +153,8 @@ export class ChaosClient {
       return false;
     }
     const isWhole = limit === undefined || records.length < limit;
-    judge.judge(start, records, { isWhole });
+    // How many pages it took is the client's business.
+    judge.judge(start, records, { isWhole, isOnePage: false });
     return true;
   }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Client, createClient } from '@mendlog/client';
 import { MendlogError, toMendlogError } from '@mendlog/core';
 import { Seeded } from '@mendlog/core/conformance';
-import { type CheckReport, checkHistory, type History } from '@mendlog/sim';
+import { type CheckReport, checkHistory, type History, ScanJudge } from '@mendlog/sim';
 import { ChaosClient, Tally } from './chaos-client.js';
 import { Cluster, neighbourOf } from './cluster.js';
 import type { FaultKind } from './fault.js';
@@ -12,7 +12,6 @@ import { untilHealed } from './healing.js';
 import { readEverything } from './last-reads.js';
 import type { ChaosOptions } from './options.js';
 import { Recorder } from './recorder.js';
-import { ScanJudge } from './scan-judge.js';
 import { oneOfEach, randomSchedule } from './schedule.js';
 
 /** Above the nodes' own time-outs, so that they answer first where they can. */

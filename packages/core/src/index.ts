@@ -61,7 +61,7 @@ export type {
   RangePage,
   RangeQuestion,
 } from './coordination/range-questions.js';
-export type { RangeReadPorts } from './coordination/range-read-ports.js';
+export type { RangeAsk, RangeReadPorts } from './coordination/range-read-ports.js';
 export { type RangeReadRequest, type RangeReadResult, RangeReads } from './coordination/range-reads.js';
 export type { RangeOutcome } from './coordination/range-task.js';
 export {

@@ -104,16 +104,16 @@ export function createNodeService(options: NodeServiceOptions): Service {
     readKeys: (questions, level, caller) =>
       coordinator.readKeys(questions, level, { caller, bytesMax: KEYS_BYTES_MAX }),
 
-    async read(partition, ids, level, signal) {
-      return await ranges.read(partition, ids.map(rangeOfId), level, signal);
+    async read(partition, ids, level, caller) {
+      return await ranges.read(partition, ids.map(rangeOfId), level, caller);
     },
 
-    async scan(partition, { time, ...range }, level, signal) {
+    async scan(partition, { time, ...range }, level, caller) {
       const isTimed = time?.fromMs !== undefined || time?.toMs !== undefined;
       const window = { fromMs: time?.fromMs ?? 0, toMs: time?.toMs ?? Number.MAX_SAFE_INTEGER };
       const [outcome] = isTimed
-        ? [await scanTime({ ranges, survey }, partition, { range, window, level, signal })]
-        : await ranges.read(partition, [range], level, signal);
+        ? [await scanTime({ ranges, survey }, partition, { range, window, level, caller })]
+        : await ranges.read(partition, [range], level, caller);
       if (outcome === undefined) throw new MendlogError('INTERNAL', 'a scan had no outcome');
       return { ...outcome, isKnown: outcome.isKnown || catalog.exists(partition) };
     },

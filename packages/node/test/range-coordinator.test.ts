@@ -1,6 +1,7 @@
-// A node's reads of ranges beside the machine that decides them: signals, metrics, and large pages over a connection.
+// A node's reads of ranges beside the machine that decides them: callers, metrics, and large pages over a connection.
 import { frameVersion, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
 import { describe, expect, test } from 'vitest';
+import { RequestCaller } from '../src/api/request-caller.js';
 import { frame, groupOf } from './records.js';
 import { TestCluster } from './test-cluster.js';
 
@@ -19,27 +20,25 @@ async function scanned(cluster: TestCluster, id: string, descending: boolean): P
 }
 
 describe('range coordinator', () => {
-  test('range coordinator: a read whose signal aborts rejects with its reason, and others go on', async () => {
+  test('range coordinator: a read whose caller goes ends at once, others go on', async () => {
     await using cluster = await TestCluster.start(3);
     await cluster.storeOnlyOn('n2', [groupOf('orders', [frame(1, 'x')])]);
     const { service } = cluster.node('n1');
-    const reason = new Error('the caller has gone');
     const ids = [{ counter: 1 }];
-    await expect(service.read('orders', ids, 'ALL', AbortSignal.abort(reason))).rejects.toBe(reason);
+    const gone = { code: 'REQUEST_TIMEOUT' };
     const controller = new AbortController();
-    const read = service.read('orders', ids, 'ALL', controller.signal);
-    controller.abort(reason);
-    await expect(read).rejects.toBe(reason);
-    const scan = service.scan(
-      'orders',
-      { ...EVERYTHING, time: { fromMs: 0 } },
-      'ALL',
-      AbortSignal.abort(reason),
-    );
-    await expect(scan).rejects.toBe(reason);
-    expect(await service.read('orders', ids, 'ALL', new AbortController().signal)).toMatchObject([
-      { repaired: true },
-    ]);
+    const caller = new RequestCaller(controller.signal);
+    const read = service.read('orders', ids, 'ALL', caller);
+    controller.abort();
+    await expect(read).rejects.toMatchObject(gone);
+    await expect(service.read('orders', ids, 'ALL', caller)).rejects.toMatchObject(gone);
+    await expect(service.scan('orders', EVERYTHING, 'ALL', caller)).rejects.toMatchObject(gone);
+    const timed = { ...EVERYTHING, time: { fromMs: 0 } };
+    await expect(service.scan('orders', timed, 'ALL', caller)).rejects.toMatchObject(gone);
+    const late = new RequestCaller(undefined, performance.now());
+    await expect(service.read('orders', ids, 'ALL', late)).rejects.toMatchObject(gone);
+    const patient = new RequestCaller(new AbortController().signal, performance.now() + 60_000);
+    expect(await service.read('orders', ids, 'ALL', patient)).toMatchObject([{ repaired: true }]);
     const text = await service.metrics();
     expect(text).toMatch(/^mendlog_reads_total\{.*outcome="answered".*consistency="ALL".*\} 1$/m);
   });

@@ -9,6 +9,7 @@ export {
 } from './checkers/check-report.js';
 export { describeReport } from './checkers/describe-report.js';
 export { checkLinearizable, type DisorderViolation } from './checkers/linearizable.js';
+export { type Acknowledged, ScanJudge, type ScannedRecord, type ScanStart } from './checkers/scan-judge.js';
 export {
   checkMonotonicReads,
   checkReadsAfterWrites,

@@ -33,6 +33,7 @@ import { Trace } from './world/trace.js';
 export interface RunResult {
   readonly seed: number;
   readonly outcomes: OutcomeCounts;
+  readonly scans: { readonly ok: number; readonly fail: number };
   readonly faults: FaultCounts;
   readonly events: number;
   readonly healing: Healing;
@@ -54,10 +55,10 @@ const tagKey = kernel.deriveKey('mendlog simulator', new Uint8Array(32));
 export function runSeed(seed: number, options: { trace: boolean }): RunResult {
   const random = new Random(seed);
   const scenario = scenarioOf(random);
-  const { readQueueMax, writeQueueBytesMax } = scenario;
+  const { readQueueMax, rangeReadsMax, writeQueueBytesMax } = scenario;
   // Nobody waits for a queue of 64 MiB to fill: the bounds are made small, and put back.
   const before = { ...LIMITS };
-  Object.assign(LIMITS, { readQueueMax, writeQueueBytesMax });
+  Object.assign(LIMITS, { readQueueMax, rangeReadsMax, writeQueueBytesMax });
   // Errors are answers here: a stack for each would take a tenth of the time.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
@@ -122,15 +123,20 @@ class Run {
     if (scenario.healing !== 'sessions alone') this.#replayHints();
     if (scenario.healing !== 'hints alone') this.#runSessions();
     const { fail: failedBefore } = this.#history.counts;
-    for (const client of this.#clients.slice(0, 2)) client.readAll();
+    const { fail: scansFailedBefore } = this.#history.scanCounts;
+    for (const client of this.#clients.slice(0, 2)) {
+      client.readAll();
+      client.scanAll();
+    }
     this.#runFor(scenario.clientTimeoutUs + scenario.writeTimeoutUs);
-    const failed = this.#history.counts.fail - failedBefore;
+    const failed =
+      this.#history.counts.fail - failedBefore + (this.#history.scanCounts.fail - scansFailedBefore);
     // Bounds that are made tight may refuse it.
     if (failed > 0 && scenario.readQueueMax >= QUEUE_ENOUGH)
       this.#monitor.violated('I8', `${failed} reads failed when everything worked again`, []);
     for (const { id, process } of nodes.values()) {
-      if (!process.coordinator.writes.isIdle)
-        this.#monitor.violated('I8', `${id} has writes under way long after the last one`, []);
+      if (!process.coordinator.writes.isIdle || !process.ranges.isIdle)
+        this.#monitor.violated('I8', `${id} has writes or scans under way long after the last one`, []);
       if (!process.votes.hasVote)
         this.#monitor.violated('I8', `${id} has no vote long after everything works again`, []);
     }
@@ -138,7 +144,17 @@ class Run {
     const { counts: outcomes } = this.#history;
     const { healing } = scenario;
     const { violations } = this.#monitor;
-    return { seed: this.#seed, outcomes, faults, events: scheduler.events, healing, violations, trace };
+    const { scanCounts: scans } = this.#history;
+    return {
+      seed: this.#seed,
+      outcomes,
+      scans,
+      faults,
+      events: scheduler.events,
+      healing,
+      violations,
+      trace,
+    };
   }
 
   #runFor(us: number): void {
@@ -187,6 +203,7 @@ class Run {
     readFinals(this.#context, this.#history);
     const loose = this.#history.of('loose');
     this.#judge(checkHistory(this.#history.of('strict')));
+    this.#judge(this.#history.scans.reports());
     this.#judge([
       checkUniqueVersions(loose),
       checkExactlyOnce(loose),

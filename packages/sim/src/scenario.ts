@@ -43,6 +43,7 @@ export interface Scenario {
   readonly callsMax: number;
   /** Of core's limits, what is made small enough to be reached. */
   readonly readQueueMax: number;
+  readonly rangeReadsMax: number;
   readonly writeQueueBytesMax: number;
 }
 
@@ -95,6 +96,7 @@ export function scenarioOf(random: Random): Scenario {
     diskBatchesMax: isTight ? random.between(2, 6) : 1000,
     callsMax: isTight ? random.between(4, 12) : 1000,
     readQueueMax: isTight ? random.between(2, 6) : 1000,
+    rangeReadsMax: isTight ? random.between(1, 3) : 1000,
     writeQueueBytesMax: isTight ? random.between(120, 600) : 100_000,
   };
 }

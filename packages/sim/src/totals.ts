@@ -11,6 +11,7 @@ export interface Totals {
   violations: number;
   violatedSeeds: number;
   readonly outcomes: OutcomeCounts;
+  readonly scans: { ok: number; fail: number };
   readonly faults: FaultCounts;
 }
 
@@ -22,17 +23,23 @@ export function noTotals(): Totals {
     violations: 0,
     violatedSeeds: 0,
     outcomes: { ok: 0, fail: 0, unknown: 0 },
+    scans: { ok: 0, fail: 0 },
     faults: noFaults(),
   };
 }
 
-export function addRun(totals: Totals, { outcomes, faults, events, healing, violations }: RunResult): void {
+export function addRun(
+  totals: Totals,
+  { outcomes, scans, faults, events, healing, violations }: RunResult,
+): void {
   totals.runs += 1;
   totals.healings[healing] += 1;
   totals.events += events;
   totals.violations += violations.length;
   totals.violatedSeeds += violations.length > 0 ? 1 : 0;
   for (const outcome of ['ok', 'fail', 'unknown'] as const) totals.outcomes[outcome] += outcomes[outcome];
+  totals.scans.ok += scans.ok;
+  totals.scans.fail += scans.fail;
   for (const kind of FAULT_KINDS) totals.faults[kind] += faults[kind];
 }
 
@@ -41,6 +48,7 @@ export function describeTotals({
   healings,
   events,
   outcomes,
+  scans,
   faults,
   violations,
   violatedSeeds,
@@ -51,6 +59,7 @@ export function describeTotals({
   return (
     `${runs} runs (healed by ${healed}), ${events} events, ` +
     `${ok + fail + unknown} operations: ${ok} acknowledged, ${unknown} unknown, ${fail} failed; ` +
+    `${scans.ok + scans.fail} scans (${scans.fail} failed); ` +
     `faults: ${happened}; ${violations} violations in ${violatedSeeds} runs`
   );
 }

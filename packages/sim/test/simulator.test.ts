@@ -25,15 +25,18 @@ describe('simulator', () => {
     expect(ok).toBeGreaterThan(200 * SEEDS);
     expect(ok / (ok + fail + unknown)).toBeGreaterThan(0.6);
     expect(unknown).toBeGreaterThan(SEEDS);
+    const { scans } = totals;
+    expect(scans.ok).toBeGreaterThan(10 * SEEDS);
+    expect(scans.ok / (scans.ok + scans.fail)).toBeGreaterThan(0.6);
     for (const kind of FAULT_KINDS) expect(totals.faults[kind], kind).toBeGreaterThan(SEEDS / 10);
     for (const healing of HEALINGS) expect(totals.healings[healing], healing).toBeGreaterThan(SEEDS / 10);
   });
 
-  test('simulator: a seed does the same again, with a trace and without (seed=7)', () => {
-    const { trace: _silent, ...first } = runSeed(7, { trace: false });
-    const { trace, ...second } = runSeed(7, { trace: true });
+  test('simulator: a seed does the same again, with a trace and without (seed=4)', () => {
+    const { trace: _silent, ...first } = runSeed(4, { trace: false });
+    const { trace, ...second } = runSeed(4, { trace: true });
     expect(second).toEqual(first);
-    const { trace: otherTrace } = runSeed(7, { trace: true });
+    const { trace: otherTrace } = runSeed(4, { trace: true });
     const text = (one: typeof trace) =>
       one.last(Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY).map(formatTraceLine);
     expect(text(otherTrace)).toEqual(text(trace));

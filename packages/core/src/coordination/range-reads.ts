@@ -17,6 +17,7 @@ import { LIMITS } from '../limits.js';
 import type { VersionRange } from '../protocol/listing.js';
 import { laterVersion, ORIGIN_LOWEST } from '../version.js';
 import { provenRange } from './answer-range-question.js';
+import { type Caller, callerGone, PATIENT } from './caller.js';
 import { checkRangeAnswer } from './check-range-answer.js';
 import type { KeyOutcome, KeyReads, ReadRepairMode } from './key-reads.js';
 import { type Lacking, ListedRanges } from './listed-ranges.js';
@@ -30,6 +31,8 @@ export interface RangeReadRequest {
   readonly ranges: readonly VersionRange[];
   readonly level: Level;
   readonly repair: ReadRepairMode;
+  /** Who waits for the outcomes; a patient one unless told. */
+  readonly caller?: Caller | undefined;
 }
 
 export type RangeReadResult =
@@ -47,6 +50,7 @@ interface Read {
   readonly replicas: readonly string[];
   readonly needed: number;
   readonly repair: ReadRepairMode;
+  readonly caller: Caller;
   readonly tasks: readonly RangeTask[];
   /** Replicas that do not count, and why. */
   readonly excluded: Map<string, Exclusion>;
@@ -86,7 +90,15 @@ export class RangeReads {
     this.#keys = keys;
   }
 
-  /** Calls back once, with an outcome for each range in order; never where the read is cancelled. Returns its number. */
+  get isIdle(): boolean {
+    return this.#reads.size === 0;
+  }
+
+  isUnderWay(id: number): boolean {
+    return this.#reads.has(id);
+  }
+
+  /** Calls back once, with an outcome for each range in order. Returns the read's number. */
   submit(request: RangeReadRequest, answer: (result: RangeReadResult) => void): number {
     const id = this.#nextRead++;
     const { partition, level } = request;
@@ -94,7 +106,7 @@ export class RangeReads {
       const replicas = this.#ports.primaries(partition);
       this.#begin(id, { ...request, replicas, needed: answersNeeded(level, replicas.length) }, (result) => {
         answer(result);
-        if (result.ok && this.#ports.comparesAll()) this.#compareAll(request);
+        if (result.ok && this.#ports.comparesAll()) this.#compareAll({ ...request, caller: PATIENT });
       });
     } catch (thrown) {
       answer({ ok: false, error: toMendlogError(thrown).toShape() });
@@ -102,10 +114,10 @@ export class RangeReads {
     return id;
   }
 
-  /** Nobody waits for this read any more. */
+  /** Its caller has gone: it ends as REQUEST_TIMEOUT, and nothing more is asked or repaired for it. */
   cancel(id: number): void {
     const read = this.#reads.get(id);
-    if (read !== undefined) this.#close(read);
+    if (read !== undefined) this.#fail(read, callerGone());
   }
 
   answered(id: number, answer: RangeAnswer): void {
@@ -157,6 +169,10 @@ export class RangeReads {
   isSlow(id: number): void {
     const read = this.#reads.get(id);
     if (read === undefined) return;
+    if (read.caller.isGone) {
+      this.#fail(read, callerGone());
+      return;
+    }
     const asked = [...read.waiting.values()];
     for (const { node } of asked) read.slow.add(node);
     const [question] = asked.map((ask) => ask.question);
@@ -179,7 +195,8 @@ export class RangeReads {
   ): void {
     if (this.#reads.size >= LIMITS.rangeReadsMax)
       throw new MendlogError('OVERLOADED', 'too many reads of ranges are under way; try again later');
-    const { partition, ranges, repair, replicas, needed } = request;
+    const { partition, ranges, repair, caller = PATIENT, replicas, needed } = request;
+    if (caller.isGone) throw callerGone();
     const tasks = ranges.map((range) => new RangeTask(range));
     const read: Read = {
       id,
@@ -187,6 +204,7 @@ export class RangeReads {
       replicas,
       needed,
       repair,
+      caller,
       tasks,
       excluded: new Map(),
       slow: new Set(),
@@ -201,7 +219,7 @@ export class RangeReads {
       end,
     };
     this.#reads.set(id, read);
-    this.#ports.startTimers(id);
+    this.#ports.startTimers(id, caller.deadlineMs);
     this.#within(read, () => {
       if (tasks.length === 0) this.#answer(read);
       else if (this.#usable(read).length < needed) throw this.#tooFew(read);
@@ -241,9 +259,10 @@ export class RangeReads {
       .sort((a, b) => order(a) - order(b));
   }
 
-  /** What goes wrong in one step ends the read. */
+  /** What goes wrong in one step ends the read; none is made that nobody waits for. */
   #within(read: Read, step: () => void): void {
     try {
+      if (read.caller.isGone) throw callerGone();
       step();
     } catch (thrown) {
       // Of one that is over, the caller has thrown.
@@ -350,7 +369,8 @@ export class RangeReads {
     this.#enter(read, 'keys');
     const questions = keys.map((key) => ({ partition: read.partition, key }));
     const level = { r: read.needed, w: 1 };
-    this.#keys.submit({ questions, levelOf: () => level, repair: read.repair }, (outcomes) => {
+    const { repair, caller } = read;
+    this.#keys.submit({ questions, levelOf: () => level, repair, caller }, (outcomes) => {
       if (read.isOver || read.round !== round) return;
       this.#within(read, () => {
         round.replace(keys.map((key, i) => ({ key, frame: frameOf(outcomes[i]) })));
@@ -431,7 +451,7 @@ export class RangeReads {
     const ask = { read, node, question };
     read.waiting.set(id, ask);
     this.#asks.set(id, ask);
-    this.#ports.ask(id, node, question);
+    this.#ports.ask(id, node, { question, deadlineMs: read.caller.deadlineMs });
   }
 
   /** The ask with this number, once; undefined where nobody waits for it any more. */

@@ -2,7 +2,7 @@
 import { answerRangeQuestion, type RangeStore } from '../../src/coordination/answer-range-question.js';
 import type { KeyOutcome, KeyReadRequest } from '../../src/coordination/key-reads.js';
 import type { RangeAnswer, RangeQuestion } from '../../src/coordination/range-questions.js';
-import type { RangeReadPorts } from '../../src/coordination/range-read-ports.js';
+import type { RangeAsk, RangeReadPorts } from '../../src/coordination/range-read-ports.js';
 import {
   type RangeReadRequest,
   type RangeReadResult,
@@ -55,7 +55,7 @@ class HeldRangePorts implements RangeReadPorts {
     this.timers.delete(read);
   }
 
-  ask(id: number, node: string, question: RangeQuestion): void {
+  ask(id: number, node: string, { question }: RangeAsk): void {
     this.held.push({ id, node, question });
   }
 

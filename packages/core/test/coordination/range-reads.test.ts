@@ -271,14 +271,28 @@ describe('range reads: replicas that fail', () => {
     cluster.reads.timeUp(told.id);
   });
 
-  test('range reads: one that is cancelled is never answered, and its asks are dropped', () => {
+  test('range reads: one whose caller has gone ends as REQUEST_TIMEOUT, and its asks are dropped', () => {
     const cluster = filled(1);
     const told = cluster.submit();
     cluster.reads.cancel(told.id);
     expect(cluster.ports.held).toEqual([]);
     expect(cluster.ports.timers.size).toBe(0);
     cluster.reads.cancel(told.id);
-    expect(told.result).toBeUndefined();
+    expect(shown(told.result)).toBe('REQUEST_TIMEOUT');
+    // Whoever goes without a word is noticed at the next event, and before anything is begun.
+    const caller = { isGone: false, deadlineMs: 5 };
+    for (const event of ['next', 'isSlow'] as const) {
+      caller.isGone = false;
+      cluster.put(['b'], record(2));
+      const other = cluster.submit({ caller });
+      caller.isGone = true;
+      if (event === 'next') cluster.next();
+      else cluster.reads.isSlow(other.id);
+      expect(shown(other.result)).toBe('REQUEST_TIMEOUT');
+      expect(cluster.ports.held).toEqual([]);
+    }
+    expect(shown(cluster.submit({ caller }).result)).toBe('REQUEST_TIMEOUT');
+    expect(cluster.reads.isIdle).toBe(true);
   });
 
   test('range reads: a damaged record is read elsewhere and given back, and is never absent', () => {

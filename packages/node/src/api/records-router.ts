@@ -64,7 +64,7 @@ export const records = t.router({
     .output(schemas.ReadOutput)
     .query(async ({ ctx, input }) => {
       const id = parseRecordId(input.id);
-      const [outcome] = await ctx.service.read(input.partitionId, [id], input.consistency, ctx.signal);
+      const [outcome] = await ctx.service.read(input.partitionId, [id], input.consistency, ctx.caller);
       const found = (outcome?.frames ?? []).map(recordJson);
       return {
         partitionId: input.partitionId,
@@ -87,7 +87,7 @@ export const records = t.router({
         partitionId,
         { from, to, limit, time },
         input.consistency,
-        ctx.signal,
+        ctx.caller,
       );
       if (!page.isKnown) throw new MendlogError('NOT_FOUND', `there is no partition ${partitionId}`);
       const next = page.next === undefined ? undefined : formatVersion(page.next);
@@ -145,7 +145,7 @@ export const batches = t.router({
 
   read: procedure.input(schemas.BatchReadInput).query(async ({ ctx, input }) => {
     const ids = input.ids.map(parseRecordId);
-    const found = await ctx.service.read(input.partition, ids, input.consistency, ctx.signal);
+    const found = await ctx.service.read(input.partition, ids, input.consistency, ctx.caller);
     return { records: found.map(({ frames, repaired }) => ({ frames, repaired })) };
   }),
 
@@ -176,7 +176,7 @@ export const batches = t.router({
       input.partition,
       { ...input.range, time: input.time },
       input.consistency,
-      ctx.signal,
+      ctx.caller,
     );
     return { packed: encodePacked([packItems(input.partition, frames)]), ...page };
   }),

@@ -120,14 +120,14 @@ export interface Service {
     partition: string,
     ids: readonly RecordId[],
     level: AskedLevel,
-    signal?: AbortSignal,
+    caller?: RequestCaller,
   ): Promise<ReadOutcome[]>;
   /** Rejects with NOT_FOUND for a partition that nobody knows. */
   scan(
     partition: string,
     range: VersionRange & { time?: TimeRange | undefined },
     level: AskedLevel,
-    signal?: AbortSignal,
+    caller?: RequestCaller,
   ): Promise<ReadOutcome>;
 
   /**

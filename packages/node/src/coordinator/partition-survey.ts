@@ -1,6 +1,7 @@
 /** What replicas together know of a partition without reading its records. Repairs nothing. */
 import {
   answersNeeded,
+  callerGone,
   type ErrorCode,
   type Level,
   LIMITS,
@@ -13,6 +14,7 @@ import {
   VERSION_LOWEST,
   type VersionRange,
 } from '@mendlog/core';
+import { LOCAL_CALLER, type RequestCaller, timeLeftMs } from '../api/request-caller.js';
 import type { AskedLevel } from '../api/service.js';
 import type { PeerConnection, Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
@@ -29,7 +31,6 @@ export interface PartitionSurveyOptions {
 }
 
 interface CallOptions {
-  readonly signal?: AbortSignal;
   readonly context: { timeoutMs: number };
 }
 
@@ -38,7 +39,7 @@ interface Question<Answer> {
   readonly there: (call: PeerConnection['call'], how: CallOptions) => Promise<Answer>;
   /** How many answers, where so many replicas can be asked. */
   readonly needed: (usable: number) => number;
-  readonly signal?: AbortSignal | undefined;
+  readonly caller?: RequestCaller;
 }
 
 const ANY_RECORD: VersionRange = { from: VERSION_LOWEST, to: VERSION_HIGHEST, limit: 1 };
@@ -58,7 +59,7 @@ export class PartitionSurvey {
     partition: string,
     { time, from }: { time: TimeWindow; from: number },
     level: AskedLevel,
-    signal?: AbortSignal,
+    caller: RequestCaller = LOCAL_CALLER,
   ): Promise<ReplicaTimeRanges> {
     const { store, placement, levelOf } = this.#options;
     const needed = answersNeeded(levelOf(partition, level), placement.primaries(partition).length);
@@ -67,7 +68,7 @@ export class PartitionSurvey {
       here: () => timeRangesOf(store, partition, { time, from, limit }),
       there: ({ peer }, how) => peer.timeRanges.query({ partition, ...time, from, limit }, how),
       needed: () => needed,
-      signal,
+      caller,
     });
     return mergeTimeRanges(answers);
   }
@@ -93,22 +94,22 @@ export class PartitionSurvey {
   /** Asks anew without those that failed. Each turn excludes one more at least, so it ends. */
   async #ask<Answer>(
     partition: string,
-    { here, there, needed, signal }: Question<Answer>,
+    { here, there, needed, caller = LOCAL_CALLER }: Question<Answer>,
   ): Promise<Answer[]> {
     const { peers, placement, votes, readTimeoutMs } = this.#options;
     const primaries = placement.primaries(partition);
     const failed = new Map<string, ErrorCode>();
     if (!votes.votes(partition, peers.self)) failed.set(peers.self, 'NO_VOTE');
     const answers = new Map<string, Answer>();
-    const how = { context: { timeoutMs: readTimeoutMs }, ...(signal === undefined ? {} : { signal }) };
     const askOne = async (nodeId: string): Promise<void> => {
+      const how = { context: { timeoutMs: timeLeftMs(caller.deadlineMs, readTimeoutMs) } };
       answers.set(nodeId, nodeId === peers.self ? here() : await there(peers.connectionTo(nodeId).call, how));
     };
     // Those that may have no vote last; they say so themselves.
     const rank = (nodeId: string) =>
       answers.has(nodeId) ? 0 : nodeId === peers.self ? 1 : votes.votes(partition, nodeId) ? 2 : 3;
     for (;;) {
-      signal?.throwIfAborted();
+      if (caller.isGone) throw callerGone();
       const usable = primaries.filter((nodeId) => peers.isAlive(nodeId) && !failed.has(nodeId));
       const asked = needed(usable.length);
       if (usable.length < asked) throw tooFew(primaries, { usable, needed: asked, failed });

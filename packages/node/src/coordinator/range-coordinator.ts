@@ -7,6 +7,7 @@ import {
   type ReadRepairMode,
   type VersionRange,
 } from '@mendlog/core';
+import { LOCAL_CALLER, type RequestCaller } from '../api/request-caller.js';
 import type { AskedLevel, ReadOutcome } from '../api/service.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { type RangeReadShellOptions, rangeReadPorts } from './range-read-shell.js';
@@ -38,19 +39,19 @@ export class RangeCoordinator {
 
   /**
    * One outcome for each range, in order. All ranges are of one partition. Rejects with UNAVAILABLE, READ_TIMEOUT,
-   * OVERLOADED or TOO_LARGE, and with the signal's reason where it aborts.
+   * OVERLOADED or TOO_LARGE, and with REQUEST_TIMEOUT where the caller has gone.
    */
   async read(
     partition: string,
     ranges: readonly VersionRange[],
     level: AskedLevel,
-    signal?: AbortSignal,
+    caller: RequestCaller = LOCAL_CALLER,
   ): Promise<ReadOutcome[]> {
     const { metrics, levelOf, readRepair: repair } = this.#options;
     const consistency = levelOf(partition, level);
     const startedMs = performance.now();
     const counted = { consistency, ranges: ranges.length };
-    const result = await this.#result({ partition, ranges, level: consistency, repair }, signal);
+    const result = await this.#result({ partition, ranges, level: consistency, repair }, caller);
     if (!result.ok) {
       metrics.readRanges('failed', counted, 0);
       throw MendlogError.fromShape(result.error);
@@ -59,21 +60,16 @@ export class RangeCoordinator {
     return [...result.outcomes];
   }
 
-  #result(
-    request: Parameters<RangeReads['submit']>[0],
-    signal: AbortSignal | undefined,
-  ): Promise<RangeReadResult> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      const abort = () => {
-        this.#core.cancel(read);
-        reject(signal?.reason);
-      };
-      const read = this.#core.submit(request, (result) => {
-        signal?.removeEventListener('abort', abort);
+  #result(request: Parameters<RangeReads['submit']>[0], caller: RequestCaller): Promise<RangeReadResult> {
+    const { signal } = caller;
+    return new Promise((resolve) => {
+      const cancel = () => this.#core.cancel(read);
+      const read = this.#core.submit({ ...request, caller }, (result) => {
+        signal?.removeEventListener('abort', cancel);
         resolve(result);
       });
-      signal?.addEventListener('abort', abort, { once: true });
+      // One that is over by now has no need of it.
+      if (this.#core.isUnderWay(read)) signal?.addEventListener('abort', cancel);
     });
   }
 }

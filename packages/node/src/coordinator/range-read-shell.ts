@@ -7,12 +7,13 @@ import {
   itemsOf,
   type PackedGroup,
   type RangeAnswer,
-  type RangeQuestion,
+  type RangeAsk,
   type RangeReadPorts,
   type RangeReads,
   type Store,
   toMendlogError,
 } from '@mendlog/core';
+import { timeLeftMs } from '../api/request-caller.js';
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
@@ -44,12 +45,12 @@ export function rangeReadPorts(options: RangeReadShellOptions, reads: () => Rang
 
   const answerOf = async (
     node: string,
-    question: RangeQuestion,
+    { question, deadlineMs }: RangeAsk,
     signal: AbortSignal,
   ): Promise<RangeAnswer> => {
     if (node === peers.self) return answerRangeQuestion(store, kernel, question);
     const { pages, digests, list, frames } = peers.connectionTo(node).call.peer;
-    const how = { signal, context: { timeoutMs: readTimeoutMs } };
+    const how = { signal, context: { timeoutMs: timeLeftMs(deadlineMs, readTimeoutMs) } };
     const { ask, partition } = question;
     switch (ask) {
       case 'pages': {
@@ -97,9 +98,10 @@ export function rangeReadPorts(options: RangeReadShellOptions, reads: () => Rang
     primaries: (partition) => placement.primaries(partition),
     isAlive: (node) => peers.isAlive(node),
     votes: (partition, node) => votes.votes(partition, node),
-    startTimers(read) {
+    startTimers(read, deadlineMs) {
       const slow = setInterval(() => reads().isSlow(read), SLOW_MS);
-      const end = setTimeout(() => reads().timeUp(read), readTimeoutMs);
+      const leftMs = Math.min(readTimeoutMs, deadlineMs - performance.now());
+      const end = setTimeout(() => reads().timeUp(read), leftMs);
       timers.set(read, { slow, end });
     },
     stopTimers(read) {
@@ -108,9 +110,9 @@ export function rangeReadPorts(options: RangeReadShellOptions, reads: () => Rang
       clearTimeout(end);
       timers.delete(read);
     },
-    ask: (ask, node, question) =>
+    ask: (ask, node, what) =>
       call(ask, node, {
-        start: (signal) => answerOf(node, question, signal),
+        start: (signal) => answerOf(node, what, signal),
         done: (answer) => reads().answered(ask, answer),
       }),
     give: (ask, node, groups) =>

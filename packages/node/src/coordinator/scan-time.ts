@@ -13,6 +13,7 @@ import {
   type Version,
   type VersionRange,
 } from '@mendlog/core';
+import type { RequestCaller } from '../api/request-caller.js';
 import type { AskedLevel, ReadOutcome } from '../api/service.js';
 import type { PartitionSurvey } from './partition-survey.js';
 import type { RangeCoordinator } from './range-coordinator.js';
@@ -26,7 +27,7 @@ interface TimedScan {
   readonly range: VersionRange;
   readonly window: TimeWindow;
   readonly level: AskedLevel;
-  readonly signal?: AbortSignal | undefined;
+  readonly caller?: RequestCaller | undefined;
 }
 
 export async function scanTime(
@@ -35,10 +36,10 @@ export async function scanTime(
     survey,
   }: { ranges: Pick<RangeCoordinator, 'read'>; survey: Pick<PartitionSurvey, 'timeRanges'> },
   partition: string,
-  { range, window, level, signal }: TimedScan,
+  { range, window, level, caller }: TimedScan,
 ): Promise<ReadOutcome> {
   const asked = { time: window, from: range.from.counter };
-  const { ranges, next: later, isKnown } = await survey.timeRanges(partition, asked, level, signal);
+  const { ranges, next: later, isKnown } = await survey.timeRanges(partition, asked, level, caller);
   const found: Uint8Array[] = [];
   let isRepaired = false;
   let readsMade = 0;
@@ -66,7 +67,7 @@ export async function scanTime(
         partition,
         [{ from, to, limit: READ_RECORDS }],
         level,
-        signal,
+        caller,
       );
       if (outcome === undefined) break;
       for (const frame of outcome.frames) if (isWithin(frame, window)) found.push(frame);

@@ -80,18 +80,18 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
         },
       }),
 
-    async read(partition, ids, consistency, signal) {
+    async read(partition, ids, consistency, caller = LOCAL_CALLER) {
       const texts = ids.map(({ counter, origin }) =>
         origin === undefined ? String(counter) : formatVersion({ counter, origin }),
       );
       const input = { partition, ids: texts, consistency };
-      const { records } = await replicaOf(partition).batches.read.query(input, withSignal(signal));
+      const { records } = await replicaOf(partition).batches.read.query(input, forwardedFor(caller));
       return records.map((record) => ({ ...record, isKnown: true }));
     },
 
-    async scan(partition, { time, ...range }, consistency, signal) {
+    async scan(partition, { time, ...range }, consistency, caller = LOCAL_CALLER) {
       const input = { partition, range, time, consistency };
-      const { packed, ...page } = await replicaOf(partition).batches.scan.query(input, withSignal(signal));
+      const { packed, ...page } = await replicaOf(partition).batches.scan.query(input, forwardedFor(caller));
       return { ...page, frames: decodePacked(packed).flatMap((group) => [...itemsOf(group)]) };
     },
 
@@ -244,10 +244,6 @@ export function createGatewayService(peers: Peers, placement: Placement): Servic
 }
 
 /** Reads `node/cursor of that node`; node ids may hold slashes. Throws BAD_REQUEST. */
-function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
-}
-
 function hintCursor(peers: Peers, cursor: string | undefined): [from: string, inner: string] {
   if (cursor === undefined) return ['', ''];
   const from = peers.nodeIds.find((nodeId) => cursor.startsWith(`${nodeId}/`));

@@ -12,22 +12,35 @@ import {
   encodeDraft,
   type KeyOutcome,
   type Level,
+  LIMITS,
   packItems,
   putKey,
+  type RangeOutcome,
+  VERSION_LOWEST,
   type WriteOutcome,
 } from '@mendlog/core';
 import type { Outcome } from '../history/history-line.js';
 import type { ClusterContext, NodeShell } from '../node/cluster-context.js';
 import { nodeOf } from '../node/cluster-context.js';
-import { type ClientRead, type ClientWrite, servePipeline, serveRead, serveWrite } from '../node/frontend.js';
+import {
+  type ClientRead,
+  type ClientWrite,
+  servePipeline,
+  serveRead,
+  serveScan,
+  serveWrite,
+} from '../node/frontend.js';
 import { kindOfPartition } from '../scenario.js';
 import type { Endpoint } from '../world/endpoint.js';
 import type { Answer } from '../world/network.js';
 import type { Begun, RunHistory } from './history-of-run.js';
 import { callerFor } from './patience.js';
+import { walkScan } from './scan-walk.js';
 
 const SENDS_MAX = 6;
 const BURST_MAX = 3;
+/** A page of as many as a message may have is all that there is. */
+const PAGE_RECORDS_MAX = LIMITS.batchRecordsMax;
 
 /** With these nothing was written. */
 const NOTHING_WRITTEN: ReadonlySet<ErrorCode> = new Set([
@@ -77,11 +90,17 @@ export class Client implements Endpoint {
     this.#isStopped = true;
   }
 
-  /** Reads every key of the partitions whose histories are judged. */
+  /** Reads every key of the partitions whose histories are judged, and scans them. */
   readAll(): void {
     const { partitions, keys } = this.#context.scenario;
     for (const partition of partitions.filter((one) => kindOfPartition(one) === 'strict'))
       this.#get(partition, keys);
+  }
+
+  /** Scans the partitions whose histories are judged, when everything works. */
+  scanAll(): void {
+    const { random, scenario } = this.#context;
+    for (const partition of scenario.partitions) this.#scan(partition, random.of([20, PAGE_RECORDS_MAX]));
   }
 
   #goOn(): void {
@@ -111,6 +130,7 @@ export class Client implements Endpoint {
       bulk: scenario.isSplit ? 40 : 12,
       pipeline: 6,
       trim: kind === 'trimmed' ? 12 : 0,
+      scan: this.#isReader ? 60 : 6,
     };
     this.#underWay += 1;
     switch (random.weighted(weights)) {
@@ -132,6 +152,9 @@ export class Client implements Endpoint {
       case 'pipeline':
         this.#pipeline(partition);
         break;
+      case 'scan':
+        this.#scan(partition, random.chance(0.4) ? PAGE_RECORDS_MAX : random.between(1, 8));
+        break;
       case 'trim':
         this.#trim(partition);
         break;
@@ -151,6 +174,35 @@ export class Client implements Endpoint {
       }
       this.#done();
     });
+  }
+
+  /** Page after page, each through another node. */
+  #scan(partition: string, pageRecords: number): void {
+    const { random } = this.#context;
+    const { scans, scanCounts } = this.#history;
+    const isStrict = kindOfPartition(partition) === 'strict';
+    const repair = isStrict ? 'blocking' : random.of(['blocking', 'async', 'off'] as const);
+    const level = this.#level(partition);
+    const from = random.chance(0.5) ? undefined : scans.recent(partition, random.between(1, 30));
+    const plan = { from: from?.version ?? VERSION_LOWEST, pageRecords, descending: random.chance(0.5) };
+    const start = scans.begin(partition, from);
+    walkScan(
+      plan,
+      (range, answer) =>
+        this.#send<RangeOutcome>(
+          (node, told, caller) => serveScan(node, { partition, range, level, repair, caller }, told),
+          answer,
+        ),
+      (scanned) => {
+        if (scanned === undefined) scanCounts.fail++;
+        else scanCounts.ok++;
+        if (scanned !== undefined && isStrict) {
+          const { records, pages } = scanned;
+          scans.judge(start, records, { isWhole: true, isOnePage: pages === 1 });
+        }
+        this.#done();
+      },
+    );
   }
 
   #found(begun: Begun, frame: Uint8Array | undefined): void {
@@ -232,7 +284,7 @@ export class Client implements Endpoint {
   #append(partition: string): void {
     const value = this.#value();
     const id = this.#context.random.bytes(16);
-    const begun = this.#begin('append', { partition, key: null, value });
+    const begun = this.#begin('append', { partition, key: null, value, isRetried: true });
     const options = this.#writeOptions(partition);
     let isUnknown = false;
     let sends = 0;
@@ -337,8 +389,11 @@ export class Client implements Endpoint {
     return `${this.#number}.${this.#values}`;
   }
 
-  #begin(op: Begun['op'], what: Pick<Begun, 'partition' | 'key' | 'value'>): Begun {
-    const begun = this.#history.begin({ client: this.#number, op, ...what });
+  #begin(
+    op: Begun['op'],
+    what: Pick<Begun, 'partition' | 'key' | 'value'> & Partial<Pick<Begun, 'isRetried'>>,
+  ): Begun {
+    const begun = this.#history.begin({ client: this.#number, op, isRetried: false, ...what });
     this.#note(begun, 'begins');
     return begun;
   }

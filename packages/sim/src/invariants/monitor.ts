@@ -2,7 +2,8 @@
  * Watches the cluster from above while it runs, as no client can.
  *
  *   I1  when a write is acknowledged, so many replicas have flushed it, or what took its place
- *   I5  who holds a key at a replica never gives way to a lower claim
+ *   I4  when a scan with blocking repair answers, so many replicas have what it shows, or what took its place
+ *   I5  who holds a key at a replica never gives way to a lower claim, and no scan shows what was trimmed
  *   I6  no two records of a partition have one version
  *   I8  no queue is longer than it may be
  *   I10 what a coordinator is sent one after another gets ascending versions
@@ -99,6 +100,33 @@ export class Monitor implements Watch {
       const what = `${partition}/${formatVersion(version)} was acknowledged, which needs ${needed}, and ${held} has flushed it`;
       this.violated('I1', what, [partition]);
     }
+  }
+
+  /** A scan answers with these records. */
+  shown(
+    partition: string,
+    frames: readonly Uint8Array[],
+    { replicas, needed }: { replicas: readonly NodeShell[]; needed: number },
+  ): void {
+    for (const frame of frames) {
+      const version = frameVersion(frame);
+      const { key, attempt = 0 } = frameKey(frame) ?? {};
+      const holders = replicas.filter(({ disk, lostDisks }) =>
+        [disk, ...lostDisks].some((one) => holds(one, partition, { version, attempt, key })),
+      );
+      if (holders.length >= needed) continue;
+      const held = holders.map(({ id }) => id).join(', ') || 'nobody';
+      const what = `a scan shows ${partition}/${formatVersion(version)}, which ${needed} must have, and ${held} has it`;
+      this.violated('I4', what, [partition]);
+    }
+  }
+
+  /** A scan answers with these records; it asked somebody who had trimmed the partition so far. */
+  notTrimmed(partition: string, frames: readonly Uint8Array[], trimmedTo: number): void {
+    const trimmed = frames.map(frameVersion).find(({ counter }) => counter <= trimmedTo);
+    if (trimmed === undefined) return;
+    const what = `a scan shows ${partition}/${formatVersion(trimmed)}, trimmed to ${trimmedTo} before it began`;
+    this.violated('I5', what, [partition]);
   }
 
   /** What one coordinator made of writes that came one after another. */

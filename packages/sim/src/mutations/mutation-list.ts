@@ -8,6 +8,10 @@ const WRITES = 'core/dist/coordination/write-coordinator.js';
 const READS = 'core/dist/coordination/key-reads.js';
 const ROUND = 'core/dist/coordination/counter-round.js';
 const QUORUM = 'core/dist/quorum/write-quorum.js';
+const RANGES = 'core/dist/coordination/range-reads.js';
+const LISTED = 'core/dist/coordination/listed-ranges.js';
+const TASK = 'core/dist/coordination/range-task.js';
+const MERGE = 'core/dist/quorum/range-read.js';
 const STORE = 'core/dist/storage/memory-store.js';
 const SESSION = 'core/dist/anti-entropy/session.js';
 const VOTES = 'core/dist/votes/store-votes.js';
@@ -30,7 +34,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: DISK,
     find: 'this.#waiting.push(batch);',
     replace: 'this.#store.applyNow(groups, []); this.#waiting.push(batch);',
-    invariants: ['I3', 'I4'],
+    invariants: ['I2', 'I3', 'I4'],
     seeds: 1000,
   },
   {
@@ -266,5 +270,95 @@ export const MUTATIONS: readonly Mutation[] = [
         return left.length < others.length ? [] : left;`,
     invariants: ['I1', 'I3', 'I4', 'I9'],
     seeds: 4000,
+  },
+  {
+    name: 'scan-page-not-compared',
+    breaks: 'a scan takes the page of one replica for that of two',
+    file: RANGES,
+    find: 'if (read.needed === 1)',
+    replace: 'if (read.needed <= 2)',
+    invariants: ['I3', 'I4'],
+    seeds: 20,
+  },
+  {
+    name: 'scan-counts-compared',
+    breaks: 'replicas that hold as many records in a range are taken for equal',
+    file: TASK,
+    find: 'a.every((byte, i) => byte === b[i])',
+    replace: 'a.every((byte, i) => i < 16 || byte === b[i])',
+    invariants: ['I3', 'I4'],
+    seeds: 100,
+  },
+  {
+    name: 'scan-damage-overlooked',
+    breaks: 'a page without the records that the disk has damaged is taken for all of its range',
+    file: TASK,
+    find: 'countOf(digest) !== frames.length',
+    replace: 'countOf(digest) < frames.length',
+    invariants: ['I3', 'I4'],
+    seeds: 3000,
+  },
+  {
+    name: 'scan-keys-not-looked-up',
+    breaks: 'a scan shows what some replica lacks, and may hold something newer of',
+    file: LISTED,
+    find: 'for (const key of doubtfulKeys(page, answer.missing))\n                keys.set(',
+    replace: 'for (const key of [])\n                keys.set(',
+    invariants: ['I3', 'I9'],
+    seeds: 100,
+  },
+  {
+    name: 'scan-trim-not-merged',
+    breaks: 'a scan shows what one of the asked replicas has trimmed',
+    file: MERGE,
+    find: 'if (entry.version.counter <= trimmedTo)',
+    replace: 'if (entry.version.counter < 0)',
+    invariants: ['I5'],
+    seeds: 200,
+  },
+  {
+    name: 'scan-next-skips',
+    breaks: 'a page goes on behind the record that follows it',
+    file: MERGE,
+    find: 'const next = laterVersion(after, lowest);',
+    replace: 'const next = laterVersion({ ...after, counter: after.counter + 1 }, lowest);',
+    invariants: ['I3'],
+    seeds: 10,
+  },
+  {
+    name: 'scan-next-skips-downward',
+    breaks: 'from the end on, a page goes on behind the record that follows it',
+    file: MERGE,
+    find: 'const before = versionBefore(answeredTo);',
+    replace: 'const before = versionBefore({ ...answeredTo, counter: answeredTo.counter - 1 });',
+    invariants: ['I3'],
+    seeds: 20,
+  },
+  {
+    name: 'scan-repair-skipped',
+    breaks: 'a scan does not give replicas what it shows and they lack',
+    file: RANGES,
+    find: "const lacked = read.repair === 'off' ? NOTHING : round.lacked();",
+    replace: 'const lacked = NOTHING;',
+    invariants: ['I4'],
+    seeds: 20,
+  },
+  {
+    name: 'scan-repair-not-awaited',
+    breaks: 'a scan answers before the replicas have taken what it gives them',
+    file: RANGES,
+    find: "const isAwaited = read.repair === 'blocking';",
+    replace: 'const isAwaited = false;',
+    invariants: ['I4'],
+    seeds: 200,
+  },
+  {
+    name: 'scan-ends-with-its-page',
+    breaks: 'a page is taken to prove all of its range, also what follows its last record',
+    file: TASK,
+    find: 'truncated && last !== undefined ?',
+    replace: 'truncated && last === undefined ?',
+    invariants: ['I3'],
+    seeds: 10,
   },
 ];

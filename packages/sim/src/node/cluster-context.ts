@@ -4,6 +4,7 @@ import type {
   DigestKernel,
   HintBatch,
   PackedGroup,
+  RangeReads,
   SessionOutcome,
   StoreVotes,
   Version,
@@ -71,6 +72,7 @@ export interface NodeShell extends Endpoint {
 /** What a process has in memory: it is gone with it. */
 export interface NodeProcess {
   readonly coordinator: Coordinator;
+  readonly ranges: RangeReads;
   readonly liveness: { isAlive(nodeId: string): boolean };
   readonly hints: { keep(hint: HintBatch): void };
   readonly votes: StoreVotes;
@@ -90,6 +92,14 @@ export interface Watch {
     first: Version,
     replicas: { readonly replicas: readonly NodeShell[]; readonly needed: number },
   ): void;
+  /** A read answers with these records, which so many replicas must have by now. */
+  shown(
+    partition: string,
+    frames: readonly Uint8Array[],
+    replicas: { readonly replicas: readonly NodeShell[]; readonly needed: number },
+  ): void;
+  /** A read answers with these records, and had begun when so many replicas had trimmed the partition so far. */
+  notTrimmed(partition: string, frames: readonly Uint8Array[], trimmedTo: number): void;
   /** What one coordinator made of writes that came one after another. */
   inOrder(partition: string, outcomes: readonly (WriteOutcome | undefined)[]): void;
   within(what: string, seen: number, max: number): void;

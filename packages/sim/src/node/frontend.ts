@@ -1,13 +1,16 @@
 /** What a node does for its clients: it reads itself, and has the coordinator of the partition write. */
 import {
   acknowledgementsNeeded,
+  answersNeeded,
   type Caller,
   type KeyOutcome,
   type KeyQuestion,
   type Level,
   MendlogError,
   type PackedGroup,
+  type RangeOutcome,
   type ReadRepairMode,
+  type VersionRange,
   type WriteOrder,
   type WriteOutcome,
 } from '@mendlog/core';
@@ -25,6 +28,14 @@ export interface ClientWrite {
 
 export interface ClientRead {
   readonly questions: readonly KeyQuestion[];
+  readonly level: Level;
+  readonly repair: ReadRepairMode;
+  readonly caller: Caller;
+}
+
+export interface ClientScan {
+  readonly partition: string;
+  readonly range: VersionRange;
   readonly level: Level;
   readonly repair: ReadRepairMode;
   readonly caller: Caller;
@@ -135,4 +146,33 @@ export function serveRead(
   node.process.coordinator.readKeys({ questions, levelOf: () => level, repair, caller }, (value) =>
     answer({ ok: true, value }),
   );
+}
+
+/** One page. */
+export function serveScan(
+  node: NodeShell,
+  { partition, range, level, repair, caller }: ClientScan,
+  answer: (answer: Answer<RangeOutcome>) => void,
+): void {
+  const { monitor } = node.context;
+  const replicas = node.primaries(partition).map((id) => nodeOf(node.context, id));
+  const needed = answersNeeded(level, replicas.length);
+  // However it chooses whom to ask, one of them has trimmed the partition so far.
+  const trimmedTo =
+    replicas.map(({ disk }) => disk.trimmedTo(partition)).sort((a, b) => b - a)[replicas.length - needed] ??
+    0;
+  let isAnswered = false;
+  node.process.ranges.submit({ partition, ranges: [range], level, repair, caller }, (result) => {
+    if (isAnswered) monitor.violated('I8', `${node.id} answered a scan of ${partition} twice`, [partition]);
+    isAnswered = true;
+    if (!result.ok) {
+      answer({ ok: false, error: MendlogError.fromShape(result.error) });
+      return;
+    }
+    const [outcome] = result.outcomes;
+    if (outcome === undefined) throw new Error('a scan was answered without an outcome');
+    if (repair === 'blocking') monitor.shown(partition, outcome.frames, { replicas, needed });
+    monitor.notTrimmed(partition, outcome.frames, trimmedTo);
+    answer({ ok: true, value: outcome });
+  });
 }

@@ -4,11 +4,12 @@
  *
  * A process has an epoch: what belongs to an earlier one (a timer, an answer, a flush) comes to nothing.
  */
-import { Coordinator, originFromBits, preferenceList } from '@mendlog/core';
+import { Coordinator, originFromBits, preferenceList, RangeReads } from '@mendlog/core';
 import { Disk } from '../world/disk.js';
 import type { ClusterContext, NodeProcess, NodeShell } from './cluster-context.js';
 import { HintReplay } from './hint-replay.js';
 import { Liveness } from './liveness.js';
+import { rangePorts } from './range-ports.js';
 import { readPorts } from './read-ports.js';
 import { Scrubber } from './scrubber.js';
 import { Sessions } from './sessions.js';
@@ -92,6 +93,7 @@ export class SimNode implements NodeShell {
     this.epoch += 1;
     const incarnation = originFromBits(random.bits64());
     const coordinator = new Coordinator({ writes: writePorts(this, incarnation), reads: readPorts(this) });
+    const ranges = new RangeReads(rangePorts(this), coordinator.reads);
     this.disk.reopen();
     const liveness = new Liveness(this);
     const hints = new HintReplay(this);
@@ -99,7 +101,7 @@ export class SimNode implements NodeShell {
     const voteKeeper = new VoteKeeper(this);
     const { votes } = voteKeeper;
     this.#voteKeeper = voteKeeper;
-    this.#process = { coordinator, liveness, hints, sessions, votes };
+    this.#process = { coordinator, ranges, liveness, hints, sessions, votes };
     for (const part of [liveness, hints, sessions, voteKeeper, new Scrubber(this)]) part.start();
     trace.note(this.id, `* starts, incarnation ${incarnation}`);
   }

@@ -34,9 +34,10 @@ export class VoteKeeper {
         compare: (peer, { tick }) => this.#compare(peer, tick),
         storeReplaced: (peer) => {
           trace.note(node.id, `sees that ${peer} has another store`);
-          const { writes, reads } = node.process.coordinator;
-          writes.storeReplaced(peer);
-          reads.storeReplaced(peer);
+          const { coordinator, ranges } = node.process;
+          coordinator.writes.storeReplaced(peer);
+          coordinator.reads.storeReplaced(peer);
+          ranges.storeReplaced(peer);
         },
       },
       disk.store.voteNote(),

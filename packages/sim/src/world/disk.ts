@@ -18,6 +18,7 @@ import {
   type MemoryStoreOptions,
   MendlogError,
   type PackedGroup,
+  type RangeStore,
   type RecordKey,
   type StoredHintBatch,
   toMendlogError,
@@ -150,6 +151,21 @@ export class Disk {
     return this.#store.readVersions(partition, readable, Number.POSITIVE_INFINITY);
   }
 
+  /** As the store on disk answers of ranges: what is damaged is listed, and not given out. */
+  get ranges(): RangeStore {
+    return {
+      list: (partition, range) => this.#store.list(partition, range),
+      readVersions: (partition, versions, bytesMax) =>
+        this.#readable(partition, this.#store.readVersions(partition, versions, bytesMax)),
+      readRange: (partition, range, bytesMax) => {
+        const { frames, truncated } = this.#store.readRange(partition, range, bytesMax);
+        const readable = this.#readable(partition, frames);
+        // A page without a record would lead nowhere: this one says that it has all.
+        return { frames: readable, truncated: truncated && readable.length > 0 };
+      },
+    };
+  }
+
   isDamaged(partition: string, version: Version): boolean {
     return this.#damaged.size > 0 && this.#damaged.has(`${partition}/${formatVersion(version)}`);
   }
@@ -246,6 +262,10 @@ export class Disk {
     for (const group of groups)
       for (const frame of itemsOf(group))
         this.#damaged.delete(`${group.partition}/${formatVersion(frameVersion(frame))}`);
+  }
+
+  #readable(partition: string, frames: readonly Uint8Array[]): Uint8Array[] {
+    return frames.filter((frame) => !this.isDamaged(partition, frameVersion(frame)));
   }
 
   #isHeld(partition: string, version: Version): boolean {

@@ -8,11 +8,15 @@
  * - a scan is in the order of versions, and shows two records of a key only where the newer one was not acknowledged
  *   when it began: it may have come between two pages.
  *
+ * Each page asks a quorum of its own. Where a write of a key is under way on one replica alone, that replica no more
+ * holds what the write replaces, and another quorum does not see the write: a scan of several pages may miss the key.
+ * The same goes for an append that is sent again under its key, until it is acknowledged. One page misses neither.
+ *
  * Time is the order in which the one process of all clients was told of things. Appends of unknown outcome may be
  * replaced by a later attempt of themselves, so they count by their value and not by their version.
  */
 import { compareVersions, formatVersion, type Version } from '@mendlog/core';
-import type { CheckReport } from '@mendlog/sim';
+import type { CheckReport } from './check-report.js';
 import { ScanReports } from './scan-reports.js';
 
 export interface ScannedRecord {
@@ -32,6 +36,13 @@ export interface ScanStart {
   readonly keys: ReadonlyMap<string, KeyWrite>;
 }
 
+export interface ScanExtent {
+  /** It went to the end of the partition. */
+  readonly isWhole: boolean;
+  /** It is known to be the answer to one call. */
+  readonly isOnePage: boolean;
+}
+
 interface KeyWrite {
   readonly version: Version;
   readonly isDelete: boolean;
@@ -44,8 +55,17 @@ export interface Acknowledged {
   readonly tick: number;
 }
 
+/** A write that begins; a delete has no value. */
+export interface IssuedWrite {
+  readonly key: string | null;
+  readonly value: string | null;
+  /** It may be written anew until it is acknowledged, and take the place of itself. */
+  readonly isRetried: boolean;
+}
+
 interface Issued {
   readonly key: string | null;
+  readonly isRetried: boolean;
   readonly tick: number;
   outcome: 'pending' | 'ok' | 'fail' | 'unknown';
   acknowledgedTick: number | undefined;
@@ -56,8 +76,11 @@ interface Issued {
 interface KeyState {
   highest: KeyWrite | undefined;
   highestDelete: Version | undefined;
-  /** Deletes of which the outcome is not known, now or for ever. */
+  /** Writes of which the outcome is not known, now or for ever; and how many of them are deletes. */
+  open: number;
   openDeletes: number;
+  /** When a write of it began, or ended, last. */
+  lastTick: number;
 }
 
 interface PartitionState {
@@ -75,14 +98,20 @@ export class ScanJudge {
   readonly #reports = new ScanReports();
   #tick = 0;
 
-  /** A write begins; a delete has no value. */
-  issue(partition: string, key: string | null, value: string | null): void {
+  issue(partition: string, { key, value, isRetried }: IssuedWrite): void {
     const state = this.#state(partition);
-    if (value === null && key !== null) keyState(state, key).openDeletes++;
+    const tick = ++this.#tick;
+    if (key !== null) {
+      const known = keyState(state, key);
+      known.lastTick = tick;
+      known.open++;
+      if (value === null) known.openDeletes++;
+    }
     if (value !== null)
       state.issued.set(value, {
         key,
-        tick: ++this.#tick,
+        isRetried,
+        tick,
         outcome: 'pending',
         acknowledgedTick: undefined,
         shownTick: undefined,
@@ -104,6 +133,8 @@ export class ScanJudge {
     if (key === null && value !== null) insert(state.appends, { version, value, tick });
     if (key === null) return;
     const known = keyState(state, key);
+    known.lastTick = tick;
+    known.open--;
     if (value === null) {
       known.openDeletes--;
       if (known.highestDelete === undefined || compareVersions(version, known.highestDelete) > 0)
@@ -121,10 +152,13 @@ export class ScanJudge {
   ): void {
     const state = this.#state(partition);
     const { key, value } = write;
-    if (value === null) {
-      if (key !== null && outcome === 'fail') keyState(state, key).openDeletes--;
-      return;
+    if (key !== null) {
+      const known = keyState(state, key);
+      known.lastTick = ++this.#tick;
+      if (outcome === 'fail') known.open--;
+      if (outcome === 'fail' && value === null) known.openDeletes--;
     }
+    if (value === null) return;
     const issued = state.issued.get(value);
     if (issued === undefined) return;
     issued.outcome = outcome;
@@ -144,16 +178,16 @@ export class ScanJudge {
     return { partition, tick: ++this.#tick, from, keys };
   }
 
-  /** `isWhole`: it went to the end of the partition. */
-  judge(start: ScanStart, records: readonly ScannedRecord[], { isWhole }: { isWhole: boolean }): void {
+  /** Records in the order of versions, whichever way they were read. */
+  judge(start: ScanStart, records: readonly ScannedRecord[], extent: ScanExtent): void {
     const state = this.#state(start.partition);
-    const to = isWhole ? undefined : records.at(-1)?.version;
+    const to = extent.isWhole ? undefined : records.at(-1)?.version;
     const byValue = new Map<string, ScannedRecord>();
     this.#reports.judged();
     this.#checkRecords(state, start, records, byValue);
     this.#checkAppends(state, start, byValue, to);
-    this.#checkKeys(state, start, records, to);
-    this.#checkShown(state, start, byValue, isWhole);
+    this.#checkKeys(state, start, records, { ...extent, to });
+    this.#checkShown(state, start, byValue, extent);
     const tick = ++this.#tick;
     for (const { value, key } of records) {
       const issued = state.issued.get(value);
@@ -233,9 +267,9 @@ export class ScanJudge {
 
   #checkKeys(
     state: PartitionState,
-    { partition, from, keys }: ScanStart,
+    { partition, tick, from, keys }: ScanStart,
     records: readonly ScannedRecord[],
-    to: Version | undefined,
+    { isOnePage, to }: ScanExtent & { to: Version | undefined },
   ): void {
     const shown = new Map<string, ScannedRecord>();
     for (const record of records) if (record.key !== null) shown.set(record.key, record);
@@ -256,8 +290,9 @@ export class ScanJudge {
       // It may lie before the range, behind what was read, or be deleted since.
       if (isDelete || to !== undefined) continue;
       if (from !== undefined && compareVersions(version, from.version) < 0) continue;
-      const { openDeletes, highestDelete } = keyState(state, key);
+      const { open, openDeletes, highestDelete, lastTick } = keyState(state, key);
       if (openDeletes > 0) continue;
+      if (!isOnePage && (open > 0 || lastTick > tick)) continue;
       if (highestDelete !== undefined && compareVersions(highestDelete, version) > 0) continue;
       this.#reports.missing(partition, key, `a scan lacks a record of this key, put before at ${text}`);
     }
@@ -268,12 +303,14 @@ export class ScanJudge {
     state: PartitionState,
     { partition, tick, from }: ScanStart,
     byValue: ReadonlyMap<string, ScannedRecord>,
-    isWhole: boolean,
+    { isWhole, isOnePage }: ScanExtent,
   ): void {
     if (!isWhole) return;
     for (const value of state.shown) {
       const issued = state.issued.get(value);
       if (issued?.shownTick === undefined || issued.shownTick > tick || byValue.has(value)) continue;
+      const isSettled = !issued.isRetried || (issued.acknowledgedTick ?? Number.POSITIVE_INFINITY) < tick;
+      if (!isOnePage && !isSettled) continue;
       // All its attempts are in the range where the range began before it did.
       if (from !== undefined && from.tick > issued.tick) continue;
       this.#reports.gone(partition, null, `a scan lacks ${value}, which an earlier one has shown`);
@@ -295,7 +332,7 @@ const NO_VERSION: Version = { counter: 0, origin: '' };
 function keyState({ keys }: PartitionState, key: string): KeyState {
   let state = keys.get(key);
   if (state === undefined) {
-    state = { highest: undefined, highestDelete: undefined, openDeletes: 0 };
+    state = { highest: undefined, highestDelete: undefined, open: 0, openDeletes: 0, lastTick: 0 };
     keys.set(key, state);
   }
   return state;

@@ -1,5 +1,5 @@
 /** What was found in scans, as the reports of checks: counted all, and the first ones kept. */
-import { type CheckReport, type Invariant, VIOLATIONS_KEPT_MAX, type Violation } from '@mendlog/sim';
+import { type CheckReport, type Invariant, VIOLATIONS_KEPT_MAX, type Violation } from './check-report.js';
 
 class Tally {
   readonly #invariant: Invariant;

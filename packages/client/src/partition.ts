@@ -90,6 +90,8 @@ export interface ScanOptions extends CallOptions {
   readonly fromTimeMs?: number | undefined;
   readonly toTimeMs?: number | undefined;
   readonly limit?: number | undefined;
+  /** From the last record of the range to the first. */
+  readonly reverse?: boolean | undefined;
 }
 
 export interface PartitionOptions<T> {
@@ -205,19 +207,21 @@ export class Partition<T> {
     );
   }
 
-  /** The records of a range in order of version, fetched page by page. */
+  /** The records of a range in order of version, or from the last to the first, fetched page by page. */
   async *scan(options: ScanOptions = {}): AsyncGenerator<ReadRecord<T>, void, undefined> {
     const consistency = options.consistency ?? this.#options.consistency;
-    const to = options.to === undefined ? VERSION_HIGHEST : { origin: ORIGIN_HIGHEST, ...idOf(options.to) };
+    let to: Version =
+      options.to === undefined ? VERSION_HIGHEST : { origin: ORIGIN_HIGHEST, ...idOf(options.to) };
     let from: Version =
       options.from === undefined ? VERSION_LOWEST : { origin: ORIGIN_LOWEST, ...idOf(options.from) };
     let left = options.limit ?? Number.POSITIVE_INFINITY;
     if (!(left >= 0) || (Number.isFinite(left) && !Number.isInteger(left)))
       throw new MendlogError('BAD_REQUEST', `limit is ${left}: expected a whole number of at least 0`);
     const time = { fromMs: options.fromTimeMs, toMs: options.toTimeMs };
+    const descending = options.reverse ?? false;
     await this.#options.pool.ready();
     while (left > 0) {
-      const range = { from, to, limit: Math.min(PAGE_RECORDS, left) };
+      const range = { from, to, limit: Math.min(PAGE_RECORDS, left), descending };
       const input = { partition: this.name, range, time, consistency };
       const page = await this.#call((connection) => connection.call.batches.scan.query(input));
       const frames = decodePacked(page.packed).flatMap((group) => [...itemsOf(group)]);
@@ -227,7 +231,8 @@ export class Partition<T> {
         left--;
       }
       if (page.next === undefined) return;
-      from = page.next;
+      if (descending) to = page.next;
+      else from = page.next;
     }
   }
 

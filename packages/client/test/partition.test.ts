@@ -155,6 +155,10 @@ describe('partition', () => {
     expect(await ids({})).toEqual(Array.from({ length: 2500 }, (_, i) => i + 1));
     expect(await ids({ from: 2000, to: 2003 })).toEqual([2000, 2001, 2002, 2003]);
     expect(await ids({ from: 1001, limit: 2 })).toEqual([1001, 1002]);
+    expect(await ids({ reverse: true })).toEqual(Array.from({ length: 2500 }, (_, i) => 2500 - i));
+    expect(await ids({ from: 2000, to: 2003, reverse: true })).toEqual([2003, 2002, 2001, 2000]);
+    expect(await ids({ to: 1001, limit: 2, reverse: true })).toEqual([1001, 1000]);
+    expect(await ids({ fromTimeMs: before, limit: 1, reverse: true })).toEqual([2500]);
     expect(await ids({ fromTimeMs: before })).toHaveLength(2500);
     expect(await ids({ toTimeMs: before - 1 })).toEqual([]);
     for await (const _ of client.partition('none').scan()) expect.unreachable();

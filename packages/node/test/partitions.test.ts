@@ -388,6 +388,27 @@ describe('partitions: times', () => {
     expect(found).toEqual(counters(2995, 3005));
   });
 
+  test('partitions: a scan by time in reverse begins with the last record of the time', async () => {
+    await using cluster = await TestCluster.start(1);
+    const { service } = cluster.node('n1');
+    // Times fall and rise, so that they lie in several parts of the partition.
+    const at = (counter: number) =>
+      encodeFrame({ version: version(counter), timeMs: counter % 1000, value: Buffer.from('x') });
+    await cluster.storeOnlyOn('n1', [groupOf('orders', counters(1, 4000).map(at))]);
+    const found: number[] = [];
+    let to = version(3500);
+    for (let page = 0; page < 20; page++) {
+      const time = { fromMs: 10, toMs: 11 };
+      const range = { ...EVERYTHING, to, limit: 3, descending: true, time };
+      const { frames, next } = await service.scan('orders', range, undefined);
+      expect(frames.length).toBeLessThanOrEqual(3);
+      found.push(...frames.map((bytes) => decodeFrame(bytes).version.counter));
+      if (next === undefined) break;
+      to = next;
+    }
+    expect(found).toEqual([3011, 3010, 2011, 2010, 1011, 1010, 11, 10]);
+  });
+
   test('partitions: a scan by time finds what one of the asked replicas alone holds, and repairs it', async () => {
     await using cluster = await TestCluster.start();
     const { service } = cluster.node('n1');

@@ -77,7 +77,7 @@ export const records = t.router({
     .input(schemas.ScanInput)
     .output(schemas.ScanOutput)
     .query(async ({ ctx, input }) => {
-      const { partitionId, limit, fromTime, toTime } = input;
+      const { partitionId, limit, reverse: descending, fromTime, toTime } = input;
       const from =
         input.from === undefined ? VERSION_LOWEST : { origin: ORIGIN_LOWEST, ...parseRecordId(input.from) };
       const to =
@@ -85,7 +85,7 @@ export const records = t.router({
       const time = { fromMs: fromTime, toMs: toTime };
       const page = await ctx.service.scan(
         partitionId,
-        { from, to, limit, time },
+        { from, to, limit, descending, time },
         input.consistency,
         ctx.caller,
       );

@@ -129,12 +129,19 @@ export const ScanInput = z.strictObject({
   fromTime: Time,
   toTime: Time,
   limit: PageLimit.default(100),
+  /** From the last record of the range to the first. */
+  reverse: z
+    .union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
+    .default(false),
   consistency: Level.optional(),
 });
 export const ScanOutput = z.object({
   partitionId: PartitionId,
   records: z.array(RecordOutput),
-  /** `from` of the next page; absent on the last one. A page may hold fewer records than the limit, even none. */
+  /**
+   * `from` of the next page, or `to` where it is read in reverse; absent on the last one. A page may hold fewer records
+   * than the limit, even none.
+   */
   next: VersionText.optional(),
 });
 

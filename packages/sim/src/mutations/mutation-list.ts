@@ -269,7 +269,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: `const left = others.filter((node) => this.#catchUps.get(node)?.hasBrought(partition, since) !== true);
         return left.length < others.length ? [] : left;`,
     invariants: ['I1', 'I3', 'I4', 'I9'],
-    seeds: 4000,
+    seeds: 6000,
   },
   {
     name: 'scan-page-not-compared',

@@ -32,9 +32,10 @@ export interface LevelOptions {
 }
 
 interface OfferedResult extends LoopResult {
+  /** What was to be offered. */
   readonly callsPerSecond: number;
-  /** Calls that were due in the windows. */
-  readonly offered: number;
+  /** What this process could offer: calls that it made. */
+  readonly offeredPerSecond: number;
   /** What came through of what the closed loop got: medians. */
   readonly shareOfPeak: number;
 }
@@ -107,7 +108,15 @@ async function measureOffered(
   const callsPerSecond = 'timesPeak' in rate ? median * rate.timesPeak : rate.callsPerSecond;
   const open = new OpenLoop(call, callsPerSecond);
   const name = `${Math.round(callsPerSecond)} offered a second`;
-  const result = await measureLoop(open, { ...context, name });
+  let offered = 0;
+  const result = await measureLoop(open, {
+    ...context,
+    name,
+    async onEnd() {
+      offered = open.offered;
+    },
+  });
+  const seconds = result.windows.reduce((sum, window) => sum + window.seconds, 0);
   const shareOfPeak = result.recordsPerSecond.median / median;
-  return { ...result, callsPerSecond, offered: open.offered, shareOfPeak };
+  return { ...result, callsPerSecond, offeredPerSecond: offered / seconds, shareOfPeak };
 }

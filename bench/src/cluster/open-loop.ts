@@ -8,13 +8,17 @@ import { LatencyHistogram, toMendlogError } from '@mendlog/core';
 import type { Call } from './modes.js';
 
 const STEP_MS = 1;
+/** Answers are read in between. */
+const BURST_MS_MAX = 5;
+/** Calls that this process could not make for so long are not made: it offers less than it was told, and says so. */
+const LATE_MS_MAX = 100;
 /** One more is not made, and counts as NOT_SENT: the memory of this process is not what is measured. */
 const OUTSTANDING_MAX = 1_000_000;
 
 export class OpenLoop {
   readonly latencies = new LatencyHistogram();
   readonly errors = new Map<string, number>();
-  /** Calls that were due. */
+  /** Calls that were made. */
   offered = 0;
   readonly #call: Call;
   readonly #callsPerMs: number;
@@ -32,8 +36,11 @@ export class OpenLoop {
     const beganMs = performance.now();
     let begun = 0;
     while (!this.#isStopped) {
-      const due = Math.floor((performance.now() - beganMs) * this.#callsPerMs);
-      for (; begun < due; begun++) this.#begin(beganMs + begun / this.#callsPerMs);
+      const stepMs = performance.now();
+      const due = Math.floor((stepMs - beganMs) * this.#callsPerMs);
+      begun = Math.max(begun, due - Math.floor(LATE_MS_MAX * this.#callsPerMs));
+      for (; begun < due && performance.now() - stepMs < BURST_MS_MAX; begun++)
+        this.#begin(beganMs + begun / this.#callsPerMs);
       await new Promise((resolve) => setTimeout(resolve, STEP_MS));
     }
     if (this.#outstanding > 0)

@@ -50,7 +50,7 @@ export function offeredRows(levels: readonly LevelResult[]): Record<string, stri
     return {
       outstanding,
       peak: rounded(peak.median),
-      'offered/s': rounded(offered.callsPerSecond),
+      'offered/s': rounded(offered.offeredPerSecond),
       'records/s': rounded(rate.median),
       'lowest-highest': `${rounded(rate.lowest)}-${rounded(rate.highest)}`,
       'share of peak': offered.shareOfPeak.toFixed(2),

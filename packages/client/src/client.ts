@@ -6,6 +6,7 @@ import { GetBatcher } from './get-batcher.js';
 import { NodePool } from './node-pool.js';
 import { OrderedAppends } from './ordered-appends.js';
 import { Partition } from './partition.js';
+import { RetryBudget } from './retry-budget.js';
 import { SeenCounters } from './seen-counters.js';
 import { WriteBatcher } from './write-batcher.js';
 
@@ -16,7 +17,7 @@ export interface ClientOptions {
   readonly secret?: string | undefined;
   /** For calls that name no level; by default that of the partition, else of the node (QUORUM). */
   readonly consistency?: Level | undefined;
-  /** How long a call may take, and how long the first one waits for a node. */
+  /** How long an attempt of a call may take, and how long the first one waits for a node. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -42,10 +43,11 @@ export function createClient(options: ClientOptions): Client {
   });
   const { consistency } = options;
   const seen = new SeenCounters();
-  const batcher = new WriteBatcher(pool, seen);
-  const gets = new GetBatcher(pool);
+  const batcher = new WriteBatcher(pool, seen, timeoutMs);
+  const gets = new GetBatcher(pool, timeoutMs);
+  const budget = new RetryBudget();
   const ordered = new OrderedAppends(batcher, () => pool.ready());
-  const shared = { consistency, pool, batcher, ordered, gets, seen };
+  const shared = { consistency, pool, batcher, ordered, gets, seen, budget };
 
   function partition(name: string): Partition<unknown>;
   function partition<T>(name: string, values: ValueOptions<T>): Partition<T>;

@@ -12,13 +12,17 @@ import {
   packKeyQuestions,
   type RecordKey,
   toMendlogError,
+  WaitingLine,
 } from '@mendlog/core';
+import { clientLine, timeLeft, timeOver } from './client-line.js';
 import type { NodeConnection, NodePool } from './node-pool.js';
 import { RequestPacer } from './request-pacer.js';
 
 interface PendingGet {
   readonly partition: string;
   readonly key: RecordKey;
+  /** In the time of `performance.now()`. */
+  readonly deadlineMs: number;
   readonly resolve: (frame: Uint8Array | undefined) => void;
   readonly reject: (error: MendlogError) => void;
 }
@@ -27,7 +31,9 @@ interface PendingGet {
 interface Lane {
   readonly connection: NodeConnection;
   readonly level: Level | undefined;
-  readonly queue: PendingGet[];
+  readonly queue: WaitingLine<PendingGet>;
+  /** Those that an answer had no room for: they go first. */
+  readonly again: PendingGet[];
   readonly pacer: RequestPacer;
 }
 
@@ -36,11 +42,14 @@ const ATTEMPTS_MAX = 3;
 export class GetBatcher {
   readonly #pool: NodePool;
   readonly #lanes = new Map<NodeConnection, Map<string, Lane>>();
+  readonly #timeoutMs: number;
   #waiting = 0;
   #isScheduled = false;
 
-  constructor(pool: NodePool) {
+  /** A get may take so long from when it is called. */
+  constructor(pool: NodePool, timeoutMs: number) {
     this.#pool = pool;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** The frame of the record that holds the key, a tombstone where it was deleted. */
@@ -57,10 +66,12 @@ export class GetBatcher {
 
   #ask(partition: string, key: RecordKey, level: Level | undefined): Promise<Uint8Array | undefined> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting >= LIMITS.readQueueMax)
-        throw new MendlogError('OVERLOADED', 'too many reads are waiting; await some before you send more');
       const lane = this.#laneOf(this.#pool.pick(partition), level);
-      lane.queue.push({ partition, key, resolve, reject });
+      const nowMs = performance.now();
+      if (this.#waiting >= LIMITS.readQueueMax || !lane.queue.hasRoom(key.length))
+        throw lane.queue.refusal(nowMs);
+      const deadlineMs = nowMs + this.#timeoutMs;
+      lane.queue.add({ partition, key, deadlineMs, resolve, reject }, key.length, nowMs);
       this.#waiting++;
       this.#schedule();
     });
@@ -91,24 +102,44 @@ export class GetBatcher {
   }
 
   #newLane(connection: NodeConnection, level: Level | undefined): Lane {
-    const lane: Lane = { connection, level, queue: [], pacer: new RequestPacer(() => this.#schedule()) };
-    return lane;
+    const queue = new WaitingLine<PendingGet>(clientLine('reads', this.#timeoutMs));
+    return { connection, level, queue, again: [], pacer: new RequestPacer(() => this.#schedule()) };
   }
 
   #pump(lane: Lane): void {
-    while (lane.queue.length > 0 && lane.pacer.mayGo()) {
-      const batch = lane.queue.splice(0, LIMITS.rangesMax);
-      this.#waiting -= batch.length;
+    while (
+      lane.again.length + lane.queue.length > 0 &&
+      lane.pacer.mayGo(lane.queue.length >= LIMITS.rangesMax)
+    ) {
+      const batch = this.#takeBatch(lane);
+      if (batch.length === 0) continue;
       lane.pacer.sent();
       void this.#send(lane, batch).finally(() => lane.pacer.ended());
     }
+    lane.queue.turned(performance.now());
+  }
+
+  /** As many as one request takes, without those whose time is over. */
+  #takeBatch({ again, queue }: Lane): PendingGet[] {
+    const batch: PendingGet[] = [];
+    const nowMs = performance.now();
+    while (batch.length < LIMITS.rangesMax) {
+      const get = again.shift() ?? queue.takeOldest();
+      if (get === undefined) break;
+      this.#waiting--;
+      if (get.deadlineMs <= nowMs) get.reject(timeOver());
+      else batch.push(get);
+    }
+    return batch;
   }
 
   async #send(lane: Lane, batch: readonly PendingGet[]): Promise<void> {
     const { connection, level } = lane;
     try {
       const input = { packed: encodePacked(packKeyQuestions(batch)), consistency: level };
-      const { frames, failed } = await connection.call.batches.get.query(input);
+      const { frames, failed } = await connection.call.batches.get.query(input, {
+        context: timeLeft(batch),
+      });
       const failures = new Map(failed);
       const isShort = frames.some(({ length }) => length > 0);
       const again: PendingGet[] = [];
@@ -122,7 +153,7 @@ export class GetBatcher {
           reject(new MendlogError('INTERNAL', 'the node answered without an outcome for this key'));
         else resolve(frame.length === 0 ? undefined : frame);
       }
-      lane.queue.unshift(...again);
+      lane.again.push(...again);
       this.#waiting += again.length;
     } catch (thrown) {
       const error = toMendlogError(thrown);

@@ -6,7 +6,7 @@
  */
 import { type Draft, draftBytes, draftOf, LIMITS, MendlogError, toMendlogError } from '@mendlog/core';
 import { newAppendKey } from './append-keys.js';
-import { ATTEMPTS_MAX, isUnknown, pauseBefore } from './retried-append.js';
+import { isUnknown, pauseAfter, SENDS_MAX } from './retried-append.js';
 import type { WriteBatcher, WriteHow, WriteResult } from './write-batcher.js';
 
 interface PendingAppend {
@@ -73,12 +73,12 @@ export class OrderedAppends {
         open.map((append) => this.#batcher.write(partition, draftFor(append, attempt), append.how)),
       );
       const goesAgain =
-        attempt >= ATTEMPTS_MAX ? -1 : outcomes.findIndex((outcome, i) => isOpen(outcome, open[i]));
+        attempt >= SENDS_MAX ? -1 : outcomes.findIndex((outcome, i) => isOpen(outcome, open[i]));
       const ended = goesAgain === -1 ? open.length : goesAgain;
       for (let i = 0; i < ended; i++) settle(open[i] as PendingAppend, outcomes[i] as Outcome);
       for (let i = ended; i < open.length; i++) noteUnknown(open[i] as PendingAppend, outcomes[i] as Outcome);
       open = open.slice(ended);
-      if (open.length > 0) await pauseBefore(attempt + 1);
+      if (open.length > 0) await pauseAfter(attempt + 1);
     }
   }
 }

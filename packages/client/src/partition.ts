@@ -27,6 +27,7 @@ import type { GetBatcher } from './get-batcher.js';
 import type { NodePool } from './node-pool.js';
 import type { OrderedAppends } from './ordered-appends.js';
 import { appendOnce } from './retried-append.js';
+import type { RetryBudget } from './retry-budget.js';
 import type { SeenCounters } from './seen-counters.js';
 import { Tail, type TailOptions } from './tail.js';
 import type { TailCursor } from './tail-places.js';
@@ -103,6 +104,7 @@ export interface PartitionOptions<T> {
   readonly ordered: OrderedAppends;
   readonly gets: GetBatcher;
   readonly seen: SeenCounters;
+  readonly budget: RetryBudget;
 }
 
 const PAGE_RECORDS = 1000;
@@ -122,19 +124,21 @@ export class Partition<T> {
 
   /**
    * Appends a record. Resolves when as many replicas as the level asks for have flushed it.
-   * An attempt of unknown outcome is followed by others, of which one record stays. UNREACHABLE, UNAVAILABLE,
+   * An attempt of unknown outcome is followed by others, of which one record stays, and so is one that a busy node has
+   * refused. UNREACHABLE, UNAVAILABLE,
    * OVERLOADED, CLOSED, TOO_LARGE and BAD_REQUEST (where the codec or schema refuses the value, its error is the cause):
    * nothing was written. WRITE_TIMEOUT, CONNECTION_LOST and INTERNAL: after all
    * attempts the outcome is unknown; another append would be a second record.
    */
   async append(value: T, options: AppendOptions = {}): Promise<WriteResult> {
-    const { batcher, codec, ordered, pool } = this.#options;
+    const { batcher, budget, codec, ordered, pool } = this.#options;
+    if (pool.isReady) batcher.checkRoom(this.name);
     const bytes = encoded(codec, value);
     checkPipeline(options);
     if (options.idempotent === false) return await this.#write(draftOf({ value: bytes }), options);
     if (options.pipeline === 'ordered') return await ordered.append(this.name, bytes, this.#how(options));
     if (!pool.isReady) await pool.ready();
-    return await appendOnce(batcher, this.name, { value: bytes, how: this.#how(options) });
+    return await appendOnce(batcher, this.name, { value: bytes, how: this.#how(options), budget });
   }
 
   /**

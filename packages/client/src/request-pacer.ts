@@ -5,6 +5,8 @@
  */
 
 const UNDER_WAY_MAX = 16;
+/** Of full batches, which gain nothing by waiting. */
+const FULL_UNDER_WAY_MAX = 4;
 /** So long after the last request another one may follow, whether or not that one was answered. */
 const PAUSE_MS = 20;
 
@@ -22,9 +24,9 @@ export class RequestPacer {
     this.#mayGoOn = mayGoOn;
   }
 
-  /** Whether a request may go out now; if not, `mayGoOn` will be called. */
-  mayGo(): boolean {
-    if (this.#underWay === 0) return true;
+  /** Whether a request may go out now, as full as it gets or not; if not, `mayGoOn` will be called. */
+  mayGo(isFull: boolean): boolean {
+    if (this.#underWay === 0 || (isFull && this.#underWay < FULL_UNDER_WAY_MAX)) return true;
     if (this.#underWay >= UNDER_WAY_MAX) return false;
     const leftMs = this.#lastSentMs + PAUSE_MS - performance.now();
     if (leftMs <= 0) return true;

@@ -1,13 +1,17 @@
 /**
  * Appends once, whatever becomes of the answers: a record carries a key of its own, and an attempt of which the
  * outcome is unknown is followed by another one with the same key. Of the attempts that were stored one stays.
+ * An attempt that a node has refused because it was busy is sent again as the same one, when the node says.
  */
 import { draftOf, type ErrorCode, type MendlogError, toMendlogError } from '@mendlog/core';
 import { newAppendKey } from './append-keys.js';
+import type { RetryBudget } from './retry-budget.js';
 import type { WriteBatcher, WriteHow, WriteResult } from './write-batcher.js';
 
-export const ATTEMPTS_MAX = 4;
+export const SENDS_MAX = 4;
 const PAUSE_MS = 50;
+/** A node that asks for more is not waited for so long. */
+const HINT_MS_MAX = 2000;
 /** With these nobody says that nothing was written. */
 const UNKNOWN: ReadonlySet<ErrorCode> = new Set(['WRITE_TIMEOUT', 'CONNECTION_LOST', 'INTERNAL']);
 
@@ -16,9 +20,17 @@ export function isUnknown({ code }: MendlogError): boolean {
   return UNKNOWN.has(code);
 }
 
-export async function pauseBefore(attempt: number): Promise<void> {
-  const ms = PAUSE_MS * (1 + Math.random()) * 2 ** (attempt - 1);
+/** Before the next: longer each time, and at least as long as a node has asked for. */
+export async function pauseAfter(sends: number, hintMs = 0): Promise<void> {
+  const ms = Math.max(PAUSE_MS * 2 ** (sends - 1), hintMs) * (1 + Math.random());
   await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export interface RetriedAppend {
+  readonly value: Uint8Array;
+  readonly how: WriteHow;
+  /** For those that are refused as OVERLOADED. */
+  readonly budget: RetryBudget;
 }
 
 /**
@@ -28,21 +40,32 @@ export async function pauseBefore(attempt: number): Promise<void> {
 export async function appendOnce(
   batcher: Pick<WriteBatcher, 'write'>,
   partition: string,
-  { value, how }: { value: Uint8Array; how: WriteHow },
+  { value, how, budget }: RetriedAppend,
 ): Promise<WriteResult> {
   const id = newAppendKey(Date.now());
   let unknown: MendlogError | undefined;
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+  let attempt = 0;
+  for (let sends = 1; ; sends++) {
     const draft = draftOf({ value, append: { id, attempt } });
     try {
-      return await batcher.write(partition, draft, attempt === 1 ? { ...how, isRetry: true } : how);
+      const result = await batcher.write(partition, draft, attempt === 1 ? { ...how, isRetry: true } : how);
+      budget.earn();
+      return result;
     } catch (thrown) {
       const error = toMendlogError(thrown);
+      const hintMs = hintOf(error);
+      const isAgain =
+        isUnknown(error) || (unknown !== undefined && error.retryable) || (hintMs > 0 && budget.spend());
       if (isUnknown(error)) unknown = error;
-      else if (unknown === undefined) throw error;
-      else if (!error.retryable) throw unknown;
-      await pauseBefore(attempt + 1);
+      if (!isAgain || sends >= SENDS_MAX) throw unknown ?? error;
+      if (isUnknown(error)) attempt++;
+      await pauseAfter(sends, hintMs);
     }
   }
-  throw unknown as MendlogError;
+}
+
+/** After how long a node that is busy wants to be asked again; 0 where it says nothing. */
+function hintOf({ code, details }: MendlogError): number {
+  const { retryAfterMs } = details;
+  return code === 'OVERLOADED' && typeof retryAfterMs === 'number' ? Math.min(retryAfterMs, HINT_MS_MAX) : 0;
 }

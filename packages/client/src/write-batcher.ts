@@ -2,9 +2,10 @@
  * Coalesces writes: what is called in one turn of the event loop goes out as one request per node,
  * grouped by partition. A call costs a promise; everything else is paid by the batch.
  *
- * Bounds: bytes waiting in all, requests under way per node. While a node's requests are under way,
- * its writes gather, so batches grow under load by themselves. What was called first goes out first; a
- * first retry is a group of its own, since it may be answered with what the first attempt has left.
+ * Bounds: bytes waiting in all, records and time waiting per node, requests under way per node. While a node's
+ * requests are under way, its writes gather, so batches grow under load by themselves. Where more comes than the node
+ * takes, what comes is refused rather than sent when nobody waits for it any more. What was called first goes out
+ * first; a first retry is a group of its own, since it may be answered with what the first attempt has left.
  */
 import {
   type Draft,
@@ -16,8 +17,10 @@ import {
   MendlogError,
   packDrafts,
   toMendlogError,
+  WaitingLine,
   type WriteOrder,
 } from '@mendlog/core';
+import { clientLine, timeLeft, timeOver } from './client-line.js';
 import type { NodeConnection, NodePool } from './node-pool.js';
 import { RequestPacer } from './request-pacer.js';
 import type { SeenCounters } from './seen-counters.js';
@@ -35,6 +38,8 @@ interface PendingWrite {
   readonly partition: string;
   readonly draft: Draft;
   readonly bytes: number;
+  /** In the time of `performance.now()`. */
+  readonly deadlineMs: number;
   readonly how: WriteHow;
   readonly resolve: (result: WriteResult) => void;
   readonly reject: (error: MendlogError) => void;
@@ -49,38 +54,56 @@ export interface WriteHow {
 }
 
 interface Lane {
-  readonly queue: PendingWrite[];
+  readonly queue: WaitingLine<PendingWrite>;
   readonly pacer: RequestPacer;
 }
 
 export class WriteBatcher {
   readonly #pool: NodePool;
   readonly #seen: SeenCounters;
+  readonly #timeoutMs: number;
   readonly #lanes = new Map<NodeConnection, Lane>();
   #waitingBytes = 0;
   #scheduled = false;
 
-  constructor(pool: NodePool, seen: SeenCounters) {
+  /** A write may take so long from when it is called. */
+  constructor(pool: NodePool, seen: SeenCounters, timeoutMs: number) {
     this.#pool = pool;
     this.#seen = seen;
+    this.#timeoutMs = timeoutMs;
   }
 
-  /** Rejects with what the node says, or with OVERLOADED, UNREACHABLE or CLOSED where nothing was sent. */
+  /**
+   * Rejects with what the node says, or with OVERLOADED, REQUEST_TIMEOUT, UNREACHABLE or CLOSED where nothing was sent.
+   */
   write(partition: string, draft: Draft, how: WriteHow): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
       const bytes = draftBytes(draft);
-      if (this.#waitingBytes + bytes > LIMITS.writeQueueBytesMax)
-        throw new MendlogError('OVERLOADED', 'too many writes are waiting; await some before you send more');
-      const connection = this.#pool.pick(partition);
-      let lane = this.#lanes.get(connection);
-      if (lane === undefined) {
-        lane = { queue: [], pacer: new RequestPacer(() => this.#schedule()) };
-        this.#lanes.set(connection, lane);
-      }
-      lane.queue.push({ partition, draft, bytes, how, resolve, reject });
+      const lane = this.#laneOf(this.#pool.pick(partition));
+      const nowMs = performance.now();
+      if (this.#waitingBytes + bytes > LIMITS.writeQueueBytesMax || !lane.queue.hasRoom(bytes))
+        throw lane.queue.refusal(nowMs);
+      const deadlineMs = nowMs + this.#timeoutMs;
+      lane.queue.add({ partition, draft, bytes, deadlineMs, how, resolve, reject }, bytes, nowMs);
       this.#waitingBytes += bytes;
       this.#schedule();
     });
+  }
+
+  /** Throws what would become of a write, where that is known before its value is even looked at. */
+  checkRoom(partition: string): void {
+    const { queue } = this.#laneOf(this.#pool.pick(partition));
+    if (!queue.hasRoom(0)) throw queue.refusal(performance.now());
+  }
+
+  #laneOf(connection: NodeConnection): Lane {
+    let lane = this.#lanes.get(connection);
+    if (lane === undefined) {
+      const queue = new WaitingLine<PendingWrite>(clientLine('writes', this.#timeoutMs));
+      lane = { queue, pacer: new RequestPacer(() => this.#schedule()) };
+      this.#lanes.set(connection, lane);
+    }
+    return lane;
   }
 
   #schedule(): void {
@@ -92,26 +115,34 @@ export class WriteBatcher {
     });
   }
 
-  #pump(connection: NodeConnection, lane: Lane): void {
-    while (lane.queue.length > 0 && lane.pacer.mayGo()) {
-      lane.pacer.sent();
-      void this.#send(connection, this.#takeBatch(lane.queue)).finally(() => lane.pacer.ended());
+  #pump(connection: NodeConnection, { queue, pacer }: Lane): void {
+    while (queue.length > 0 && pacer.mayGo(isFull(queue))) {
+      const batch = this.#takeBatch(queue);
+      if (batch.length === 0) continue;
+      pacer.sent();
+      void this.#send(connection, batch).finally(() => pacer.ended());
     }
+    queue.turned(performance.now());
   }
 
-  /** The longest prefix of one kind that fits a batch; at least one write. */
-  #takeBatch(queue: PendingWrite[]): PendingWrite[] {
-    const first = queue[0]?.how;
+  /** The longest prefix of one kind that fits a batch, without those whose time is over. */
+  #takeBatch(queue: WaitingLine<PendingWrite>): PendingWrite[] {
+    const batch: PendingWrite[] = [];
+    const nowMs = performance.now();
     let bytes = 0;
-    let count = 0;
-    for (const write of queue) {
-      const fits = bytes + write.bytes <= LIMITS.batchBytesTarget && count < LIMITS.batchRecordsMax;
-      if (count > 0 && (!fits || !isAlike(write.how, first))) break;
-      bytes += write.bytes;
-      count++;
+    for (let write = queue.oldest; write !== undefined; write = queue.oldest) {
+      const isLate = write.deadlineMs <= nowMs;
+      const fits = bytes + write.bytes <= LIMITS.batchBytesTarget && batch.length < LIMITS.batchRecordsMax;
+      if (!isLate && batch.length > 0 && !(fits && isAlike(write.how, batch[0]?.how))) break;
+      queue.takeOldest();
+      this.#waitingBytes -= write.bytes;
+      if (isLate) write.reject(timeOver());
+      else {
+        bytes += write.bytes;
+        batch.push(write);
+      }
     }
-    this.#waitingBytes -= bytes;
-    return queue.splice(0, count);
+    return batch;
   }
 
   async #send(connection: NodeConnection, batch: readonly PendingWrite[]): Promise<void> {
@@ -130,7 +161,8 @@ export class WriteBatcher {
           );
         }),
       );
-      const answer = await connection.call.batches.write.mutate({ packed, consistency: level, order });
+      const input = { packed, consistency: level, order };
+      const answer = await connection.call.batches.write.mutate(input, { context: timeLeft(batch) });
       const { counters, acks, origins, originOf, refused } = answer;
       const refusals = new Map(refused);
       for (const [i, writes] of groups.entries()) {
@@ -159,6 +191,11 @@ export class WriteBatcher {
       for (const { reject } of batch) reject(told);
     }
   }
+}
+
+/** What waits makes a batch that more would not make larger. */
+function isFull({ bytes, length }: WaitingLine<PendingWrite>): boolean {
+  return bytes >= LIMITS.batchBytesTarget || length >= LIMITS.batchRecordsMax;
 }
 
 /** By partition, in the order of the first write of each; retries one by one. */

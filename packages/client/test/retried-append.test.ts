@@ -2,18 +2,22 @@
 import { type Draft, type ErrorCode, MendlogError } from '@mendlog/core';
 import { describe, expect, test } from 'vitest';
 import { appendOnce } from '../src/retried-append.js';
+import { RetryBudget } from '../src/retry-budget.js';
 import type { WriteBatcher, WriteHow, WriteResult } from '../src/write-batcher.js';
 
 const RESULT: WriteResult = { version: '7-0000000000001', id: 7, acks: 2 };
 const HOW: WriteHow = { level: 'QUORUM', order: undefined };
 
+/** busy: OVERLOADED by a node that says when to try again. */
+type Answer = ErrorCode | 'done' | 'busy';
+
 /** Answers attempt after attempt; the last answer stays. */
 class ScriptedBatcher implements Pick<WriteBatcher, 'write'> {
   readonly drafts: Draft[] = [];
   readonly hows: WriteHow[] = [];
-  readonly #answers: readonly (ErrorCode | 'done')[];
+  readonly #answers: readonly Answer[];
 
-  constructor(...answers: (ErrorCode | 'done')[]) {
+  constructor(...answers: Answer[]) {
     this.#answers = answers;
   }
 
@@ -22,11 +26,13 @@ class ScriptedBatcher implements Pick<WriteBatcher, 'write'> {
     this.drafts.push(draft);
     this.hows.push(how);
     if (answer === 'done') return RESULT;
-    throw new MendlogError(answer, `attempt ${this.drafts.length - 1}`);
+    const [code, details] = answer === 'busy' ? (['OVERLOADED', { retryAfterMs: 1 }] as const) : [answer, {}];
+    throw new MendlogError(code, `attempt ${this.drafts.length - 1}`, { details });
   }
 }
 
-const append = (batcher: ScriptedBatcher) => appendOnce(batcher, 'p', { value: Buffer.from('x'), how: HOW });
+const append = (batcher: ScriptedBatcher, budget = new RetryBudget()) =>
+  appendOnce(batcher, 'p', { value: Buffer.from('x'), how: HOW, budget });
 
 describe('retried append', () => {
   test('retried append: attempts of unknown outcome are followed by others of the same key, numbered (SPEC I9)', async () => {
@@ -59,5 +65,27 @@ describe('retried append', () => {
     const batcher = new ScriptedBatcher('WRITE_TIMEOUT');
     await expect(append(batcher)).rejects.toMatchObject({ code: 'WRITE_TIMEOUT', message: 'attempt 3' });
     expect(batcher.drafts).toHaveLength(4);
+  });
+
+  test('retried append: what a busy node refuses is sent again as the same attempt, a few times (SPEC I8, I9)', async () => {
+    const batcher = new ScriptedBatcher('busy', 'CONNECTION_LOST', 'busy', 'done');
+    expect(await append(batcher)).toEqual(RESULT);
+    expect(batcher.drafts.map(({ keyPart }) => keyPart[0])).toEqual([0, 0, 1, 1]);
+    const busy = new ScriptedBatcher('busy');
+    await expect(append(busy)).rejects.toMatchObject({ code: 'OVERLOADED' });
+    expect(busy.drafts).toHaveLength(4);
+  });
+
+  test('retried append: busy nodes get no more retries than a tenth of what goes through', async () => {
+    const budget = new RetryBudget();
+    while (budget.spend());
+    const busy = new ScriptedBatcher('busy');
+    await expect(append(busy, budget)).rejects.toMatchObject({ code: 'OVERLOADED' });
+    expect(busy.drafts).toHaveLength(1);
+    // A tenth each, and one more for what adding tenths leaves out.
+    for (let i = 0; i <= 10; i++) await append(new ScriptedBatcher('done'), budget);
+    const once = new ScriptedBatcher('busy');
+    await expect(append(once, budget)).rejects.toMatchObject({ code: 'OVERLOADED' });
+    expect(once.drafts).toHaveLength(2);
   });
 });

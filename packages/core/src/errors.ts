@@ -30,7 +30,7 @@ export const ERROR_CODES = {
   /** A request took too long to arrive, or waited until its caller had gone: nothing of it was done. */
   REQUEST_TIMEOUT: { httpStatus: 408, retryable: true },
   /** A queue is full: nothing was written, try again later. */
-  OVERLOADED: { httpStatus: 429, retryable: true },
+  OVERLOADED: { httpStatus: 503, retryable: true },
   /** Stored or received bytes do not have the documented format. */
   MALFORMED: { httpStatus: 400, retryable: false },
   /** A counter is further ahead than the configured step. */

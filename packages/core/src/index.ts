@@ -232,3 +232,4 @@ export {
   type StoreVotesPorts,
 } from './votes/store-votes.js';
 export type { Greeting, VoteNote, Welcome } from './votes/vote-note.js';
+export { type LineBounds, tooMany, WaitingLine } from './waiting-line.js';

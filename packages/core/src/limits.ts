@@ -25,16 +25,30 @@ export const LIMITS = {
   jsonBodyBytesMax: 2 * MIB,
   /** Bytes waiting in a node's or a client's write queue. */
   writeQueueBytesMax: 64 * MIB,
+  /** Calls that wait in a client for one node, of records and of keys each. */
+  clientQueueMax: 262_144,
   /** Groups waiting in a node's write queue, however small. */
   writeQueueGroupsMax: 65_536,
+  /** How long the oldest of a node's queue may have waited before what comes is refused. */
+  queueWaitMsMax: 500,
   /** Reads of keys that a node, or a client, has not answered yet. */
   readQueueMax: 65_536,
+  /** Bytes of the keys, and the names of their partitions, that wait in a node's queue of reads. */
+  readQueueBytesMax: 16 * MIB,
+  /** Turns of reads of keys that are under way together. */
+  readRoundsMax: 16,
+  /** Of those that wait for a slow replica too. */
+  unansweredReadRoundsMax: 256,
   /** Reads of ranges that a node has not answered yet. */
   rangeReadsMax: 4096,
   /** Binary connections of one node. */
   connectionsMax: 1024,
   /** Requests without an answer on one connection. */
   connectionRequestsMax: 4096,
+  /** Calls that one process works on, over all connections. */
+  nodeCallsMax: 16_384,
+  /** Bytes of their requests. */
+  nodeCallBytesMax: 256 * MIB,
   /** Bytes sent and not yet answered on one connection. */
   connectionBytesMax: 64 * MIB,
   /** Bytes of a subscription's items that are sent and not yet consumed; one larger item may make it more. */

@@ -19,7 +19,8 @@ import { loadKernel } from '@mendlog/merkle';
 import { pskOf } from '@mendlog/transport/psk';
 import { AntiEntropy } from './anti-entropy/anti-entropy.js';
 import { WatermarkSync } from './anti-entropy/watermark-sync.js';
-import { createApiServer } from './api/server.js';
+import { CallGate } from './api/call-gate.js';
+import { type ApiServer, createApiServer } from './api/server.js';
 import type { Service } from './api/service.js';
 import type { BackupOptions } from './backup/back-up-store.js';
 import type { BackupManifest } from './backup/manifest.js';
@@ -128,14 +129,20 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     withoutVote: () => votes.withoutVote(),
     indexLagBytes: () => store.indexLagBytes,
     writeQueueBytes: () => coordinator.queuedBytes,
+    readQueueReads: () => coordinator.queuedReads,
+    calls: () => ({ underWay: gate.calls, refused: gate.refused }),
     jobs: () => antiEntropy.countByStatus(),
     oldestPendingJobMs: () => antiEntropy.oldestPendingMs(),
     cachedTrees: () => trees.cachedTrees,
     scrub: () => scrubber.counts,
+    connectionFaults: () => server.faults.counts,
     peers: () =>
       peers.nodeIds.filter((id) => id !== options.id).map((id) => ({ id, alive: peers.isAlive(id) })),
   });
+  const isBusy = (): boolean => coordinator.isBusy;
+  const gate = new CallGate({ isBusy });
   const antiEntropy = new AntiEntropy({
+    isBusy,
     store,
     kernel,
     peers,
@@ -147,6 +154,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     sessionBegins: () => votes.sessionBegins(),
   });
   const hints = new HintKeeper({
+    isBusy,
     store,
     peers,
     policy: withDefaults(HINT_POLICY_DEFAULT, options.hints),
@@ -178,6 +186,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     readRepairChance,
   });
   const ranges = new RangeCoordinator({
+    isBusy,
     store,
     kernel,
     peers,
@@ -255,8 +264,9 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     antiEntropy,
     votes,
   });
-  const server = createApiServer({
+  const server: ApiServer = createApiServer({
     service,
+    gate,
     peer: replica,
     token,
     psk,

@@ -1,4 +1,6 @@
 // What a scrape shows of a node: series that are there from the start, and failures that count as such.
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { loadKernel } from '@mendlog/merkle';
 import { createNode, type MendlogNode } from '@mendlog/node';
 import { expect, test } from 'vitest';
@@ -31,6 +33,9 @@ test('metrics: what may be reported is there as 0 before it happens', async () =
     'mendlog_writes_total{outcome="unknown",consistency="ALL",node="n1"}',
     'mendlog_repair_bytes_total{direction="sent",node="n1"}',
     'mendlog_reconciliation_oldest_pending_seconds{node="n1"}',
+    'mendlog_connection_faults_total{reason="silent",node="n1"}',
+    'mendlog_calls_refused_total{node="n1"}',
+    'mendlog_read_queue_reads{node="n1"}',
   ])
     expect(await sample(node, name), name).toBe(0);
   expect(await sample(node, `mendlog_kernel{kind="${loadKernel().kind}",node="n1"}`)).toBe(1);
@@ -45,6 +50,20 @@ test('metrics: a level that cannot be had counts as a refused write and as a fai
   ]);
   expect(appended).toMatchObject({ value: { status: 503 } });
   expect(await sample(node, 'mendlog_reads_total{outcome="failed",consistency="QUORUM",node="n1"}')).toBe(1);
+});
+
+test('metrics: a connection that is ended counts by its reason', async () => {
+  using folder = temporaryFolder();
+  await using node = await loneNode(folder.path);
+  const headers = { connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+  const key = { 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' };
+  const sent = request(`${node.url}/trpc/binary`, { headers: { ...headers, ...key } });
+  const answered = once(sent, 'response');
+  sent.end();
+  await answered;
+  const faults = (reason: string) =>
+    sample(node, `mendlog_connection_faults_total{reason="${reason}",node="n1"}`);
+  expect([await faults('wrong-protocol'), await faults('garbage')]).toEqual([1, 0]);
 });
 
 test('metrics: a hint counts for its target until the target has the record', async () => {

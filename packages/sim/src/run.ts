@@ -55,10 +55,10 @@ const tagKey = kernel.deriveKey('mendlog simulator', new Uint8Array(32));
 export function runSeed(seed: number, options: { trace: boolean }): RunResult {
   const random = new Random(seed);
   const scenario = scenarioOf(random);
-  const { readQueueMax, rangeReadsMax, writeQueueBytesMax } = scenario;
+  const { readQueueMax, rangeReadsMax, writeQueueBytesMax, queueWaitMsMax, readRoundsMax } = scenario;
   // Nobody waits for a queue of 64 MiB to fill: the bounds are made small, and put back.
   const before = { ...LIMITS };
-  Object.assign(LIMITS, { readQueueMax, rangeReadsMax, writeQueueBytesMax });
+  Object.assign(LIMITS, { readQueueMax, rangeReadsMax, writeQueueBytesMax, queueWaitMsMax, readRoundsMax });
   // Errors are answers here: a stack for each would take a tenth of the time.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;

@@ -45,6 +45,8 @@ export interface Scenario {
   readonly readQueueMax: number;
   readonly rangeReadsMax: number;
   readonly writeQueueBytesMax: number;
+  readonly queueWaitMsMax: number;
+  readonly readRoundsMax: number;
 }
 
 export function kindOfPartition(partition: string): PartitionKind {
@@ -98,6 +100,8 @@ export function scenarioOf(random: Random): Scenario {
     readQueueMax: isTight ? random.between(2, 6) : 1000,
     rangeReadsMax: isTight ? random.between(1, 3) : 1000,
     writeQueueBytesMax: isTight ? random.between(120, 600) : 100_000,
+    queueWaitMsMax: isTight ? random.between(1, 50) : 1000,
+    readRoundsMax: isTight ? random.between(1, 3) : 16,
   };
 }
 

@@ -11,12 +11,12 @@ import { WebSocketServer } from 'ws';
 import type { ConnectionFaults, FaultReason } from './connection-faults.js';
 import { formatGrant, GRANT_DEFAULT, GRANT_HEADER, type Grant } from './grant.js';
 import { SUBPROTOCOL } from './messages.js';
-import { type CallTimes, ServedConnection } from './served-connection.js';
+import { type ServedCallFacts, ServedConnection } from './served-connection.js';
 
 export interface BinaryAdapterOptions<Router extends AnyRouter> {
   readonly router: Router;
   /** What makes the contexts of a connection's calls. */
-  readonly createContext: (request: IncomingMessage) => (call: CallTimes) => inferRouterContext<Router>;
+  readonly createContext: (request: IncomingMessage) => (call: ServedCallFacts) => inferRouterContext<Router>;
   /** Refuses the handshake for this reason: asked before anything is spent on the connection. */
   readonly admit?: (request: IncomingMessage) => Refusal | undefined;
   readonly faults: ConnectionFaults;

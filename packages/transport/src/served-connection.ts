@@ -27,7 +27,7 @@ import { TurnWriter } from './turn-writer.js';
 
 export interface ServedConnectionOptions<Router extends AnyRouter> {
   readonly router: Router;
-  readonly contextOf: (call: CallTimes) => inferRouterContext<Router>;
+  readonly contextOf: (call: ServedCallFacts) => inferRouterContext<Router>;
   /** Turns anything a procedure throws into what the caller gets to see. */
   readonly toErrorShape: (thrown: unknown) => ErrorShape;
   readonly grant: Grant;
@@ -35,8 +35,10 @@ export interface ServedConnectionOptions<Router extends AnyRouter> {
   readonly onFault: (reason: FaultReason) => void;
 }
 
-/** Until when a call is waited for. */
-export interface CallTimes {
+/** What is known of a call beside what it asks. */
+export interface ServedCallFacts {
+  /** Of its request. */
+  readonly bytes: number;
   /** Aborts when nobody waits any more. */
   readonly signal: AbortSignal;
   /** In the time of `performance.now()`; Infinity for a subscription. */
@@ -151,7 +153,7 @@ export class ServedConnection<Router extends AnyRouter> {
         router: this.#options.router,
         path: request.path,
         getRawInput: async () => request.input,
-        ctx: this.#options.contextOf({ signal, deadlineMs: call.deadlineMs }),
+        ctx: this.#options.contextOf({ signal, deadlineMs: call.deadlineMs, bytes }),
         type: request.type,
         signal,
         batchIndex: 0,

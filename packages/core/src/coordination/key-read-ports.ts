@@ -23,6 +23,8 @@ export interface KeyReadPorts {
   isAlive(node: string): boolean;
   /** Exact of this node. Of a peer: whether it votes on all partitions, as far as is known; it says so itself of one. */
   votes(partition: string, node: string): boolean;
+  /** Milliseconds of a clock that never goes back. */
+  elapsedMs(): number;
   /** Calls `pump` when this turn of the event loop ends. */
   schedule(): void;
   /**

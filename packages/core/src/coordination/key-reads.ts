@@ -4,7 +4,8 @@
  *
  *   submit --> [ ask R replicas: one for records too --> missing records --> repair ] --> answer
  *
- * What is asked in one turn of the event loop goes out together, a round for each set of replicas. "Absent"
+ * What is asked in one turn of the event loop goes out together, a round for each set of replicas. While many rounds are
+ * under way what comes waits, and so gathers. "Absent"
  * is an answer; a replica that does not know, fails or is slow is replaced by another one as long as
  * there are any. A synchronous state machine: events are its methods, what it wants done are calls of its
  * ports.
@@ -14,6 +15,7 @@ import { type ErrorShape, MendlogError, toMendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { compareHoldings } from '../protocol/key-claims.js';
 import { checkRecordKey } from '../record-key.js';
+import { tooMany, WaitingLine } from '../waiting-line.js';
 import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
 import { replicaSetOf } from './group-commit.js';
 import { type Gift, giftsOf } from './key-gifts.js';
@@ -74,6 +76,8 @@ interface Round {
   phase: 'asking' | 'fetching' | 'repairing';
   /** Of each read, in order. */
   winners: (Winner | undefined)[];
+  /** It counts no more among those under way. */
+  isReleased: boolean;
 }
 
 interface Ask {
@@ -85,17 +89,33 @@ interface Ask {
 
 export class KeyReads {
   readonly #ports: KeyReadPorts;
-  readonly #queue: PendingRead[] = [];
+  readonly #queue = new WaitingLine<PendingRead>({
+    itemsMax: LIMITS.readQueueMax,
+    bytesMax: LIMITS.readQueueBytesMax,
+    waitMsMax: LIMITS.queueWaitMsMax,
+    refusal: tooMany('reads'),
+  });
   readonly #rounds = new Map<number, Round>();
   readonly #asks = new Map<number, Ask>();
   /** Reads that are not answered: queued, or in a round. */
   #open = 0;
+  /** Rounds that are not slow. */
+  #underWay = 0;
   #nextRound = 1;
   #nextAsk = 1;
   #isScheduled = false;
 
   constructor(ports: KeyReadPorts) {
     this.#ports = ports;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** More comes than goes: what is less important than reads is to wait. */
+  get isOverloaded(): boolean {
+    return this.#queue.stands;
   }
 
   /** Calls back once, with an outcome for each question in order. */
@@ -118,13 +138,15 @@ export class KeyReads {
         finish(outcome);
       };
       try {
-        if (this.#open >= LIMITS.readQueueMax)
-          throw new MendlogError('OVERLOADED', 'too many reads are waiting; try again later');
+        const nowMs = this.#ports.elapsedMs();
+        const underWay = this.#open - this.#queue.length;
+        if (!this.#queue.hasRoom(bytesOf(question), underWay)) throw this.#queue.refusal(nowMs);
         // One that no store can look up would spoil the round that it is asked in.
         checkRecordKey(question.key);
         const primaries = this.#ports.primaries(question.partition);
         const needed = answersNeeded(levelOf(question.partition), primaries.length);
-        this.#queue.push({ question, caller, primaries, needed, repair, excluded: NOBODY, isOverfull, end });
+        const read = { question, caller, primaries, needed, repair, excluded: NOBODY, isOverfull, end };
+        this.#queue.add(read, bytesOf(question), nowMs);
         this.#open++;
       } catch (thrown) {
         finish(failureOf(thrown));
@@ -135,21 +157,33 @@ export class KeyReads {
 
   pump(): void {
     this.#isScheduled = false;
+    while (
+      this.#queue.length > 0 &&
+      this.#underWay < LIMITS.readRoundsMax &&
+      this.#rounds.size < LIMITS.unansweredReadRoundsMax
+    )
+      for (const reads of this.#takeAlike()) this.#begin(reads);
+    this.#queue.turned(this.#ports.elapsedMs());
+  }
+
+  /** The oldest reads that fit one ask, by the round that each belongs to. */
+  #takeAlike(): Iterable<PendingRead[]> {
     const rounds = new Map<string, PendingRead[]>();
-    for (const read of this.#queue.splice(0)) {
+    for (let count = 0; count < LIMITS.rangesMax; ) {
+      const read = this.#queue.takeOldest();
+      if (read === undefined) break;
       if (read.isOverfull() || read.caller.isGone) {
         read.end(read.caller.isGone ? GONE : TOO_MUCH);
         continue;
       }
+      count++;
       const excluded = [...read.excluded.keys()].join('\n');
       const id = `${read.needed} ${read.repair} ${excluded} ${replicaSetOf(read.primaries)}`;
       const together = rounds.get(id);
       if (together === undefined) rounds.set(id, [read]);
       else together.push(read);
     }
-    for (const reads of rounds.values())
-      for (let at = 0; at < reads.length; at += LIMITS.rangesMax)
-        this.#begin(reads.slice(at, at + LIMITS.rangesMax));
+    return rounds.values();
   }
 
   answered(id: number, answers: KeyAnswers): void {
@@ -182,10 +216,12 @@ export class KeyReads {
     if (round.waiting.size === 0) this.#answer(round);
   }
 
-  /** Those asked take long: one more is asked, if there is one. */
+  /** Those asked take long: one more is asked, if there is one, and other rounds do not wait for this one. */
   isSlow(id: number): void {
     const round = this.#rounds.get(id);
-    if (round?.phase !== 'asking' || this.#isGivenUp(round)) return;
+    if (round === undefined || this.#isGivenUp(round)) return;
+    this.#release(round);
+    if (round.phase !== 'asking') return;
     const [node] = this.#usable(round);
     if (node !== undefined) this.#ask(round, { node, reads: round.reads }, true);
   }
@@ -237,7 +273,9 @@ export class KeyReads {
       answers: new Map(),
       phase: 'asking',
       winners: [],
+      isReleased: false,
     };
+    this.#underWay++;
     this.#rounds.set(round.id, round);
     this.#ports.startTimers(round.id, round.deadlineMs);
     this.#askMore(round, needed);
@@ -312,7 +350,7 @@ export class KeyReads {
       if (!gone.has(read)) continue;
       const excluded = new Map([...round.excluded, ...read.excluded]);
       if (without !== undefined) excluded.set(without.node, without.why);
-      this.#queue.push({ ...read, excluded });
+      this.#queue.add({ ...read, excluded }, bytesOf(read.question), this.#ports.elapsedMs());
     }
     round.winners = left.map((i) => round.winners[i]);
     round.reads = left.map((i) => round.reads[i] as PendingRead);
@@ -419,7 +457,20 @@ export class KeyReads {
     this.#forget(round);
     this.#ports.stopTimers(round.id);
     this.#rounds.delete(round.id);
+    this.#release(round);
+    this.#schedule();
   }
+
+  #release(round: Round): void {
+    if (round.isReleased) return;
+    round.isReleased = true;
+    this.#underWay--;
+    this.#schedule();
+  }
+}
+
+function bytesOf({ partition, key }: KeyQuestion): number {
+  return partition.length + key.length;
 }
 
 const NOBODY: ReadonlyMap<string, Exclusion> = new Map();

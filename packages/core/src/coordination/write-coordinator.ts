@@ -18,6 +18,7 @@ import { itemStart, type PackedGroup } from '../protocol/packed.js';
 import type { ReplicaAnswer, WriteQuorum } from '../quorum/write-quorum.js';
 import { draftFloor, isStamped, stampDraft } from '../record.js';
 import { VERSION_BYTES, writeVersion } from '../version.js';
+import { tooMany, WaitingLine } from '../waiting-line.js';
 import { AssignedHeads } from './assigned-heads.js';
 import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
 import { CounterRound, type HeadsQuestion, type Hopeless, NO_VOTE } from './counter-round.js';
@@ -66,8 +67,12 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
 export class WriteCoordinator {
   readonly #ports: WritePorts;
   readonly #heads: AssignedHeads;
-  readonly #queue: PendingWrite[] = [];
-  #queuedBytes = 0;
+  readonly #queue = new WaitingLine<PendingWrite>({
+    itemsMax: LIMITS.writeQueueGroupsMax,
+    bytesMax: LIMITS.writeQueueBytesMax,
+    waitMsMax: LIMITS.queueWaitMsMax,
+    refusal: tooMany('writes'),
+  });
   readonly #commits = new Map<number, Commit>();
   /** In the order of their groups, those without versions. */
   readonly #unversioned: Commit[] = [];
@@ -82,7 +87,12 @@ export class WriteCoordinator {
   }
 
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#queue.bytes;
+  }
+
+  /** More comes than goes: what is less important than writes is to wait. */
+  get isOverloaded(): boolean {
+    return this.#queue.stands;
   }
 
   /** Nothing is queued and every replica has answered. */
@@ -117,8 +127,7 @@ export class WriteCoordinator {
       const group = groups[index] as PackedGroup;
       try {
         const pending = this.#admit(group, request, (outcome) => end(index, outcome));
-        this.#queue.push(pending);
-        this.#queuedBytes += group.bytes.length;
+        this.#queue.add(pending, group.bytes.length, this.#ports.elapsedMs());
       } catch (thrown) {
         end(index, refusedWrite(toMendlogError(thrown)));
       }
@@ -141,6 +150,7 @@ export class WriteCoordinator {
       const writes = this.#takeGroup();
       if (writes.length > 0) this.#begin(writes);
     }
+    this.#queue.turned(this.#ports.elapsedMs());
   }
 
   headsTold(id: number, question: HeadsQuestion, heads: readonly number[]): void {
@@ -247,8 +257,7 @@ export class WriteCoordinator {
   close(): void {
     this.#isClosed = true;
     const refusal = new MendlogError('CLOSED', 'the node is closing: nothing was written');
-    this.#queuedBytes = 0;
-    for (const write of this.#queue.splice(0)) write.end(refusal, 0);
+    for (const write of this.#queue.takeAll()) write.end(refusal, 0);
   }
 
   /** Refuses before anything is queued what could not be written anyway. */
@@ -258,10 +267,7 @@ export class WriteCoordinator {
     answer: (outcome: WriteOutcome) => void,
   ): PendingWrite {
     if (this.#isClosed) throw new MendlogError('CLOSED', 'the node is closing');
-    const isFull =
-      this.#queue.length >= LIMITS.writeQueueGroupsMax ||
-      this.#queuedBytes + group.bytes.length > LIMITS.writeQueueBytesMax;
-    if (isFull) throw new MendlogError('OVERLOADED', 'too many writes are waiting; try again later');
+    if (!this.#queue.hasRoom(group.bytes.length)) throw this.#queue.refusal(this.#ports.elapsedMs());
     const level = levelOf(group.partition);
     const primaries = this.#ports.primaries(group.partition);
     const needed = acknowledgementsNeeded(level, primaries.length);
@@ -326,22 +332,21 @@ export class WriteCoordinator {
     const gone: PendingWrite[] = [];
     let bytes = 0;
     let records = 0;
-    for (const write of this.#queue) {
+    for (let write = this.#queue.oldest; write !== undefined; write = this.#queue.oldest) {
       const { group, caller } = write;
-      if (caller.isGone) {
-        gone.push(write);
-        continue;
-      }
+      const isGone = caller.isGone;
       const fits =
         bytes + group.bytes.length <= LIMITS.batchBytesTarget &&
         records + group.ends.length <= LIMITS.batchRecordsMax;
-      if (taken.length > 0 && !fits) break;
-      bytes += group.bytes.length;
-      records += group.ends.length;
-      taken.push(write);
+      if (!isGone && taken.length > 0 && !fits) break;
+      this.#queue.takeOldest();
+      if (isGone) gone.push(write);
+      else {
+        bytes += group.bytes.length;
+        records += group.ends.length;
+        taken.push(write);
+      }
     }
-    for (const { group } of this.#queue.splice(0, taken.length + gone.length))
-      this.#queuedBytes -= group.bytes.length;
     for (const { end } of gone) end(callerGone(), 0);
     return taken;
   }

@@ -17,6 +17,8 @@ export interface WritePorts {
   storedHead(partition: string): number;
   /** Wall clock, milliseconds since 1970: it is written into records, and orders nothing. */
   nowMs(): number;
+  /** Milliseconds of a clock that never goes back. */
+  elapsedMs(): number;
 
   /** Calls `pump` when this turn of the event loop ends. */
   schedule(): void;

@@ -46,6 +46,12 @@ export class HeldReadPorts implements KeyReadPorts {
     return !this.newStores.has(node);
   }
 
+  elapsed = 0;
+
+  elapsedMs(): number {
+    return this.elapsed;
+  }
+
   schedule(): void {
     this.isScheduled = true;
   }

@@ -64,6 +64,12 @@ export class HeldWritePorts implements WritePorts {
     return 1000;
   }
 
+  elapsed = 0;
+
+  elapsedMs(): number {
+    return this.elapsed;
+  }
+
   schedule(): void {
     this.isScheduled = true;
   }

@@ -375,6 +375,47 @@ describe('key reads: bounds', () => {
     expect(outcomes).toEqual([]);
   });
 
+  test('key reads: what comes while many rounds are under way waits, and goes out together (SPEC I8)', () => {
+    const { ports, events, read } = setUp();
+    const first = Array.from({ length: LIMITS.readRoundsMax }, () => read({ level: 'ONE' }));
+    const more = Array.from({ length: 3 }, () => read({ level: 'ONE' }));
+    expect(ports.asks).toHaveLength(LIMITS.readRoundsMax);
+    events.answer('a', 'absent');
+    events.turn();
+    expect(ports.asks.at(-1)?.questions).toHaveLength(3);
+    while (ports.asks.length > 0) events.answer('a', 'absent');
+    expect([...first, ...more]).toEqual(new Array(LIMITS.readRoundsMax + 3).fill([ABSENT]));
+  });
+
+  test('key reads: a slow round makes way for another one, up to those that are unanswered (SPEC I8)', () => {
+    const { ports, reads, events, read } = setUp();
+    for (let round = 0; round < LIMITS.unansweredReadRoundsMax; round++) {
+      read();
+      reads.isSlow(round + 1);
+      events.turn();
+    }
+    expect(ports.timers.size).toBe(LIMITS.unansweredReadRoundsMax);
+    read();
+    expect(ports.timers.size).toBe(LIMITS.unansweredReadRoundsMax);
+    reads.timeUp(1);
+    events.turn();
+    expect(ports.timers.size).toBe(LIMITS.unansweredReadRoundsMax);
+    expect(reads.queued).toBe(0);
+  });
+
+  test('key reads: OVERLOADED while the oldest has waited too long, until it has its turn (SPEC I8)', () => {
+    const { ports, reads, events, read } = setUp();
+    for (let round = 0; round <= LIMITS.readRoundsMax; round++) read({ level: 'ONE' });
+    ports.elapsed = LIMITS.queueWaitMsMax + 1;
+    reads.pump();
+    expect(reads.isOverloaded).toBe(true);
+    expect(read()).toMatchObject([failed('OVERLOADED')]);
+    events.answer('a', 'absent');
+    events.turn();
+    expect(reads.isOverloaded).toBe(false);
+    expect(read()).toEqual([]);
+  });
+
   test('key reads: no ask has more questions than a replica takes (SPEC I8)', () => {
     const { ports, read } = setUp();
     read({ keys: new Array<RecordKey>(LIMITS.rangesMax + 1).fill(K), level: 'ONE' });

@@ -474,6 +474,26 @@ describe('write coordinator: bounds', () => {
     expect(submit([group()])).toEqual([]);
   });
 
+  test('write coordinator: OVERLOADED while the oldest has waited too long, and all that was let in is written (SPEC I8)', () => {
+    const { ports, writes, events, submit } = setUp();
+    const large = () => groupOf('p', 'x'.repeat(LIMITS.batchBytesTarget));
+    // One commit each; two may be under way.
+    const admitted = Array.from({ length: 4 }, () => submit([large()], { order: 'causal' }));
+    events.turn();
+    ports.elapsed = LIMITS.queueWaitMsMax;
+    writes.pump();
+    expect(writes.isOverloaded).toBe(false);
+    ports.elapsed += 1;
+    writes.pump();
+    expect(writes.isOverloaded).toBe(true);
+    const error = { code: 'OVERLOADED', details: { retryAfterMs: LIMITS.queueWaitMsMax + 1 } };
+    expect(submit([groupOf('p', 'y')])).toMatchObject([{ ok: false, error }]);
+    for (let commit = 0; commit < 4; commit++) for (const node of ['a', 'b', 'c']) events.store(node);
+    expect(admitted).toMatchObject(admitted.map(() => [{ ok: true }]));
+    expect([writes.isOverloaded, writes.isIdle]).toEqual([false, true]);
+    expect(submit([groupOf('p', 'y')])).toEqual([]);
+  });
+
   test('write coordinator: OVERLOADED at the groups that may wait, however small (SPEC I8)', () => {
     const { submit } = setUp();
     const group = groupOf('p', '');

@@ -44,6 +44,8 @@ export interface AntiEntropyOptions {
   readonly placement: Placement;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** This node has more to do than it can: jobs wait. */
+  readonly isBusy: () => boolean;
   /** Between two scheduled comparisons of all partitions; 0 for never. */
   readonly intervalMs: number;
   /** Whether there is such a partition anywhere. */
@@ -246,7 +248,7 @@ export class AntiEntropy {
   }
 
   #pump(): void {
-    if (this.#closed || this.#paused || this.#running !== undefined) return;
+    if (this.#closed || this.#paused || this.#running !== undefined || this.#options.isBusy()) return;
     const job = nextJob(this.#runnable(), Date.now());
     if (job === undefined) return;
     this.#running = this.#run(job)

@@ -23,6 +23,10 @@ export const peer = t.router({
   store: peerProcedure
     .input(schemas.PeerStoreInput)
     .mutation(({ ctx, input }) => ctx.peer.apply(decodePacked(input.packed))),
+  /** What hints have kept for this replica: a busy one has it wait. */
+  replay: peerProcedure
+    .input(schemas.PeerStoreInput)
+    .mutation(({ ctx, input }) => ctx.peer.apply(decodePacked(input.packed))),
   trim: peerProcedure
     .input(schemas.PeerTrimInput)
     .mutation(({ ctx, input }) => ctx.peer.trim(input.partition, input.counter)),

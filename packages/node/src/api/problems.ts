@@ -15,9 +15,10 @@ export const ProblemOutput = z.looseObject({
   code: z.enum(Object.keys(ERROR_CODES)),
 });
 
-/** What any request may meet: bad input, a process that closes, a node that cannot be asked or dies meanwhile. */
+/** What any request may meet: bad input, a process that is busy or closes, a node that cannot be asked or dies meanwhile. */
 const ANY_ROUTE: readonly ErrorCode[] = [
   'BAD_REQUEST',
+  'OVERLOADED',
   'UNAVAILABLE',
   'UNREACHABLE',
   'CLOSED',
@@ -43,6 +44,13 @@ export function problemOf(error: ErrorShape, status = statusOf(error.code)): z.i
     detail: error.message,
     code: error.code,
   };
+}
+
+/** `Retry-After` of HTTP (RFC 9110), in seconds, of a node that is busy; undefined for any other error. */
+export function retryAfterOf({ code, details }: ErrorShape): string | undefined {
+  if (code !== 'OVERLOADED') return undefined;
+  const retryAfterMs = details?.retryAfterMs;
+  return String(typeof retryAfterMs === 'number' ? Math.max(1, Math.ceil(retryAfterMs / 1000)) : 1);
 }
 
 function statusOf(code: ErrorCode): number {

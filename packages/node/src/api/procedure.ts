@@ -2,6 +2,7 @@
 import { callerGone, MendlogError, toMendlogError } from '@mendlog/core';
 import { initTRPC, TRPCError } from '@trpc/server';
 import type { Log } from '../log.js';
+import type { CallGate } from './call-gate.js';
 import { errorShapeOf, trpcCodeOf } from './error-shape.js';
 import { RequestCaller } from './request-caller.js';
 import type { PeerService, Service } from './service.js';
@@ -14,6 +15,9 @@ export interface RouterContext {
   readonly isPeer: boolean;
   /** Aborts when nobody waits for the answer any more, as far as the way it came can tell. */
   readonly signal: AbortSignal;
+  /** Of the request, as far as it is known. */
+  readonly bytes: number;
+  readonly gate: CallGate;
   /** Until when the answer is waited for, in the time of `performance.now()`; Infinity where nobody has said. */
   readonly deadlineMs: number;
 }
@@ -29,7 +33,8 @@ export const t = initTRPC.context<RouterContext>().create({
 export const procedure = t.procedure.use(async ({ ctx, next, path }) => {
   const caller = new RequestCaller(ctx.signal, ctx.deadlineMs);
   if (caller.isGone) throw callerGone();
-  const result = await next({ ctx: { caller } });
+  ctx.gate.enter(path, ctx.bytes);
+  const result = await next({ ctx: { caller } }).finally(() => ctx.gate.leave(ctx.bytes));
   if (result.ok) return result;
   const cause = toMendlogError(result.error.cause);
   if (cause.code !== 'INTERNAL')

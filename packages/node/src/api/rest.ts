@@ -7,7 +7,7 @@ import { type ErrorShape, MendlogError } from '@mendlog/core';
 import { errorShapeOf } from './error-shape.js';
 import { readJsonBody } from './json-body.js';
 import { openApiDocument } from './openapi.js';
-import { PROBLEM_TYPE, problemOf } from './problems.js';
+import { PROBLEM_TYPE, problemOf, retryAfterOf } from './problems.js';
 import type { RouterContext } from './procedure.js';
 import { router } from './router.js';
 import { ROUTES, type Route } from './routes.js';
@@ -71,6 +71,8 @@ function checkNotContradicted(inPath: Record<string, string>, given: Record<stri
 function sendProblem(response: ServerResponse, error: ErrorShape): void {
   const allow = error.details?.allow;
   if (typeof allow === 'string') response.setHeader('allow', allow);
+  const retryAfter = retryAfterOf(error);
+  if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter);
   const problem = problemOf(error);
   sendJson(response, problem.status, problem, PROBLEM_TYPE);
 }

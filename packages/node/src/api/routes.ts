@@ -25,13 +25,7 @@ export interface Route {
   statusOf?(answer: unknown): number;
 }
 
-const WRITE_ERRORS: readonly ErrorCode[] = [
-  'TOO_FEW_NODES',
-  'CLOCK_JUMP',
-  'OVERLOADED',
-  'WRITE_TIMEOUT',
-  'DISK_FULL',
-];
+const WRITE_ERRORS: readonly ErrorCode[] = ['TOO_FEW_NODES', 'CLOCK_JUMP', 'WRITE_TIMEOUT', 'DISK_FULL'];
 
 /** A change of a partition reads first, and may meet a replica that the trim or the options do not reach. */
 const CHANGE_ERRORS: readonly ErrorCode[] = ['READ_TIMEOUT', 'WRITE_TIMEOUT', 'DISK_FULL'];
@@ -81,7 +75,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.KeyInput,
     output: schemas.GetOutput,
     status: 200,
-    errors: ['NOT_FOUND', 'TOO_FEW_NODES', 'OVERLOADED', 'READ_TIMEOUT'],
+    errors: ['NOT_FOUND', 'TOO_FEW_NODES', 'READ_TIMEOUT'],
     call: (caller, input) => call(caller.records.get, input),
   },
   {
@@ -130,7 +124,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.CreatePartitionInput,
     output: schemas.PartitionDetailsOutput,
     status: 201,
-    errors: ['PARTITION_EXISTS', 'TOO_FEW_NODES', 'OVERLOADED', ...CHANGE_ERRORS],
+    errors: ['PARTITION_EXISTS', 'TOO_FEW_NODES', ...CHANGE_ERRORS],
     call: (caller, input) => call(caller.partitions.create, input),
   },
   {
@@ -150,7 +144,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.ConfigurePartitionInput,
     output: schemas.PartitionDetailsOutput,
     status: 200,
-    errors: ['NOT_FOUND', 'TOO_FEW_NODES', 'OVERLOADED', ...CHANGE_ERRORS],
+    errors: ['NOT_FOUND', 'TOO_FEW_NODES', ...CHANGE_ERRORS],
     call: (caller, input) => call(caller.partitions.configure, input),
   },
   {
@@ -225,7 +219,7 @@ export const ROUTES: readonly Route[] = [
     input: schemas.TriggerInput,
     output: schemas.TriggerOutput,
     status: 202,
-    errors: ['NOT_FOUND', 'OVERLOADED', 'DISK_FULL'],
+    errors: ['NOT_FOUND', 'DISK_FULL'],
     call: (caller, input) => call(caller.antiEntropy.trigger, input),
   },
   {

@@ -20,8 +20,10 @@ import { WebSocketServer } from 'ws';
 import { carriesToken } from '../cluster-secret.js';
 import { withDefaults } from '../config/with-defaults.js';
 import type { Log } from '../log.js';
+import type { CallGate } from './call-gate.js';
 import { errorShapeOf } from './error-shape.js';
 import { type FirstBytes, serveTlsToo } from './first-byte.js';
+import { retryAfterOf } from './problems.js';
 import type { RouterContext } from './procedure.js';
 import { rawAnswer, refuseRequest } from './refused-request.js';
 import { answerRest } from './rest.js';
@@ -30,6 +32,7 @@ import type { PeerService, Service } from './service.js';
 
 export interface ApiServerOptions {
   readonly service: Service;
+  readonly gate: CallGate;
   /** Absent on a gateway, which holds no replica. */
   readonly peer?: PeerService;
   readonly token: string;
@@ -73,7 +76,15 @@ const PLAINTEXT = {
   why: 'off loopback this endpoint needs TLS with the cluster secret: give the client its secret',
 } as const;
 
-export function createApiServer({ service, peer, token, psk, log, ...rest }: ApiServerOptions): ApiServer {
+export function createApiServer({
+  service,
+  peer,
+  gate,
+  token,
+  psk,
+  log,
+  ...rest
+}: ApiServerOptions): ApiServer {
   const timeouts = withDefaults(TIMEOUTS_DEFAULT, rest.timeouts);
   const contextOf = (
     request: IncomingMessage,
@@ -85,12 +96,18 @@ export function createApiServer({ service, peer, token, psk, log, ...rest }: Api
     isPeer: carriesToken(request.headers.authorization, token),
     signal,
     deadlineMs,
+    bytes: Number(request.headers['content-length'] ?? 0),
+    gate,
   });
   const trpcHttp = createHTTPHandler({
     router,
     basePath: '/trpc/',
     maxBodySize: LIMITS.jsonBodyBytesMax,
     createContext: ({ req, info }) => contextOf(req, info),
+    responseMeta({ errors }) {
+      const [retryAfter] = errors.flatMap((error) => retryAfterOf(errorShapeOf(error)) ?? []);
+      return retryAfter === undefined ? {} : { headers: { 'retry-after': retryAfter } };
+    },
   });
   const faults = new ConnectionFaults({ warn: (message, facts) => log.warn(message, facts) });
   const binary = createBinaryAdapter({
@@ -103,7 +120,7 @@ export function createApiServer({ service, peer, token, psk, log, ...rest }: Api
     },
     createContext: (request) => {
       const isPeer = carriesToken(request.headers.authorization, token);
-      return ({ signal, deadlineMs }) => ({ service, peer, log, isPeer, signal, deadlineMs });
+      return (call) => ({ service, peer, log, isPeer, gate, ...call });
     },
     toErrorShape: errorShapeOf,
   });

@@ -65,6 +65,7 @@ export function keyReadPorts(options: KeyReadShellOptions, reads: () => Reads): 
     primaries: (partition) => placement.primaries(partition),
     isAlive: (node) => peers.isAlive(node),
     votes: (partition, node) => votes.votes(partition, node),
+    elapsedMs: () => performance.now(),
     schedule: () => void setImmediate(() => reads().pump()),
     startTimers(round, deadlineMs) {
       const endMs = Math.min(performance.now() + readTimeoutMs, deadlineMs);

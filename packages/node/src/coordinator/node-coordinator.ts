@@ -50,6 +50,15 @@ export class NodeCoordinator {
     return this.#core.writes.queuedBytes;
   }
 
+  get queuedReads(): number {
+    return this.#core.reads.queued;
+  }
+
+  /** More comes than goes: what can wait is to wait. */
+  get isBusy(): boolean {
+    return this.#core.writes.isOverloaded || this.#core.reads.isOverloaded;
+  }
+
   /** The highest counter this node knows of: stored, or given to a write that is under way. */
   head(partition: string): number {
     return this.#core.writes.head(partition);
@@ -91,7 +100,7 @@ export class NodeCoordinator {
     { caller, bytesMax }: Pick<KeyReadRequest, 'caller' | 'bytesMax'> = {},
   ): Promise<KeyOutcome[]> {
     const { levelOf, readRepair, readRepairChance } = this.#options;
-    if (Math.random() < readRepairChance) this.#repairAll(questions);
+    if (Math.random() < readRepairChance && !this.isBusy) this.#repairAll(questions);
     return new Promise((resolve) => {
       this.#core.readKeys(
         {

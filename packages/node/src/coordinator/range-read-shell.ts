@@ -32,6 +32,8 @@ export interface RangeReadShellOptions {
   readonly readTimeoutMs: number;
   /** How likely a read also compares the live replicas beyond those its level asks, in the background. */
   readonly readRepairChance: number;
+  /** This node has more to do than it can: it compares no more than it has to. */
+  readonly isBusy: () => boolean;
 }
 
 /** One more replica is asked whenever those asked have not answered for so long. */
@@ -39,7 +41,8 @@ const SLOW_MS = 50;
 
 /** `reads` is what these ports are for; it is asked for when it is there. */
 export function rangeReadPorts(options: RangeReadShellOptions, reads: () => RangeReads): RangeReadPorts {
-  const { store, kernel, peers, placement, votes, metrics, log, readTimeoutMs, readRepairChance } = options;
+  const { store, kernel, peers, placement, votes, metrics, log, readTimeoutMs, readRepairChance, isBusy } =
+    options;
   const timers = new Map<number, { readonly slow: NodeJS.Timeout; readonly end: NodeJS.Timeout }>();
   const calls = new Map<number, AbortController>();
 
@@ -122,6 +125,6 @@ export function rangeReadPorts(options: RangeReadShellOptions, reads: () => Rang
       }),
     drop: (ask) => calls.get(ask)?.abort(),
     repairs: () => metrics.readRepair(),
-    comparesAll: () => Math.random() < readRepairChance,
+    comparesAll: () => Math.random() < readRepairChance && !isBusy(),
   };
 }

@@ -70,6 +70,7 @@ export function writePorts(
     votes: (partition, node) => votes.votes(partition, node),
     storedHead: (partition) => store.head(partition),
     nowMs: () => Date.now(),
+    elapsedMs: () => performance.now(),
     schedule: () => void setImmediate(() => writes().pump()),
     startTimer(commit, what) {
       const end = () => {

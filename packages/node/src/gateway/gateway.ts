@@ -1,6 +1,7 @@
 /** A gateway: the API of the cluster in a process of its own, which stores nothing. */
 import { loadKernel } from '@mendlog/merkle';
 import { pskOf } from '@mendlog/transport/psk';
+import { CallGate } from '../api/call-gate.js';
 import { createApiServer, type HttpTimeouts, type PlaintextFrom } from '../api/server.js';
 import { clusterSecret, peerToken } from '../cluster-secret.js';
 import { NODE_DEFAULTS } from '../config/node-defaults.js';
@@ -48,6 +49,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const peers = new Peers({ self: NO_NODE, nodes, token, psk, log });
   const server = createApiServer({
     service: createGatewayService(peers, placement),
+    // What it passes on is for the nodes to refuse.
+    gate: new CallGate({ isBusy: () => false }),
     token,
     psk,
     plaintext: options.plaintext,

@@ -30,9 +30,11 @@ import type { Peers } from '../membership/peers.js';
 
 export interface HintKeeperOptions {
   readonly store: Store;
-  readonly peers: Peers;
+  readonly peers: Pick<Peers, 'self' | 'nodeIds' | 'isAlive' | 'connectionTo' | 'onAlive'>;
   readonly policy: HintPolicy;
   readonly log: Log;
+  /** This node has more to do than it can: hints wait. */
+  readonly isBusy: () => boolean;
   /** Partitions whose hints ended without replay, with the target that lacks records. */
   readonly onLost: (target: string, partitions: readonly string[]) => void;
 }
@@ -193,7 +195,7 @@ export class HintKeeper {
 
   async #replayAll(target: string): Promise<void> {
     for (;;) {
-      if (this.#closed) return;
+      if (this.#closed || this.#options.isBusy()) return;
       const alive = this.#options.peers.isAlive(target);
       const hints = this.#options.store.hints({ target, limit: BATCHES_PER_READ });
       let bytes = 0;
@@ -222,7 +224,7 @@ export class HintKeeper {
     try {
       const groups = this.#payloadOf(hints);
       const packed = encodePacked(groups);
-      await peers.connectionTo(target).call.peer.store.mutate({ packed });
+      await peers.connectionTo(target).call.peer.replay.mutate({ packed });
       await this.#end(hints, 'replayed');
       const sent = groups.reduce((sum, { ends }) => sum + ends.length, 0);
       const hinted = hints.reduce((sum, hint) => sum + recordsOf(hint), 0);
@@ -231,9 +233,10 @@ export class HintKeeper {
       if (unread.length > 0) this.#options.onLost(target, unread);
       return true;
     } catch (thrown) {
-      // A target that is down costs no attempt: its hints wait as they are.
-      if (!peers.isAlive(target)) return false;
-      this.#options.log.warn('a hint batch failed', { target, error: toMendlogError(thrown).message });
+      const { code, message } = toMendlogError(thrown);
+      // A target that is down, or busy, costs no attempt: its hints wait as they are.
+      if (!peers.isAlive(target) || code === 'OVERLOADED') return false;
+      this.#options.log.warn('a hint batch failed', { target, error: message });
       for (const hint of hints) {
         await store.putHint({ ...hint, ...hintAfterFailure(hint, Date.now(), Math.random(), policy) });
       }

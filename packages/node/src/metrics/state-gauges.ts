@@ -18,6 +18,9 @@ export interface MetricSources {
   /** Undefined where the store votes on all partitions. */
   withoutVote(): WithoutVote | undefined;
   writeQueueBytes(): number;
+  readQueueReads(): number;
+  /** Calls of this process: those that it works on, and those refused since its start. */
+  calls(): { readonly underWay: number; readonly refused: number };
   /** Bytes that are flushed and not in the index yet. */
   indexLagBytes(): number;
   jobs(): Readonly<Record<string, number>>;
@@ -25,6 +28,8 @@ export interface MetricSources {
   oldestPendingJobMs(): number;
   cachedTrees(): number;
   scrub(): ScrubCounts;
+  /** Connections that were ended since the start, by reason. */
+  connectionFaults(): ReadonlyMap<string, number>;
   peers(): readonly { id: string; alive: boolean }[];
 }
 
@@ -89,6 +94,8 @@ export function registerStateGauges(registry: Registry, sources: MetricSources):
     () => sources.withoutVote()?.partitions ?? 0,
   );
   gauge('mendlog_write_queue_bytes', 'Bytes that wait for a group commit', () => sources.writeQueueBytes());
+  gauge('mendlog_read_queue_reads', 'Reads of keys that wait for their turn', () => sources.readQueueReads());
+  gauge('mendlog_calls', 'Calls that this process works on', () => sources.calls().underWay);
   gauge('mendlog_merkle_cached_trees', 'Merkle trees that are kept', () => sources.cachedTrees());
   gaugeBy('status', 'mendlog_jobs', 'Anti-entropy jobs that are kept, by status', () =>
     Object.entries(sources.jobs()),
@@ -114,6 +121,11 @@ export function registerStateGauges(registry: Registry, sources: MetricSources):
       },
     });
   counter(
+    'mendlog_calls_refused_total',
+    'Calls that were refused as OVERLOADED, since too many were under way',
+    () => sources.calls().refused,
+  );
+  counter(
     'mendlog_scrub_walks_total',
     'Checks of everything on disk that ended',
     () => sources.scrub().walks,
@@ -127,6 +139,16 @@ export function registerStateGauges(registry: Registry, sources: MetricSources):
     collect: function () {
       this.reset();
       for (const [kind, number] of Object.entries(sources.scrub().found)) this.inc({ kind }, number);
+    },
+  });
+  new Counter({
+    name: 'mendlog_connection_faults_total',
+    help: 'Connections that were ended since they were no good, by reason',
+    labelNames: ['reason'],
+    registers: [registry],
+    collect: function () {
+      this.reset();
+      for (const [reason, number] of sources.connectionFaults()) this.inc({ reason }, number);
     },
   });
   gaugeBy('peer', 'mendlog_peer_up', '1 while a peer is alive', () =>

@@ -115,10 +115,9 @@ export const MUTATIONS: readonly Mutation[] = [
     file: WRITES,
     find: 'while (this.#queue.length > 0 &&',
     replace: `const open = this.#unversioned.at(-1);
-      for (const late of open === undefined ? [] : this.#queue.splice(0)) {
+      for (const late of open === undefined ? [] : this.#queue.takeAll()) {
         const cohort = open.cohorts.find((one) => one.replicas === late.primaries && one.quorum.needed === late.needed);
-        if (cohort === undefined) { this.#queue.push(late); continue; }
-        this.#queuedBytes -= late.group.bytes.length;
+        if (cohort === undefined) { this.#queue.add(late, late.group.bytes.length, this.#ports.elapsedMs()); continue; }
         cohort.writes.push(late);
         if (cohort.writes !== open.writes) open.writes.push(late);
       }

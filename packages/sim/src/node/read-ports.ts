@@ -22,6 +22,7 @@ export function readPorts(node: NodeShell): KeyReadPorts {
     primaries: (partition) => node.primaries(partition),
     isAlive: (nodeId) => node.isAlive(nodeId),
     votes: (partition, nodeId) => node.votes(partition, nodeId),
+    elapsedMs: () => scheduler.nowUs / 1000,
     schedule: () => node.soon(() => reads().pump()),
     startTimers(round, deadlineMs) {
       const untilUs = Math.min(scenario.readTimeoutUs, deadlineMs * 1000 - scheduler.nowUs);

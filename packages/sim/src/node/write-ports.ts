@@ -35,6 +35,7 @@ export function writePorts(node: NodeShell, incarnation: string): WritePorts {
     votes: (partition, nodeId) => node.votes(partition, nodeId),
     storedHead: (partition) => node.disk.store.head(partition),
     nowMs: () => node.nowMs,
+    elapsedMs: () => scheduler.nowUs / 1000,
     schedule: () => node.soon(() => writes().pump()),
     startTimer(commit, what) {
       const timer =

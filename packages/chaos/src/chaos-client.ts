@@ -136,6 +136,8 @@ export class ChaosClient {
     const { judge, seeded, tally } = this.#options;
     const isAll = seeded.below(WHOLE_SCAN_OF) === 0;
     const from = isAll ? undefined : judge.recent(name, seeded.between(1, RECENT_APPENDS_MAX));
+    // From its end, a part of the partition would be the other one.
+    const reverse = isAll && seeded.below(2) === 0;
     const start = judge.begin(name, from);
     const limit = isAll ? undefined : PAGE_RECORDS;
     const records: ScannedRecord[] = [];
@@ -144,6 +146,7 @@ export class ChaosClient {
       const options = {
         ...(from === undefined ? {} : { from: `${from.version.counter}-${from.version.origin}` }),
         ...(limit === undefined ? {} : { limit }),
+        reverse,
       };
       for await (const { version, key, value } of this.#partition(name).scan(options))
         records.push({ version: versionOf(version), key: key ?? null, value });
@@ -154,6 +157,7 @@ export class ChaosClient {
     }
     const isWhole = limit === undefined || records.length < limit;
     // How many pages it took is the client's business.
+    if (reverse) records.reverse();
     judge.judge(start, records, { isWhole, isOnePage: false });
     return true;
   }

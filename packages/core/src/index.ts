@@ -61,8 +61,9 @@ export type {
   RangePage,
   RangeQuestion,
 } from './coordination/range-questions.js';
+export type { RangeReadResult } from './coordination/range-read.js';
 export type { RangeAsk, RangeReadPorts } from './coordination/range-read-ports.js';
-export { type RangeReadRequest, type RangeReadResult, RangeReads } from './coordination/range-reads.js';
+export { type RangeReadRequest, RangeReads } from './coordination/range-reads.js';
 export type { RangeOutcome } from './coordination/range-task.js';
 export {
   refusedWrite,

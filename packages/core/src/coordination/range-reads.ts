@@ -12,18 +12,22 @@
  * of its ports.
  */
 import { answersNeeded, type Level } from '../consistency.js';
-import { type ErrorShape, MendlogError, toMendlogError } from '../errors.js';
+import { MendlogError, toMendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { VersionRange } from '../protocol/listing.js';
-import { laterVersion, ORIGIN_LOWEST } from '../version.js';
-import { provenRange } from './answer-range-question.js';
 import { type Caller, callerGone, PATIENT } from './caller.js';
 import { checkRangeAnswer } from './check-range-answer.js';
 import type { KeyOutcome, KeyReads, ReadRepairMode } from './key-reads.js';
 import { type Lacking, ListedRanges } from './listed-ranges.js';
 import type { RangeAnswer, RangePage, RangeQuestion } from './range-questions.js';
+import {
+  type AdmittedRead,
+  type Exclusion,
+  type Phase,
+  RangeRead,
+  type RangeReadResult,
+} from './range-read.js';
 import type { RangeReadPorts } from './range-read-ports.js';
-import { type RangeOutcome, RangeTask } from './range-task.js';
 import { recordGifts } from './record-gifts.js';
 
 export interface RangeReadRequest {
@@ -35,43 +39,8 @@ export interface RangeReadRequest {
   readonly caller?: Caller | undefined;
 }
 
-export type RangeReadResult =
-  | { readonly ok: true; readonly outcomes: readonly RangeOutcome[] }
-  | { readonly ok: false; readonly error: ErrorShape };
-
-type Phase = 'page' | 'digests' | 'listings' | 'frames' | 'keys' | 'repair';
-
-/** It failed, or cannot give what it holds; or its store is new. */
-type Exclusion = 'failed' | 'no vote';
-
-interface Read {
-  readonly id: number;
-  readonly partition: string;
-  readonly replicas: readonly string[];
-  readonly needed: number;
-  readonly repair: ReadRepairMode;
-  readonly caller: Caller;
-  readonly tasks: readonly RangeTask[];
-  /** Replicas that do not count, and why. */
-  readonly excluded: Map<string, Exclusion>;
-  /** Others are asked before these. */
-  readonly slow: Set<string>;
-  phase: Phase;
-  /** Of the ranges without an outcome, what this phase is about. */
-  open: readonly RangeTask[];
-  readonly waiting: Map<number, Ask>;
-  /** Of this phase, in the order in which they came. */
-  readonly answers: Map<string, RangeAnswer>;
-  page: { readonly node: string; readonly pages: readonly RangePage[] } | undefined;
-  /** Who takes part in the rounds of listings. */
-  chosen: readonly string[];
-  round: ListedRanges | undefined;
-  isOver: boolean;
-  readonly end: (result: RangeReadResult) => void;
-}
-
 interface Ask {
-  readonly read: Read;
+  readonly read: RangeRead;
   readonly node: string;
   /** Undefined where it gives records. */
   readonly question: RangeQuestion | undefined;
@@ -80,7 +49,7 @@ interface Ask {
 export class RangeReads {
   readonly #ports: RangeReadPorts;
   readonly #keys: Pick<KeyReads, 'submit'>;
-  readonly #reads = new Map<number, Read>();
+  readonly #reads = new Map<number, RangeRead>();
   readonly #asks = new Map<number, Ask>();
   #nextRead = 1;
   #nextAsk = 1;
@@ -102,12 +71,14 @@ export class RangeReads {
   submit(request: RangeReadRequest, answer: (result: RangeReadResult) => void): number {
     const id = this.#nextRead++;
     const { partition, level } = request;
+    const end = (result: RangeReadResult) => {
+      answer(result);
+      if (result.ok && this.#ports.comparesAll()) this.#compareAll(request);
+    };
     try {
       const replicas = this.#ports.primaries(partition);
-      this.#begin(id, { ...request, replicas, needed: answersNeeded(level, replicas.length) }, (result) => {
-        answer(result);
-        if (result.ok && this.#ports.comparesAll()) this.#compareAll({ ...request, caller: PATIENT });
-      });
+      const needed = answersNeeded(level, replicas.length);
+      this.#begin({ ...request, caller: request.caller ?? PATIENT, id, replicas, needed, end });
     } catch (thrown) {
       answer({ ok: false, error: toMendlogError(thrown).toShape() });
     }
@@ -151,12 +122,11 @@ export class RangeReads {
 
   /** A node has another store than before: nobody holds what the one before has told of. Such reads are made anew. */
   storeReplaced(node: string): void {
-    for (const read of [...this.#reads.values()]) {
-      const { waiting, answers, page, chosen } = read;
-      const isAsked = [...waiting.values()].some((ask) => ask.node === node);
-      if (!isAsked && !answers.has(node) && page?.node !== node && !chosen.includes(node)) continue;
-      this.#within(read, () => this.#again(read, node));
-    }
+    for (const read of [...this.#reads.values()].filter((one) => one.concerns(node)))
+      this.#within(read, () => {
+        read.restart(node);
+        this.#askPage(read);
+      });
   }
 
   given(id: number): void {
@@ -176,7 +146,7 @@ export class RangeReads {
     const asked = [...read.waiting.values()];
     for (const { node } of asked) read.slow.add(node);
     const [question] = asked.map((ask) => ask.question);
-    const [node] = this.#usable(read);
+    const [node] = read.usable();
     if (node === undefined || question === undefined || question.ask === 'frames') return;
     this.#ask(read, node, question);
   }
@@ -188,79 +158,33 @@ export class RangeReads {
     this.#fail(read, new MendlogError('READ_TIMEOUT', `${waiting || 'the replicas'} did not answer in time`));
   }
 
-  #begin(
-    id: number,
-    request: RangeReadRequest & Pick<Read, 'replicas' | 'needed'>,
-    end: (result: RangeReadResult) => void,
-  ): void {
+  #begin(admitted: AdmittedRead): void {
     if (this.#reads.size >= LIMITS.rangeReadsMax)
       throw new MendlogError('OVERLOADED', 'too many reads of ranges are under way; try again later');
-    const { partition, ranges, repair, caller = PATIENT, replicas, needed } = request;
+    const { id, caller, needed } = admitted;
     if (caller.isGone) throw callerGone();
-    const tasks = ranges.map((range) => new RangeTask(range));
-    const read: Read = {
-      id,
-      partition,
-      replicas,
-      needed,
-      repair,
-      caller,
-      tasks,
-      excluded: new Map(),
-      slow: new Set(),
-      phase: 'page',
-      open: tasks,
-      waiting: new Map(),
-      answers: new Map(),
-      page: undefined,
-      chosen: [],
-      round: undefined,
-      isOver: false,
-      end,
-    };
+    const read = new RangeRead(this.#ports, admitted);
     this.#reads.set(id, read);
     this.#ports.startTimers(id, caller.deadlineMs);
     this.#within(read, () => {
-      if (tasks.length === 0) this.#answer(read);
-      else if (this.#usable(read).length < needed) throw this.#tooFew(read);
+      if (read.open.length === 0) this.#answer(read);
+      else if (read.usable().length < needed) throw read.tooFew();
       else this.#askPage(read);
     });
   }
 
   /** Compares all live replicas behind the answer; what goes wrong there is anti-entropy's to mend. */
-  #compareAll(request: RangeReadRequest): void {
-    const replicas = this.#ports.primaries(request.partition);
-    const live = replicas.filter(
-      (node) => this.#ports.isAlive(node) && this.#ports.votes(request.partition, node),
-    );
-    if (live.length < 2 || this.#reads.size >= LIMITS.rangeReadsMax) return;
-    const all = { ...request, repair: 'blocking' as const, replicas, needed: live.length };
-    this.#begin(this.#nextRead++, all, () => {});
-  }
-
-  /** A peer that may have no vote says so itself. */
-  #isUsable(partition: string, node: string): boolean {
-    return this.#ports.isAlive(node) && (node !== this.#ports.self || this.#ports.votes(partition, node));
-  }
-
-  /**
-   * Who may still be asked in this phase: this node first, its records being at hand, then slow ones, and those last that
-   * may have no vote.
-   */
-  #usable(read: Read): string[] {
-    const { self } = this.#ports;
-    const asked = new Set([...read.waiting.values()].map(({ node }) => node));
-    const isVoter = (node: string) => this.#ports.votes(read.partition, node);
-    const order = (node: string) => (!isVoter(node) ? 3 : read.slow.has(node) ? 2 : node === self ? 0 : 1);
-    return read.replicas
-      .filter((node) => this.#isUsable(read.partition, node) && !read.excluded.has(node))
-      .filter((node) => !asked.has(node) && !read.answers.has(node))
-      .filter((node) => read.phase !== 'digests' || read.page?.node !== node)
-      .sort((a, b) => order(a) - order(b));
+  #compareAll({ partition, ranges }: RangeReadRequest): void {
+    const replicas = this.#ports.primaries(partition);
+    const live = replicas.filter((node) => this.#ports.isAlive(node) && this.#ports.votes(partition, node));
+    const needed = live.length;
+    if (needed < 2 || this.#reads.size >= LIMITS.rangeReadsMax) return;
+    const how = { repair: 'blocking', caller: PATIENT, end: () => {} } as const;
+    this.#begin({ id: this.#nextRead++, partition, ranges, replicas, needed, ...how });
   }
 
   /** What goes wrong in one step ends the read; none is made that nobody waits for. */
-  #within(read: Read, step: () => void): void {
+  #within(read: RangeRead, step: () => void): void {
     try {
       if (read.caller.isGone) throw callerGone();
       step();
@@ -271,64 +195,37 @@ export class RangeReads {
     }
   }
 
-  #askPage(read: Read): void {
+  #askPage(read: RangeRead): void {
     this.#enter(read, 'page');
-    const ranges = read.open.map(({ range }) => range);
-    this.#askMore(read, 1, { ask: 'pages', partition: read.partition, ranges });
+    this.#askMore(read, 1, read.pagesQuestion());
   }
 
-  #paged(read: Read, node: string, pages: readonly RangePage[]): void {
-    read.page = { node, pages };
+  #paged(read: RangeRead, node: string, pages: readonly RangePage[]): void {
+    const question = read.digestsQuestion(node, pages);
     this.#enter(read, 'digests');
     if (read.needed === 1) this.#compare(read);
-    else this.#askMore(read, read.needed - 1, this.#digestsQuestion(read, pages));
+    else this.#askMore(read, read.needed - 1, question);
   }
 
-  /** About what the pages prove, above the watermark of who gave them: below it the others have nothing to say. */
-  #digestsQuestion({ partition, open }: Read, pages: readonly RangePage[]): RangeQuestion {
-    const ranges = pages.map((page, i) => {
-      const proven = provenRange((open[i] as RangeTask).range, page);
-      const trimmedTo = Math.min(page.digest.trimmedTo + 1, Number.MAX_SAFE_INTEGER);
-      return { ...proven, from: laterVersion(proven.from, { counter: trimmedTo, origin: ORIGIN_LOWEST }) };
-    });
-    return { ask: 'digests', partition, ranges };
-  }
-
-  #compare(read: Read): void {
-    const { node, pages } = read.page as NonNullable<Read['page']>;
-    const others = [...read.answers.values()].flatMap((one) => (one.ask === 'digests' ? [one.digests] : []));
-    for (const [i, page] of pages.entries()) {
-      const digests = others.flatMap(({ [i]: digest }) => digest ?? []);
-      read.open[i]?.settle(page, digests);
-    }
-    read.chosen = [node, ...read.answers.keys()];
+  #compare(read: RangeRead): void {
+    read.compareDigests();
     this.#goOn(read);
   }
 
-  /** The ranges that have no outcome yet are listed by the same replicas, as far as those are left. */
-  #goOn(read: Read): void {
-    read.open = read.tasks.filter(({ outcome }) => outcome === undefined);
+  /** Ranges without an outcome are listed; where there are none, the read is answered. */
+  #goOn(read: RangeRead): void {
     if (read.open.length === 0) {
       this.#answer(read);
       return;
     }
-    checkBytes(read.tasks);
+    read.checkBytes();
     this.#enter(read, 'listings');
-    const usable = this.#usable(read);
-    const chosen = usable.filter((node) => read.chosen.includes(node));
-    const others = usable.filter((node) => !read.chosen.includes(node));
-    if (usable.length < read.needed) throw this.#tooFew(read);
-    const ranges = read.open.map(({ range }) => range);
-    for (const node of [...chosen, ...others].slice(0, read.needed))
-      this.#ask(read, node, { ask: 'listings', partition: read.partition, ranges });
+    for (const node of read.listers()) this.#ask(read, node, read.listingsQuestion());
   }
 
-  #merge(read: Read): void {
-    this.#forget(read);
-    const listings = new Map(
-      [...read.answers].flatMap(([node, one]) => (one.ask === 'listings' ? [[node, one.listings]] : [])),
-    );
-    read.chosen = [...listings.keys()];
+  #merge(read: RangeRead): void {
+    const listings = read.takeListings();
+    this.#enter(read, 'frames');
     try {
       read.round = new ListedRanges(read.open, listings);
     } catch (thrown) {
@@ -338,12 +235,11 @@ export class RangeReads {
       this.#goOn(read);
       return;
     }
-    this.#enter(read, 'frames');
     this.#fetch(read);
   }
 
   /** Fetches what is wanted, turn by turn: what one holder cannot give is asked of the next. */
-  #fetch(read: Read): void {
+  #fetch(read: RangeRead): void {
     const round = read.round as ListedRanges;
     if (read.waiting.size > 0) return;
     const wanted = round.wanted();
@@ -360,7 +256,7 @@ export class RangeReads {
     this.#lookUpKeys(read, round);
   }
 
-  #lookUpKeys(read: Read, round: ListedRanges): void {
+  #lookUpKeys(read: RangeRead, round: ListedRanges): void {
     const keys = round.keysInDoubt();
     if (keys.length === 0) {
       this.#repair(read, round);
@@ -379,7 +275,7 @@ export class RangeReads {
     });
   }
 
-  #repair(read: Read, round: ListedRanges): void {
+  #repair(read: RangeRead, round: ListedRanges): void {
     this.#enter(read, 'repair');
     const lacked = read.repair === 'off' ? NOTHING : round.lacked();
     if (lacked.size > 0) this.#ports.repairs();
@@ -389,7 +285,7 @@ export class RangeReads {
   }
 
   /** Events may come in between where it is awaited, and not before this returns. */
-  #give(read: Read, lacking: Lacking, isAwaited: boolean): void {
+  #give(read: RangeRead, lacking: Lacking, isAwaited: boolean): void {
     for (const { node, groups } of recordGifts(read.partition, lacking)) {
       const id = this.#nextAsk++;
       if (isAwaited) {
@@ -401,16 +297,15 @@ export class RangeReads {
     }
   }
 
-  #settle(read: Read, isRepaired: boolean): void {
+  #settle(read: RangeRead, isRepaired: boolean): void {
     read.round?.settle(isRepaired);
     read.round = undefined;
     this.#goOn(read);
   }
 
-  #answer(read: Read): void {
-    const outcomes = read.tasks.map(({ outcome }) => outcome as RangeOutcome);
+  #answer(read: RangeRead): void {
     this.#close(read);
-    read.end({ ok: true, outcomes });
+    read.end({ ok: true, outcomes: read.outcomes });
   }
 
   /** Somebody else is asked in its place; what it was to give, or to be given, is listed anew without it. */
@@ -432,21 +327,13 @@ export class RangeReads {
     }
   }
 
-  /** From the beginning, without this node. */
-  #again(read: Read, node: string): void {
-    read.excluded.set(node, 'failed');
-    for (const task of read.tasks) task.outcome = undefined;
-    Object.assign(read, { open: read.tasks, page: undefined, chosen: [], round: undefined });
-    this.#askPage(read);
-  }
-
-  #askMore(read: Read, count: number, question: RangeQuestion): void {
-    const usable = this.#usable(read);
-    if (usable.length < count) throw this.#tooFew(read);
+  #askMore(read: RangeRead, count: number, question: RangeQuestion): void {
+    const usable = read.usable();
+    if (usable.length < count) throw read.tooFew();
     for (const node of usable.slice(0, count)) this.#ask(read, node, question);
   }
 
-  #ask(read: Read, node: string, question: RangeQuestion): void {
+  #ask(read: RangeRead, node: string, question: RangeQuestion): void {
     const id = this.#nextAsk++;
     const ask = { read, node, question };
     read.waiting.set(id, ask);
@@ -463,13 +350,13 @@ export class RangeReads {
     return ask;
   }
 
-  #enter(read: Read, phase: Phase): void {
+  #enter(read: RangeRead, phase: Phase): void {
     this.#forget(read);
     read.answers.clear();
     read.phase = phase;
   }
 
-  #forget(read: Read): void {
+  #forget(read: RangeRead): void {
     for (const id of read.waiting.keys()) {
       this.#asks.delete(id);
       this.#ports.drop(id);
@@ -477,27 +364,12 @@ export class RangeReads {
     read.waiting.clear();
   }
 
-  #tooFew(read: Read): MendlogError {
-    const { partition, replicas, excluded, needed } = read;
-    const missing = replicas.filter((node) => excluded.has(node) || !this.#isUsable(partition, node));
-    const withoutVote = missing.filter(
-      (node) => excluded.get(node) === 'no vote' || (this.#ports.isAlive(node) && !excluded.has(node)),
-    );
-    const [code, why] = [...excluded.values()].includes('failed')
-      ? (['READ_TIMEOUT', 'did not answer, or cannot read what they hold'] as const)
-      : withoutVote.length > 0
-        ? (['UNAVAILABLE', 'cannot be reached, or have a new store that has no vote yet'] as const)
-        : (['UNAVAILABLE', 'cannot be reached'] as const);
-    const message = `${needed} replicas are needed and ${missing.join(', ')} ${why}`;
-    return new MendlogError(code, message, { details: { needed, missing, withoutVote } });
-  }
-
-  #fail(read: Read, error: MendlogError): void {
+  #fail(read: RangeRead, error: MendlogError): void {
     this.#close(read);
     read.end({ ok: false, error: error.toShape() });
   }
 
-  #close(read: Read): void {
+  #close(read: RangeRead): void {
     read.isOver = true;
     this.#forget(read);
     this.#ports.stopTimers(read.id);
@@ -506,14 +378,6 @@ export class RangeReads {
 }
 
 const NOTHING: Lacking = new Map();
-
-/** An answer has to fit a message. Throws TOO_LARGE where it does not, and more is to come. */
-function checkBytes(tasks: readonly RangeTask[]): void {
-  let bytes = 0;
-  for (const { outcome } of tasks) for (const { length } of outcome?.frames ?? []) bytes += length;
-  if (bytes > LIMITS.messageBytesMax)
-    throw new MendlogError('TOO_LARGE', 'the records of one read are over its limit: read fewer at once');
-}
 
 /** Throws what the look-up of a key failed with. */
 function frameOf(outcome: KeyOutcome | undefined): Uint8Array | undefined {

@@ -2,12 +2,9 @@
 import { answerRangeQuestion, type RangeStore } from '../../src/coordination/answer-range-question.js';
 import type { KeyOutcome, KeyReadRequest } from '../../src/coordination/key-reads.js';
 import type { RangeAnswer, RangeQuestion } from '../../src/coordination/range-questions.js';
+import type { RangeReadResult } from '../../src/coordination/range-read.js';
 import type { RangeAsk, RangeReadPorts } from '../../src/coordination/range-read-ports.js';
-import {
-  type RangeReadRequest,
-  type RangeReadResult,
-  RangeReads,
-} from '../../src/coordination/range-reads.js';
+import { type RangeReadRequest, RangeReads } from '../../src/coordination/range-reads.js';
 import { compareHoldings, type KeyHolding } from '../../src/protocol/key-claims.js';
 import { type PackedGroup, packItems } from '../../src/protocol/packed.js';
 import { frameVersion } from '../../src/record.js';

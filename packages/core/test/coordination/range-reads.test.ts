@@ -1,6 +1,6 @@
 // The state machine of reads of ranges: whom it asks, what it answers, and what becomes of failures.
 import { describe, expect, test } from 'vitest';
-import type { RangeReadResult } from '../../src/coordination/range-reads.js';
+import type { RangeReadResult } from '../../src/coordination/range-read.js';
 import { LIMITS } from '../../src/limits.js';
 import { encodeFrame, frameVersion } from '../../src/record.js';
 import { versionAfter, versionBefore } from '../../src/version.js';

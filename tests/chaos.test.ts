@@ -10,7 +10,7 @@ import { temporaryFolder } from './support/temporary-folder.js';
 const CHAOS = resolve(import.meta.dirname, '../packages/chaos/dist/main.js');
 const CHECK_HISTORY = resolve(import.meta.dirname, '../packages/sim/dist/check-history.js');
 const TIMEOUT_MS = 180_000;
-const KINDS = ['kill', 'kill-all', 'stop', 'isolate', 'refuse', 'split', 'one-way', 'slow'];
+const KINDS = ['kill', 'kill-all', 'wipe', 'stop', 'isolate', 'refuse', 'split', 'one-way', 'slow'];
 
 /** Temporary files go to the folder. */
 function chaos(args: readonly string[], folder: string): Command {

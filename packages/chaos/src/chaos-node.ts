@@ -1,14 +1,16 @@
-/** One node, whose process is killed, started again, stopped and continued. Its data folder stays. */
+/** One node, whose process is killed, started again, stopped and continued, and whose data folder may be lost. */
 import { type ChildProcess, fork } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { MendlogError } from '@mendlog/core';
-import type { NodeOptions } from '@mendlog/node';
+import type { Health, NodeOptions } from '@mendlog/node';
 import type { NodeId } from './fault.js';
 import type { Network } from './network.js';
 import type { NodeAnswer } from './node-process.js';
 
 const NODE_PROCESS = fileURLToPath(new URL('./node-process.js', import.meta.url));
 const ERROR_TAIL_CHARS = 4000;
+const VOTES_TIMEOUT_MS = 500;
 
 export interface ChaosNodeOptions {
   readonly id: NodeId;
@@ -65,6 +67,26 @@ export class ChaosNode {
     await running.exited;
     this.#running = undefined;
     await this.#options.network.setPort(this.id, 0);
+  }
+
+  /** While it does not run. */
+  wipe(): void {
+    rmSync(this.#options.dataDir, { recursive: true, force: true });
+  }
+
+  /** Whether it says that its store votes on everything; one that does not answer may not. */
+  async votes(): Promise<boolean> {
+    try {
+      const response = await fetch(`${this.#url}/api/health`, {
+        signal: AbortSignal.timeout(VOTES_TIMEOUT_MS),
+      });
+      const { nodes }: Health = JSON.parse(await response.text());
+      return nodes.some(
+        ({ id, status, withoutVote }) => id === this.id && status === 'UP' && withoutVote === undefined,
+      );
+    } catch {
+      return false;
+    }
   }
 
   stop(): void {

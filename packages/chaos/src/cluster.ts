@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { MendlogError } from '@mendlog/core';
 import { ChaosNode } from './chaos-node.js';
-import { type Fault, NODE_IDS, type NodeId } from './fault.js';
+import { type Fault, isKill, NODE_IDS, type NodeId } from './fault.js';
 import { Network } from './network.js';
 import { passagesUnder } from './passages.js';
 
@@ -18,6 +18,7 @@ export class Cluster implements AsyncDisposable {
   readonly nodes: readonly ChaosNode[];
   readonly #active = new Set<Fault>();
   readonly #starts = new Set<Promise<void>>();
+  #lastWiped: ChaosNode | undefined;
   readonly #onLost: (why: MendlogError) => void;
 
   static async start(options: ClusterOptions): Promise<Cluster> {
@@ -43,9 +44,10 @@ export class Cluster implements AsyncDisposable {
   async begin(fault: Fault): Promise<void> {
     this.#active.add(fault);
     const nodes = this.#nodesOf(fault);
-    if (fault.kind === 'kill' || fault.kind === 'kill-all')
-      await Promise.all(nodes.map((node) => node.kill()));
-    else if (fault.kind === 'stop') for (const node of nodes) node.stop();
+    if (isKill(fault.kind)) await Promise.all(nodes.map((node) => node.kill()));
+    if (fault.kind === 'wipe') for (const node of nodes) await this.#wipe(node);
+    if (isKill(fault.kind)) return;
+    if (fault.kind === 'stop') for (const node of nodes) node.stop();
     else await this.network.setPassages(passagesUnder([...this.#active]));
   }
 
@@ -53,7 +55,7 @@ export class Cluster implements AsyncDisposable {
   async end(fault: Fault): Promise<void> {
     this.#active.delete(fault);
     const nodes = this.#nodesOf(fault);
-    if (fault.kind === 'kill' || fault.kind === 'kill-all') for (const node of nodes) this.#startAgain(node);
+    if (isKill(fault.kind)) for (const node of nodes) this.#startAgain(node);
     else if (fault.kind === 'stop') for (const node of nodes) node.continue();
     else await this.network.setPassages(passagesUnder([...this.#active]));
   }
@@ -68,6 +70,14 @@ export class Cluster implements AsyncDisposable {
     // What is killed ends, stopped or not.
     await Promise.all(this.nodes.map((node) => node.kill().catch(() => {})));
     await this.network[Symbol.asyncDispose]();
+  }
+
+  /** Of what only lost disks held nobody promises anything: while one has not been made good, no other is lost. */
+  async #wipe(node: ChaosNode): Promise<void> {
+    const last = this.#lastWiped;
+    if (last !== undefined && last !== node && !(await last.votes())) return;
+    this.#lastWiped = node;
+    node.wipe();
   }
 
   #startAgain(node: ChaosNode): void {

@@ -2,8 +2,7 @@
  * What can be done to three nodes and the network between them, and what of them it takes away.
  *
  * A way is one direction between two nodes: the bytes that the first sends to the second, whichever of the two
- * has opened the connection. No fault touches a disk: a node without its disk still votes, so wiping one
- * loses acknowledged writes, as docs/chaos.md says.
+ * has opened the connection.
  */
 
 export const NODE_IDS = ['node1', 'node2', 'node3'] as const;
@@ -14,6 +13,8 @@ export const FAULT_KINDS = [
   'kill',
   /** SIGKILL to all three at once, and a new start of all at the end. */
   'kill-all',
+  /** SIGKILL, and a new start with an empty folder; with its own, where another node has not caught up from such a loss. */
+  'wipe',
   /** SIGSTOP, and SIGCONT at the end: its connections stay open, and nobody answers. */
   'stop',
   /** Nothing passes between a node and the two others; what was sent meanwhile arrives at the end. */
@@ -55,6 +56,7 @@ export function waysOf({ kind, nodes }: Fault): Way[] {
   switch (kind) {
     case 'kill':
     case 'kill-all':
+    case 'wipe':
     case 'stop':
       return [];
     case 'isolate':
@@ -80,9 +82,14 @@ export function passageOf({ kind }: Fault): Passage {
   return kind === 'refuse' ? 'refuse' : 'hold';
 }
 
+/** Whether processes end at once, and start again. */
+export function isKill(kind: FaultKind): boolean {
+  return kind === 'kill' || kind === 'kill-all' || kind === 'wipe';
+}
+
 /** Whether the process of a node does not run while this lasts. */
 export function silences({ kind, nodes }: Fault, node: NodeId): boolean {
-  return (kind === 'kill' || kind === 'kill-all' || kind === 'stop') && nodes.includes(node);
+  return (isKill(kind) || kind === 'stop') && nodes.includes(node);
 }
 
 /** Whether two nodes run and hear each other: with these faults a quorum of three can still be had. */

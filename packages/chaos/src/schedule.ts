@@ -18,6 +18,7 @@ const FAULTS_MAX = 100_000;
 const WEIGHTS: readonly (readonly [kind: FaultKind, weight: number])[] = [
   ['kill', 4],
   ['kill-all', 1],
+  ['wipe', 2],
   ['stop', 3],
   ['isolate', 4],
   ['refuse', 2],

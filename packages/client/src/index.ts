@@ -3,6 +3,7 @@ export {
   type ErrorCode,
   type Level,
   MendlogError,
+  type WriteLevel,
   type WriteOrder,
 } from '@mendlog/core';
 export { type Client, type ClientOptions, createClient, type ValueOptions } from './client.js';

@@ -20,6 +20,7 @@ import {
   VERSION_HIGHEST,
   VERSION_LOWEST,
   type Version,
+  type WriteLevel,
   type WriteOrder,
 } from '@mendlog/core';
 import type { Codec } from './codec.js';
@@ -60,7 +61,9 @@ export interface CallOptions {
   readonly consistency?: Level | undefined;
 }
 
-export interface WriteOptions extends CallOptions {
+export interface WriteOptions {
+  /** As of any call; or ANY: while no replica can be reached, a node that is none keeps the write for them. */
+  readonly consistency?: WriteLevel | undefined;
   /**
    * real-time (the default): the version is above that of every write that was acknowledged before this call.
    * causal: it is above what this client has seen of the partition, and its coordinator; that saves a round trip.

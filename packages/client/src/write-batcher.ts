@@ -12,12 +12,12 @@ import {
   draftBytes,
   encodePacked,
   formatVersion,
-  type Level,
   LIMITS,
   MendlogError,
   packDrafts,
   toMendlogError,
   WaitingLine,
+  type WriteLevel,
   type WriteOrder,
 } from '@mendlog/core';
 import { clientLine, timeLeft, timeOver } from './client-line.js';
@@ -47,7 +47,7 @@ interface PendingWrite {
 
 /** What writes of one request have in common: the same object, or equal ones. */
 export interface WriteHow {
-  readonly level: Level | undefined;
+  readonly level: WriteLevel | undefined;
   readonly order: WriteOrder | undefined;
   /** The write may be found done: it is answered by itself. */
   readonly isRetry?: boolean;
@@ -153,7 +153,7 @@ export class WriteBatcher {
       const packed = encodePacked(
         groups.map((writes) => {
           const { partition } = writes[0] as PendingWrite;
-          const floor = order === 'causal' ? this.#seen.of(partition) : 0;
+          const floor = order === 'causal' || level === 'ANY' ? this.#seen.of(partition) : 0;
           return packDrafts(
             partition,
             writes.map(({ draft }) => draft),

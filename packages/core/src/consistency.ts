@@ -1,6 +1,9 @@
 /**
  * Consistency levels: how many replicas must answer before a call does.
  * A level that the replication factor cannot meet is refused at once.
+ *
+ * ANY is a level of writes alone: one replica, or, while none can be reached, whoever takes the write in their place and
+ * keeps it for them.
  */
 import { MendlogError } from './errors.js';
 
@@ -9,22 +12,27 @@ export type ConsistencyLevel = (typeof CONSISTENCY_LEVELS)[number];
 /** A level by name, or how many replicas a read and a write need. */
 export type Level = ConsistencyLevel | { readonly r: number; readonly w: number };
 
+export const WRITE_LEVELS = ['ANY', ...CONSISTENCY_LEVELS] as const;
+export type WriteLevel = 'ANY' | Level;
+
 export function majorityOf(replicationFactor: number): number {
   return Math.floor(replicationFactor / 2) + 1;
 }
 
-/** The number of replicas that must answer a read. Throws TOO_FEW_NODES where there are not that many. */
-export function answersNeeded(level: Level, replicationFactor: number): number {
+/** The number of replicas that must answer a read. Throws TOO_FEW_NODES where there are not that many, BAD_REQUEST for ANY. */
+export function answersNeeded(level: WriteLevel, replicationFactor: number): number {
+  if (level === 'ANY')
+    throw new MendlogError('BAD_REQUEST', 'ANY is a level of writes: a read asks one replica at least');
   return needed(level, 'r', replicationFactor);
 }
 
 /** The number of replicas that must have flushed a write. Throws TOO_FEW_NODES where there are not that many. */
-export function acknowledgementsNeeded(level: Level, replicationFactor: number): number {
-  return needed(level, 'w', replicationFactor);
+export function acknowledgementsNeeded(level: WriteLevel, replicationFactor: number): number {
+  return level === 'ANY' ? 1 : needed(level, 'w', replicationFactor);
 }
 
 /** A level as one word: `QUORUM`, `r2w3`. */
-export function levelText(level: Level): string {
+export function levelText(level: WriteLevel): string {
   return typeof level === 'string' ? level : `r${level.r}w${level.w}`;
 }
 

@@ -40,6 +40,8 @@ export {
   type Level,
   levelText,
   majorityOf,
+  WRITE_LEVELS,
+  type WriteLevel,
 } from './consistency.js';
 export {
   answerRangeQuestion,

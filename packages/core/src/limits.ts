@@ -57,6 +57,8 @@ export const LIMITS = {
   groupCommitsMax: 2,
   /** Of those that have waited for a slow replica for a while, and of those that it has still to answer. */
   unansweredCommitsMax: 256,
+  /** Bytes of records that a node keeps in hints for replicas, being none of theirs: a copy for each. */
+  carriedBytesMax: 256 * MIB,
   /** Partitions that were given options. */
   catalogEntriesMax: 65_536,
   /** Bytes of records that are flushed and not yet in a store's index; then writes wait. */

@@ -467,6 +467,11 @@ const BREAKS: readonly (readonly [
     }),
   ],
   [
+    'forgets what a hint carries when it is changed',
+    'a hint keeps the records that it carries',
+    (store) => ({ putHint: (hint) => store.putHint({ ...hint, payload: undefined }) }),
+  ],
+  [
     'puts a hint that is changed beside the one that it was',
     'a hint is changed in place',
     (store) => ({ putHint: (hint) => store.putHint({ ...hint, sequence: hint.sequence + 1000 }) }),

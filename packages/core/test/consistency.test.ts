@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { answersNeeded, CONSISTENCY_LEVELS, majorityOf } from '../src/consistency.js';
+import {
+  acknowledgementsNeeded,
+  answersNeeded,
+  CONSISTENCY_LEVELS,
+  majorityOf,
+  WRITE_LEVELS,
+} from '../src/consistency.js';
 import { checkPartitionName } from '../src/partition-name.js';
 
 test('consistency: answers needed of each level, or BAD_REQUEST (n=1 to 5)', () => {
@@ -18,6 +24,14 @@ test('consistency: answers needed of each level, or BAD_REQUEST (n=1 to 5)', () 
   expect(needed(3)).toEqual([1, 2, 3, 2, 3]);
   expect(needed(4)).toEqual([1, 2, 3, 3, 4]);
   expect(needed(5)).toEqual([1, 2, 3, 3, 5]);
+});
+
+test('consistency: ANY is a level of writes, and needs one acknowledgement (n=1 to 5)', () => {
+  for (let n = 1; n <= 5; n++) {
+    expect(acknowledgementsNeeded('ANY', n)).toBe(1);
+    expect(() => answersNeeded('ANY', n)).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
+  }
+  expect([...WRITE_LEVELS]).toEqual(['ANY', ...CONSISTENCY_LEVELS]);
 });
 
 test('consistency: two majorities share a replica (n=1 to 100)', () => {

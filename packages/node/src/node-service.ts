@@ -10,6 +10,7 @@ import {
   type Store,
   TAG_BYTES,
   type VersionRange,
+  type WriteLevel,
 } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
 import type { AntiEntropy } from './anti-entropy/anti-entropy.js';
@@ -72,6 +73,12 @@ export function createNodeService(options: NodeServiceOptions): Service {
     votes,
   } = options;
 
+  /** Who coordinates a write: at ANY this node carries it, where no primary is alive. */
+  const writerOf = (partition: string, level: WriteLevel | undefined): string =>
+    level === 'ANY'
+      ? (peers.firstAlive(placement.primaries(partition)) ?? peers.self)
+      : coordinatorOf(partition);
+
   /** The first live primary, this node included. */
   const coordinatorOf = (partition: string): string => {
     const primaries = placement.primaries(partition);
@@ -92,7 +99,7 @@ export function createNodeService(options: NodeServiceOptions): Service {
   return {
     write: (groups, options, caller = LOCAL_CALLER) =>
       routeWrites(groups, {
-        coordinatorOf,
+        coordinatorOf: (partition) => writerOf(partition, options.level),
         async send(nodeId, part) {
           if (nodeId === peers.self) return await coordinator.write(part, options, caller);
           const input = { packed: encodePacked(part), consistency: options.level, order: options.order };

@@ -14,6 +14,7 @@ import {
   majorityOf,
   NO_VOTE,
   originFromBits,
+  type WriteLevel,
 } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { pskOf } from '@mendlog/transport/psk';
@@ -102,7 +103,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     replicationFactor,
     (partition) => catalog.optionsOf(partition).replicationFactor,
   );
-  const levelOf = (partition: string, level: Level | undefined): Level =>
+  const levelOf = <Asked extends WriteLevel>(partition: string, level: Asked | undefined): Asked | Level =>
     level ?? catalog.optionsOf(partition).consistency ?? defaultConsistency;
   const incarnation = originFromBits(randomBytes(8).readBigUInt64BE());
   const peers = new Peers({ self: options.id, nodes, token, psk, log, greeting: () => votes.greeting });

@@ -20,7 +20,7 @@ function coordinatorOf({ onConnect = () => {} }: { onConnect?: () => void } = {}
     },
     votes: { votes: () => true },
     placement: { primaries: () => PRIMARIES },
-    hints: { keep: async () => {}, noteStored() {} },
+    hints: { keep: async () => {}, takeRoom() {}, giveRoom() {}, noteStored() {} },
     metrics: { wrote() {}, readRepair() {} },
     log: silentLog,
     incarnation: version(1, 9).origin,

@@ -38,6 +38,8 @@ export interface Scenario {
   /** How likely a client gives a call up long before that, and waits to be told so. */
   readonly givenUpChance: number;
   readonly sessionEveryUs: number;
+  /** Nothing happens that takes a hint before it is replayed: what was acknowledged at ANY has to come. */
+  readonly isHintKept: boolean;
   readonly hintPolicy: HintPolicy;
   readonly diskBatchesMax: number;
   readonly callsMax: number;
@@ -71,6 +73,8 @@ export function scenarioOf(random: Random): Scenario {
   const isTight = healing !== 'hints alone' && random.chance(0.3);
   const isSplit = random.chance(0.2);
   const kinds = healing === 'hints alone' ? HARMLESS_TO_HINTS : STARTED;
+  const faultKinds = random.chance(0.4) ? kinds : someOf(random, kinds);
+  const hintPolicy = healing === 'hints alone' || random.chance(0.5) ? HINTS_KEPT : HINTS_DROPPED_SOON;
   return {
     nodeIds,
     replicationFactor,
@@ -81,7 +85,7 @@ export function scenarioOf(random: Random): Scenario {
     keys: ['x', 'y', 'z'].slice(0, random.between(1, 3)),
     healing,
     isSplit,
-    faultKinds: random.chance(0.4) ? kinds : someOf(random, kinds),
+    faultKinds,
     faults: random.between(2, 12),
     durationUs: random.between(500, 2000) * MS,
     thinkUsMax: random.of(isSplit ? [1, 4] : [2, 10, 40, 100]) * MS,
@@ -94,7 +98,9 @@ export function scenarioOf(random: Random): Scenario {
     clientTimeoutUs: writeTimeoutUs * random.of([0.3, 1, 2]),
     givenUpChance: random.of([0, 0, 0.1, 0.5]),
     sessionEveryUs: random.between(200, 900) * MS,
-    hintPolicy: healing === 'hints alone' || random.chance(0.5) ? HINTS_KEPT : HINTS_DROPPED_SOON,
+    isHintKept:
+      healing !== 'sessions alone' && hintPolicy === HINTS_KEPT && !faultKinds.includes('disk lost'),
+    hintPolicy,
     diskBatchesMax: isTight ? random.between(2, 6) : 1000,
     callsMax: isTight ? random.between(4, 12) : 1000,
     readQueueMax: isTight ? random.between(2, 6) : 1000,

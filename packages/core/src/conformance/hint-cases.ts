@@ -1,5 +1,6 @@
 /** Hints: in the order of writing, each target's apart. */
 import type { HintBatch, StoredHintBatch } from '../ports/store.js';
+import { encodePacked } from '../protocol/packed.js';
 import { VERSION_BYTES, writeVersion } from '../version.js';
 import { expectEqual, expectTrue } from './expect.js';
 import { frame, groupOf, version } from './made-records.js';
@@ -83,6 +84,29 @@ export const HINT_CASES: readonly StoreCase[] = [
       );
     expectEqual(opened.store.hints({ limit: 10 }).length, 4, 'number of hints of all targets');
   }),
+
+  storeCase(
+    'store: a hint keeps the records that it carries, and they are of no partition here',
+    async (opened) => {
+      const payload = encodePacked([groupOf('orders', [frame(1), frame(2)])]);
+      await opened.store.apply([], [{ ...hintOf('n2', 1, 2), payload }, hintOf('n2', 3)]);
+      await opened.inEachState(() => {
+        const payloads = hintsOf(opened, 'n2').map((hint) => hint.payload && Uint8Array.from(hint.payload));
+        expectEqual(payloads, [payload, undefined], 'what hints carry');
+        expectEqual(opened.store.partitions(), [], 'partitions, which hints make none of');
+      });
+      const [first] = hintsOf(opened, 'n2');
+      if (first !== undefined) await opened.store.putHint({ ...first, attempts: 1 });
+      await opened.inEachState(() => {
+        const [changed] = hintsOf(opened, 'n2');
+        expectEqual(
+          changed?.payload && Uint8Array.from(changed.payload),
+          payload,
+          'what the changed hint carries',
+        );
+      });
+    },
+  ),
 
   storeCase('store: a hint is changed in place, and gone once deleted', async (opened) => {
     await opened.store.apply([], [hintOf('n2', 1), hintOf('n2', 2), hintOf('n3', 3)]);

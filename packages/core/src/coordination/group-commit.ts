@@ -2,7 +2,7 @@
  * The writes of one group commit, by cohort: those that have the same replicas and need as many of them. A
  * replica's answer is counted once a cohort, however many records it has.
  */
-import type { Level } from '../consistency.js';
+import type { WriteLevel } from '../consistency.js';
 import type { MendlogError } from '../errors.js';
 import type { PackedGroup } from '../protocol/packed.js';
 import { WriteQuorum } from '../quorum/write-quorum.js';
@@ -13,8 +13,10 @@ export interface PendingWrite {
   readonly group: PackedGroup;
   readonly caller: Caller;
   readonly primaries: readonly string[];
-  readonly level: Level;
+  readonly level: WriteLevel;
   readonly needed: number;
+  /** This node is no primary, and may keep the write for them: its flushed hints are an acknowledgement. */
+  readonly isCarried: boolean;
   /** Its version is to be above that of every write that was acknowledged before it came. */
   readonly inRealTime: boolean;
   firstCounter: number;
@@ -26,30 +28,43 @@ export interface Cohort {
   readonly replicas: readonly string[];
   readonly quorum: WriteQuorum;
   readonly inRealTime: boolean;
+  readonly isCarried: boolean;
+  /** This node keeps it for the primaries, and is counted for that. */
+  isKept: boolean;
   writes: PendingWrite[];
   /** Its writes are answered: once, whatever replicas say later. */
   isSettled: boolean;
+}
+
+interface CohortPorts {
+  readonly self: string;
+  votes(partition: string, node: string): boolean;
 }
 
 /**
  * The cohorts of writes; their primaries may be the same in another order. A partition on which a replica may have no
  * vote is a cohort of its own: others do not wait for a majority that it cannot have.
  */
-export function cohortsOf(
-  writes: readonly PendingWrite[],
-  votes: (partition: string, node: string) => boolean,
-): Cohort[] {
+export function cohortsOf(writes: readonly PendingWrite[], ports: CohortPorts): Cohort[] {
   const cohorts = new Map<string, Cohort>();
   for (const write of writes) {
-    const { primaries, needed, inRealTime } = write;
+    const { primaries, needed, inRealTime, isCarried } = write;
     const { partition } = write.group;
-    const apart = primaries.every((node) => votes(partition, node)) ? '' : partition;
-    const id = `${needed} ${inRealTime} ${apart} ${replicaSetOf(primaries)}`;
+    const apart = primaries.every((node) => ports.votes(partition, node)) ? '' : partition;
+    const id = `${needed} ${inRealTime} ${isCarried} ${apart} ${replicaSetOf(primaries)}`;
     const cohort = cohorts.get(id);
     if (cohort !== undefined) cohort.writes.push(write);
     else {
-      const quorum = new WriteQuorum(primaries, needed);
-      cohorts.set(id, { replicas: primaries, quorum, inRealTime, writes: [write], isSettled: false });
+      const quorum = new WriteQuorum(isCarried ? [...primaries, ports.self] : primaries, needed);
+      cohorts.set(id, {
+        replicas: primaries,
+        quorum,
+        inRealTime,
+        isCarried,
+        isKept: false,
+        writes: [write],
+        isSettled: false,
+      });
     }
   }
   return [...cohorts.values()];

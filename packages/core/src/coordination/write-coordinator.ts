@@ -10,17 +10,17 @@
  * overlap and may end in any order; versions are given in the order of the groups, so that what a client sends
  * one after another is ordered as it was sent.
  */
-import { acknowledgementsNeeded, type Level, majorityOf } from '../consistency.js';
+import { acknowledgementsNeeded, majorityOf, type WriteLevel } from '../consistency.js';
 import { type ErrorCode, MendlogError, toMendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { ApplyResult, HintBatch } from '../ports/store.js';
 import { itemStart, type PackedGroup } from '../protocol/packed.js';
 import type { ReplicaAnswer, WriteQuorum } from '../quorum/write-quorum.js';
 import { draftFloor, isStamped, stampDraft } from '../record.js';
-import { VERSION_BYTES, writeVersion } from '../version.js';
 import { tooMany, WaitingLine } from '../waiting-line.js';
 import { AssignedHeads } from './assigned-heads.js';
 import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
+import { hintsFor } from './commit-hints.js';
 import { CounterRound, type HeadsQuestion, type Hopeless, NO_VOTE } from './counter-round.js';
 import { type Cohort, cohortsOf, type PendingWrite, splitCohort } from './group-commit.js';
 import { refusedWrite, type WriteOptions, type WriteOutcome } from './write.js';
@@ -30,7 +30,7 @@ export interface WriteRequest extends Omit<WriteOptions, 'level'> {
   /** Drafts that are checked; they get their versions where they lie. */
   readonly groups: readonly PackedGroup[];
   /** The level of a group's partition, where the call has none of its own. */
-  readonly levelOf: (partition: string) => Level;
+  readonly levelOf: (partition: string) => WriteLevel;
   /** Who waits for the outcomes; a patient one unless told. */
   readonly caller?: Caller | undefined;
 }
@@ -219,7 +219,11 @@ export class WriteCoordinator {
     const commit = this.#commits.get(id);
     if (commit === undefined) return;
     for (const cohort of commit.cohorts) this.#count(cohort, node, failure);
-    const hints = node === this.#ports.self ? commit.hints : [this.#hintFor(commit, node)];
+    // What was to be carried for others and could not be kept is not tried again: the writer has been told so.
+    const hints =
+      node === this.#ports.self
+        ? commit.hints.filter(({ payload }) => payload === undefined)
+        : hintsFor(commit.cohorts, node, this.#ports);
     for (const hint of hints) this.#ports.keepHint(hint);
     this.#answered(commit, node);
   }
@@ -237,7 +241,7 @@ export class WriteCoordinator {
       if (!commit.isVersioned) continue;
       if (commit.unanswered.has(node)) this.notStored(commit.id, node, failure);
       else if (this.#lose(commit, node, failure)) {
-        this.#ports.keepHint(this.#hintFor(commit, node));
+        for (const hint of hintsFor(commit.cohorts, node, this.#ports)) this.#ports.keepHint(hint);
         this.#checkOver(commit);
       }
     }
@@ -271,18 +275,20 @@ export class WriteCoordinator {
     const level = levelOf(group.partition);
     const primaries = this.#ports.primaries(group.partition);
     const needed = acknowledgementsNeeded(level, primaries.length);
-    let alive = 0;
+    const isCarried = level === 'ANY' && !primaries.includes(this.#ports.self);
+    let alive = isCarried ? 1 : 0;
     for (const node of primaries) if (this.#ports.isAlive(node)) alive++;
     if (alive < needed) throw this.#unavailable(primaries, needed);
     this.#raiseTo(group);
     // Below a majority of acknowledgements there is no real-time order to keep.
-    const inRealTime = order === 'real-time' && needed >= majorityOf(primaries.length);
+    const inRealTime = order === 'real-time' && level !== 'ANY' && needed >= majorityOf(primaries.length);
     const pending: PendingWrite = {
       group,
       caller,
       primaries,
       level,
       needed,
+      isCarried,
       inRealTime,
       firstCounter: 0,
       isRefused: false,
@@ -352,7 +358,7 @@ export class WriteCoordinator {
   }
 
   #begin(writes: readonly PendingWrite[]): void {
-    const cohorts = cohortsOf(writes, (partition, node) => this.#ports.votes(partition, node));
+    const cohorts = cohortsOf(writes, this.#ports);
     const commit: Commit = {
       id: this.#nextCommit++,
       writes,
@@ -414,8 +420,8 @@ export class WriteCoordinator {
   /** Replicas may have gone since the writes were admitted: nothing is written yet. */
   #refuseUnreachable(commit: Commit): void {
     for (const cohort of [...commit.cohorts]) {
-      const { replicas, quorum } = cohort;
-      const alive = replicas.filter((node) => this.#ports.isAlive(node)).length;
+      const { replicas, quorum, isCarried } = cohort;
+      const alive = replicas.filter((node) => this.#ports.isAlive(node)).length + (isCarried ? 1 : 0);
       if (alive < quorum.needed) this.#refuse(commit, cohort, this.#unavailable(replicas, quorum.needed));
     }
   }
@@ -465,23 +471,29 @@ export class WriteCoordinator {
     const down = [...replicas].filter((node) => !this.#ports.isAlive(node));
     for (const node of replicas) if (!down.includes(node)) commit.unanswered.add(node);
     // Known to be down: its hint is written with the records themselves.
-    commit.hints = down.map((node) => this.#hintFor(commit, node));
+    commit.hints = down.flatMap((node) => hintsFor(commit.cohorts, node, this.#ports));
+    if (commit.hints.some(({ payload }) => payload !== undefined)) commit.unanswered.add(self);
+    for (const { isCarried, quorum, replicas: all } of commit.cohorts)
+      if (isCarried && !all.some((node) => down.includes(node))) quorum.answer(self, 'refused');
     commit.isStoredHere = !commit.unanswered.has(self);
     for (const node of [...commit.unanswered])
       if (node !== self) this.#ports.storeAt(commit.id, node, groupsOf(commit, node));
     if (!commit.isStoredHere) this.#ports.storeHere(commit.id, groupsOf(commit, self), commit.hints);
-    // Nothing is stored here that they could be written with.
-    else for (const hint of commit.hints) this.#ports.keepHint(hint);
     for (const node of down) {
       const failure = new MendlogError('UNREACHABLE', `node ${node} is not alive`);
-      for (const cohort of commit.cohorts) this.#count(cohort, node, failure);
+      for (const cohort of commit.cohorts) this.#count(cohort, node, failure, false);
     }
     this.#checkOver(commit);
   }
 
-  #count(cohort: Cohort, node: string, failure?: MendlogError): void {
-    if (!cohort.replicas.includes(node)) return;
-    cohort.quorum.answer(node, answerOf(failure));
+  #count(cohort: Cohort, node: string, failure?: MendlogError, isAsked = true): void {
+    const { self } = this.#ports;
+    const isKept = cohort.isCarried && node === self && failure === undefined;
+    if (isKept && cohort.quorum.verdict === 'waiting') cohort.isKept = true;
+    const answer = answerOf(failure);
+    // Where this node carries a write, what a replica has refused is kept for it in a hint, and may still surface.
+    const mayComeStill = isAsked && node !== self && !cohort.replicas.includes(self);
+    cohort.quorum.answer(node, answer === 'refused' && mayComeStill ? 'failed' : answer);
     this.#settle(cohort, failure);
   }
 
@@ -507,7 +519,8 @@ export class WriteCoordinator {
         : quorum.verdict === 'refused' && failure !== undefined
           ? failure
           : unknownOutcome(quorum, failure);
-    for (const write of writes) write.end(result, quorum.acks);
+    const acks = quorum.acks - (cohort.isKept ? 1 : 0);
+    for (const write of writes) write.end(result, acks);
   }
 
   #answered(commit: Commit, node: string): void {
@@ -533,17 +546,6 @@ export class WriteCoordinator {
     commit.isReleased = true;
     this.#underWay--;
   }
-
-  #hintFor(commit: Commit, target: string): HintBatch {
-    const groups = commit.cohorts
-      .filter(({ replicas }) => replicas.includes(target))
-      .flatMap(({ writes }) => writes)
-      .map(({ group, firstCounter }) => ({
-        partition: group.partition,
-        versions: consecutiveVersions(firstCounter, group.ends.length, this.#ports.incarnation),
-      }));
-    return { target, groups, createdAtMs: this.#ports.nowMs(), attempts: 0, nextAttemptAtMs: 0 };
-  }
 }
 
 function groupsOf({ cohorts }: Commit, node: string): PackedGroup[] {
@@ -565,12 +567,4 @@ function unknownOutcome(quorum: WriteQuorum, failure: MendlogError | undefined):
     `outcome unknown: ${quorum.acks} of ${quorum.needed} replicas acknowledged (${why})`,
     { details: { acks: quorum.acks, needed: quorum.needed } },
   );
-}
-
-function consecutiveVersions(firstCounter: number, count: number, origin: string): Uint8Array {
-  const versions = new Uint8Array(count * VERSION_BYTES);
-  const view = new DataView(versions.buffer);
-  for (let i = 0; i < count; i++)
-    writeVersion(view, i * VERSION_BYTES, { counter: firstCounter + i, origin });
-  return versions;
 }

@@ -3,7 +3,7 @@
  *
  * A group is written as a whole: its records get consecutive counters, and its outcome is theirs.
  */
-import type { Level } from '../consistency.js';
+import type { WriteLevel } from '../consistency.js';
 import { type ErrorShape, MendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { itemStart, type PackedGroup } from '../protocol/packed.js';
@@ -15,7 +15,7 @@ export type WriteOrder = (typeof WRITE_ORDERS)[number];
 
 export interface WriteOptions {
   /** A call without a level takes that of its partition, else that of the node that coordinates. */
-  readonly level?: Level | undefined;
+  readonly level?: WriteLevel | undefined;
   readonly order?: WriteOrder | undefined;
 }
 
@@ -25,10 +25,10 @@ export type WriteOutcome =
       readonly ok: true;
       readonly firstCounter: number;
       readonly origin: string;
-      /** Replicas that had flushed the group when this was decided. */
+      /** Replicas that had flushed the group when this was decided; at ANY perhaps none, but who keeps it for them. */
       readonly acks: number;
       /** The level that was kept. */
-      readonly level: Level;
+      readonly level: WriteLevel;
     }
   | { readonly ok: false; readonly error: ErrorShape };
 

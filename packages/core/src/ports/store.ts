@@ -41,6 +41,8 @@ export interface PartitionSummary {
 export interface HintBatch extends HintState {
   readonly target: string;
   readonly groups: readonly { readonly partition: string; readonly versions: Uint8Array }[];
+  /** The records, as encodePacked() makes them, where they are in no log of this store: it is no replica of theirs. */
+  readonly payload?: Uint8Array | undefined;
 }
 
 export interface StoredHintBatch extends HintBatch {

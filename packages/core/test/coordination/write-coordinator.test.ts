@@ -1,19 +1,19 @@
 // The state machine of writes: every event comes by hand, in the order that a test wants.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Level } from '../../src/consistency.js';
+import type { WriteLevel } from '../../src/consistency.js';
 import { NO_VOTE } from '../../src/coordination/counter-round.js';
 import type { WriteOrder, WriteOutcome } from '../../src/coordination/write.js';
 import { WriteCoordinator } from '../../src/coordination/write-coordinator.js';
 import { LIMITS } from '../../src/limits.js';
 import type { HintBatch } from '../../src/ports/store.js';
-import { type PackedGroup, packItems } from '../../src/protocol/packed.js';
+import { decodePacked, type PackedGroup, packItems } from '../../src/protocol/packed.js';
 import { encodeDraft } from '../../src/record.js';
 import { utf8 } from '../bytes.js';
 import { HeldWritePorts, hintOf, INCARNATION, recordsOf, WriteEvents } from './held-write-ports.js';
 
 interface Asked {
-  readonly level?: Level;
+  readonly level?: WriteLevel;
   readonly order?: WriteOrder;
 }
 
@@ -50,6 +50,103 @@ const acknowledged = (firstCounter: number, acks: number) => ({
   acks,
 });
 const refused = (code: string) => ({ ok: false, error: { code } });
+
+describe('write coordinator: ANY', () => {
+  const elsewhere = { p: ['b', 'c', 'd'] };
+  const carriedBy = ({ payload }: HintBatch) => recordsOf(decodePacked(payload ?? new Uint8Array(0)));
+
+  test('write coordinator: with no primary alive, whoever takes a write keeps it for them (ANY, SPEC I1)', () => {
+    const { ports, writes, events, submitAlone } = setUp(elsewhere);
+    for (const node of ['b', 'c', 'd']) ports.down.add(node);
+    const outcomes = submitAlone([groupOf('p', 'x', 'y')], { level: 'ANY' });
+    // Nobody could tell its counters.
+    expect(ports.questions).toEqual([]);
+    expect(outcomes).toEqual([]);
+    const { node, groups, hints } = events.store('a');
+    expect([node, groups, hints.map(({ target }) => target)]).toEqual(['a', [], ['b', 'c', 'd']]);
+    for (const hint of hints) {
+      expect(carriedBy(hint)).toEqual([
+        ['p', 1, 'x'],
+        ['p', 2, 'y'],
+      ]);
+      expect(hintOf(hint).versions.map(([, counter]) => counter)).toEqual([1, 2]);
+    }
+    expect(outcomes).toMatchObject([{ ...acknowledged(1, 0), level: 'ANY' }]);
+    expect([writes.isIdle, ports.timers.size, ports.keptHints]).toEqual([true, 0, []]);
+  });
+
+  test('write coordinator: what has no room is refused, and kept nowhere (ANY)', () => {
+    const { ports, writes, events, submitAlone } = setUp(elsewhere);
+    for (const node of ['b', 'c', 'd']) ports.down.add(node);
+    for (const code of ['OVERLOADED', 'DISK_FULL'] as const) {
+      const outcomes = submitAlone([groupOf('p', 'x')], { level: 'ANY' });
+      events.failStore('a', code);
+      expect(outcomes).toMatchObject([refused(code)]);
+    }
+    expect([ports.keptHints, writes.isIdle]).toEqual([[], true]);
+  });
+
+  test('write coordinator: a primary that has come back is asked too, and whoever is first acknowledges (ANY)', () => {
+    const { ports, events, submitAlone } = setUp(elsewhere);
+    for (const node of ['c', 'd']) ports.down.add(node);
+    const first = submitAlone([groupOf('p', 'x')], { level: 'ANY' });
+    expect(ports.stores.map(({ node }) => node)).toEqual(['b', 'a']);
+    events.store('b');
+    expect(first).toMatchObject([acknowledged(1, 1)]);
+    events.store('a');
+    const second = submitAlone([groupOf('p', 'y')], { level: 'ANY' });
+    events.store('a');
+    expect(second).toMatchObject([acknowledged(2, 0)]);
+    // It does not answer: it gets a hint as well, with the record.
+    events.failStore('b');
+    expect(ports.keptHints.map((hint) => [hint.target, carriedBy(hint)])).toEqual([['b', [['p', 2, 'y']]]]);
+  });
+
+  test('write coordinator: what is kept for a replica that refused it may still surface: unknown (ANY)', () => {
+    const { ports, writes, events, submitAlone } = setUp(elsewhere);
+    const outcomes = submitAlone([groupOf('p', 'x')], { level: 'ANY' });
+    for (const node of ['b', 'c', 'd']) events.failStore(node, 'DISK_FULL');
+    expect(outcomes).toMatchObject([refused('WRITE_TIMEOUT')]);
+    expect(ports.keptHints.map(({ target }) => target)).toEqual(['b', 'c', 'd']);
+    expect(writes.isIdle).toBe(true);
+  });
+
+  test('write coordinator: a primary that takes it acknowledges by itself, and its hints carry nothing (ANY)', () => {
+    const { ports, events, submitAlone } = setUp({ q: ['a'] });
+    for (const node of ['b', 'c']) ports.down.add(node);
+    const outcomes = submitAlone([groupOf('p', 'x'), groupOf('q', 'y')], { level: 'ANY' });
+    expect(ports.questions).toEqual([]);
+    const { hints } = events.store('a');
+    expect(hints.map(({ target, payload }) => [target, payload])).toEqual([
+      ['b', undefined],
+      ['c', undefined],
+    ]);
+    expect(outcomes).toMatchObject([acknowledged(1, 1), acknowledged(1, 1)]);
+  });
+
+  test('write coordinator: in one commit what is held and what is carried are hints of their own (ANY)', () => {
+    const { ports, events, submit } = setUp(elsewhere);
+    for (const node of ['b', 'c', 'd']) ports.down.add(node);
+    const outcomes = [
+      submit([groupOf('p', 'x')], { level: 'ANY' }),
+      submit([groupOf('o', 'y')], { level: 'ONE' }),
+      submit([groupOf('p', 'z')], { level: 'ONE' }),
+    ];
+    events.turn();
+    const { groups, hints } = events.store('a');
+    expect(recordsOf(groups)).toEqual([['o', 1, 'y']]);
+    expect(hints.map((hint) => [hint.target, hint.payload === undefined ? 'held' : carriedBy(hint)])).toEqual(
+      [
+        ['b', 'held'],
+        ['b', [['p', 1, 'x']]],
+        ['c', 'held'],
+        ['c', [['p', 1, 'x']]],
+        ['d', [['p', 1, 'x']]],
+      ],
+    );
+    expect(outcomes).toMatchObject([[acknowledged(1, 0)], [acknowledged(1, 1)], [refused('UNAVAILABLE')]]);
+  });
+});
 
 describe('write coordinator: group commit and counter round', () => {
   test('write coordinator: acknowledged at W, versions above what a majority has seen (n=3, w=2, SPEC I3)', () => {
@@ -411,7 +508,9 @@ describe('write coordinator: hints', () => {
     ports.down.add('d');
     const outcomes = submitAlone([groupOf('far', 'x')]);
     for (const node of ['b', 'c']) events.tell(node, 4);
-    expect(ports.keptHints.map(hintOf)).toEqual([{ target: 'd', versions: versions('far', 5) }]);
+    const { groups, hints } = events.store('a');
+    expect(groups).toEqual([]);
+    expect(hints.map(hintOf)).toEqual([{ target: 'd', versions: versions('far', 5) }]);
     for (const node of ['b', 'c']) events.store(node);
     expect(outcomes).toMatchObject([acknowledged(5, 2)]);
     expect(writes.isIdle).toBe(true);

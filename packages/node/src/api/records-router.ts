@@ -1,6 +1,5 @@
 /** The procedures over records: one at a time in JSON, and many in one call as packed groups. */
 import {
-  type ConsistencyLevel,
   decodePacked,
   encodeDraft,
   encodePacked,
@@ -16,6 +15,7 @@ import {
   putKey,
   VERSION_HIGHEST,
   VERSION_LOWEST,
+  type WriteLevel,
 } from '@mendlog/core';
 import type { z } from 'zod';
 import { packKeyOutcomes, packOutcomes } from '../coordinator/packed-outcomes.js';
@@ -39,7 +39,7 @@ export const records = t.router({
     ),
 
   delete: procedure
-    .input(schemas.KeyInput)
+    .input(schemas.DeleteInput)
     .output(schemas.WriteOutput)
     .mutation(({ ctx, input }) =>
       write(ctx, input, encodeDraft({ key: input.key, tombstone: true, value: new Uint8Array(0) })),
@@ -98,7 +98,7 @@ export const records = t.router({
 /** One record. */
 async function write(
   { service, caller }: { service: Service; caller: RequestCaller },
-  { partitionId, consistency }: { partitionId: string; consistency?: ConsistencyLevel | undefined },
+  { partitionId, consistency }: { partitionId: string; consistency?: WriteLevel | undefined },
   draft: Uint8Array,
 ): Promise<z.infer<typeof schemas.WriteOutput>> {
   const [outcome] = await service.write([packItems(partitionId, [draft])], { level: consistency }, caller);

@@ -82,7 +82,7 @@ export const ROUTES: readonly Route[] = [
     method: 'DELETE',
     path: '/api/keys/:partitionId/:key',
     summary: 'Delete a key',
-    input: schemas.KeyInput,
+    input: schemas.DeleteInput,
     output: schemas.WriteOutput,
     status: 200,
     errors: WRITE_ERRORS,

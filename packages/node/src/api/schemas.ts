@@ -6,6 +6,7 @@ import {
   LIMITS,
   ORIGIN_PATTERN,
   PARTITION_NAME_PATTERN,
+  WRITE_LEVELS,
   WRITE_ORDERS,
 } from '@mendlog/core';
 import { z } from 'zod';
@@ -18,6 +19,7 @@ const PartitionId = z
   )
   .meta({ examples: ['partition-1'] });
 const Level = z.enum(CONSISTENCY_LEVELS);
+const WriteLevel = z.enum(WRITE_LEVELS);
 /** A counter or a version; core reads it. Counters of 16 digits are refused above 2^53 - 1, which no pattern says. */
 const RecordIdText = z
   .string()
@@ -65,7 +67,7 @@ const messageOfRead = {
 };
 
 export const WriteInput = withOneMessage(
-  z.strictObject({ partitionId: PartitionId, ...messageOfWrite, consistency: Level.optional() }),
+  z.strictObject({ partitionId: PartitionId, ...messageOfWrite, consistency: WriteLevel.optional() }),
 );
 export const WriteOutput = z.object({
   partitionId: PartitionId,
@@ -82,13 +84,20 @@ const Key = z
   .max(LIMITS.keyBytesMax)
   .meta({ examples: ['key-1'] });
 export const PutInput = withOneMessage(
-  z.strictObject({ partitionId: PartitionId, key: Key, ...messageOfWrite, consistency: Level.optional() }),
+  z.strictObject({
+    partitionId: PartitionId,
+    key: Key,
+    ...messageOfWrite,
+    consistency: WriteLevel.optional(),
+  }),
 );
 export const KeyInput = z.strictObject({
   partitionId: PartitionId,
   key: Key,
   consistency: Level.optional(),
 });
+
+export const DeleteInput = KeyInput.extend({ consistency: WriteLevel.optional() });
 
 export const ReadInput = z.strictObject({
   partitionId: PartitionId,
@@ -386,9 +395,13 @@ const AnyLevel = z.union([Level, z.strictObject({ r: Replicas, w: Replicas })], 
   error: `expected one of ${CONSISTENCY_LEVELS.join(', ')}, or { r, w } with numbers of replicas`,
 });
 
+const AnyWriteLevel = z.union([WriteLevel, z.strictObject({ r: Replicas, w: Replicas })], {
+  error: `expected one of ${WRITE_LEVELS.join(', ')}, or { r, w } with numbers of replicas`,
+});
+
 export const BatchWriteInput = z.object({
   packed: Bytes,
-  consistency: AnyLevel.optional(),
+  consistency: AnyWriteLevel.optional(),
   order: z.enum(WRITE_ORDERS).optional(),
 });
 export const BatchGetInput = z.object({ packed: Bytes, consistency: AnyLevel.optional() });

@@ -8,6 +8,7 @@ import {
   levelText,
   type PackedGroup,
   type ReadRepairMode,
+  type WriteLevel,
   type WriteOptions,
   type WriteOutcome,
 } from '@mendlog/core';
@@ -18,7 +19,7 @@ import { type WriteShellOptions, writePorts } from './write-shell.js';
 
 export interface NodeCoordinatorOptions extends WriteShellOptions, KeyReadShellOptions {
   readonly metrics: Pick<Metrics, 'wrote' | 'readRepair'>;
-  readonly levelOf: (partition: string, level: Level | undefined) => Level;
+  readonly levelOf: <Asked extends WriteLevel>(partition: string, level: Asked | undefined) => Asked | Level;
   readonly readRepair: ReadRepairMode;
   /** How likely a read also compares the live replicas beyond those its level asks, in the background. */
   readonly readRepairChance: number;
@@ -144,7 +145,7 @@ export class NodeCoordinator {
 function countWrites(
   groups: readonly PackedGroup[],
   outcomes: readonly WriteOutcome[],
-  levelOf: (partition: string) => Level,
+  levelOf: (partition: string) => WriteLevel,
 ): CountedWrites[] {
   const counts = new Map<string, CountedWrites>();
   for (const [i, { partition, ends, bytes }] of groups.entries()) {

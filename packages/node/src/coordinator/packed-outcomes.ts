@@ -5,9 +5,9 @@
 import {
   type ErrorShape,
   type KeyOutcome,
-  type Level,
   LIMITS,
   MendlogError,
+  type WriteLevel,
   type WriteOutcome,
 } from '@mendlog/core';
 
@@ -18,7 +18,7 @@ export interface PackedOutcomes {
   /** The distinct ones, and of each group which it is. */
   readonly origins: readonly string[];
   readonly originOf: number[];
-  readonly levels: readonly Level[];
+  readonly levels: readonly WriteLevel[];
   readonly levelOf: number[];
   /** Those that were refused, by their place. */
   readonly refused: readonly (readonly [index: number, error: ErrorShape])[];
@@ -30,7 +30,7 @@ export function packOutcomes(outcomes: readonly WriteOutcome[]): PackedOutcomes 
   const originOf = new Array<number>(outcomes.length).fill(0);
   const levelOf = new Array<number>(outcomes.length).fill(0);
   const origins: string[] = [];
-  const levels: Level[] = [];
+  const levels: WriteLevel[] = [];
   const refused: [number, ErrorShape][] = [];
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i] as WriteOutcome;

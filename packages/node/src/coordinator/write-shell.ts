@@ -20,7 +20,7 @@ export interface WriteShellOptions {
   readonly peers: Pick<Peers, 'self' | 'isAlive' | 'connectionTo'>;
   readonly placement: Pick<Placement, 'primaries'>;
   readonly votes: Pick<VoteKeeper, 'votes'>;
-  readonly hints: Pick<HintKeeper, 'keep' | 'noteStored'>;
+  readonly hints: Pick<HintKeeper, 'keep' | 'noteStored' | 'takeRoom' | 'giveRoom'>;
   readonly log: Log;
   readonly incarnation: string;
   readonly writeTimeoutMs: number;
@@ -51,9 +51,19 @@ export function writePorts(
     }
     answered();
   };
+  /** Refuses no earlier than in the next turn: an answer never comes before the question has been asked to its end. */
+  const applyWith = async (groups: readonly PackedGroup[], kept: readonly HintBatch[]) => {
+    hints.takeRoom(kept);
+    try {
+      return await store.apply(groups, kept);
+    } catch (thrown) {
+      hints.giveRoom(kept);
+      throw thrown;
+    }
+  };
   const storeHere = async (commit: number, groups: readonly PackedGroup[], kept: readonly HintBatch[]) => {
     try {
-      const refused = await store.apply(groups, kept);
+      const refused = await applyWith(groups, kept);
       hints.noteStored(kept);
       writes().stored(commit, peers.self, refused);
     } catch (thrown) {

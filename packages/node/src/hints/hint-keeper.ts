@@ -1,18 +1,22 @@
 /**
  * Keeps the hints of this coordinator and replays them when their target is alive.
  *
- * A hint is a target and versions; the payload is in this node's own store. Replay goes target by
+ * A hint is a target and versions; the payload is in this node's own log, or in the hint where this node is no
+ * replica and carries the records for those that are. Replay goes target by
  * target, in the order of writing, one batch at a time, and never makes hints itself. What becomes of
  * each hint is decided by core's policy; hints that end without their record at the target are
  * reported, so that anti-entropy brings it.
  */
 import {
   decideHint,
+  decodePacked,
   encodePacked,
   formatVersion,
+  frameVersion,
   type HintBatch,
   type HintPolicy,
   hintAfterFailure,
+  itemsOf,
   LIMITS,
   MendlogError,
   type PackedGroup,
@@ -47,6 +51,8 @@ const BATCHES_PER_READ = 16;
 export class HintKeeper {
   readonly #options: HintKeeperOptions;
   readonly #pending = new Map<string, number>();
+  /** Bytes of records that lie in hints, those on their way to the disk included. */
+  #carriedBytes = 0;
   readonly #counts = { stored: 0, replayed: 0, expired: 0, dropped: 0, failed: 0 };
   readonly #replaying = new Map<string, Promise<void>>();
   readonly #keeping = new Set<Promise<void>>();
@@ -55,9 +61,28 @@ export class HintKeeper {
 
   constructor(options: HintKeeperOptions) {
     this.#options = options;
-    this.#forEach((hint) => this.#count(hint, 1));
+    this.#forEach((hint) => {
+      this.#count(hint, 1);
+      this.#carriedBytes += carriedBytesOf([hint]);
+    });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     options.peers.onAlive((target) => this.#replay(target));
+  }
+
+  /** Takes the room that the payloads of these hints need, before they are stored. Throws OVERLOADED where there is none. */
+  takeRoom(hints: readonly HintBatch[]): void {
+    const bytes = carriedBytesOf(hints);
+    if (bytes > 0 && this.#carriedBytes + bytes > LIMITS.carriedBytesMax)
+      throw new MendlogError(
+        'OVERLOADED',
+        'this node carries as much for others as it may: nothing was written',
+      );
+    this.#carriedBytes += bytes;
+  }
+
+  /** They were not stored. */
+  giveRoom(hints: readonly HintBatch[]): void {
+    this.#carriedBytes -= carriedBytesOf(hints);
   }
 
   /** Hints that were stored together with their records. */
@@ -77,7 +102,11 @@ export class HintKeeper {
 
   async #kept(hint: HintBatch): Promise<void> {
     try {
-      await this.#options.store.apply([], [hint]);
+      this.takeRoom([hint]);
+      await this.#options.store.apply([], [hint]).catch((error: unknown) => {
+        this.giveRoom([hint]);
+        throw error;
+      });
       this.noteStored([hint]);
     } catch (error) {
       this.#options.log.warn('a hint could not be stored', { target: hint.target, error });
@@ -151,10 +180,14 @@ export class HintKeeper {
         }
         return { partition, versions: Buffer.concat(kept) };
       });
-      const rest = { ...hint, groups: groups.filter(({ versions }) => versions.length > 0) };
+      const rest = keptOf(
+        hint,
+        groups.filter(({ versions }) => versions.length > 0),
+      );
       if (recordsOf(rest) === recordsOf(hint)) continue;
       if (rest.groups.length === 0) await this.#options.store.deleteHints([hint]);
       else await this.#options.store.putHint(rest);
+      this.#carriedBytes -= carriedBytesOf([hint]) - carriedBytesOf([rest]);
       dropped += recordsOf(hint) - recordsOf(rest);
       this.#count(hint, -1);
       this.#count(rest, 1);
@@ -224,7 +257,12 @@ export class HintKeeper {
     try {
       const groups = this.#payloadOf(hints);
       const packed = encodePacked(groups);
-      await peers.connectionTo(target).call.peer.replay.mutate({ packed });
+      const { fenced } = await peers.connectionTo(target).call.peer.replay.mutate({ packed });
+      if (fenced.length > 0 && hints.some(({ payload }) => payload !== undefined))
+        this.#options.log.warn('records that were kept at ANY came too late for a fence, and are lost', {
+          target,
+          partitions: fenced.map(({ partition }) => partition),
+        });
       await this.#end(hints, 'replayed');
       const sent = groups.reduce((sum, { ends }) => sum + ends.length, 0);
       const hinted = hints.reduce((sum, hint) => sum + recordsOf(hint), 0);
@@ -245,8 +283,9 @@ export class HintKeeper {
   }
 
   /** Partitions of which this node holds records of the hint that it cannot read. */
-  #unreadOf({ groups }: HintBatch): string[] {
+  #unreadOf({ groups, payload }: HintBatch): string[] {
     const { store } = this.#options;
+    if (payload !== undefined) return [];
     const isUnread = ({ partition, versions }: HintBatch['groups'][number]) => {
       const { trimmedTo = 0 } = store.summary(partition) ?? {};
       const held = unpackVersions(versions).filter(({ counter }) => counter > trimmedTo);
@@ -257,18 +296,21 @@ export class HintKeeper {
 
   /** The frames of the hints' records, as far as this node still holds them. */
   #payloadOf(hints: readonly HintBatch[]): PackedGroup[] {
-    return hints.flatMap(({ groups }) =>
-      groups.map(({ partition, versions }) =>
-        packItems(
-          partition,
-          this.#options.store.readVersions(partition, unpackVersions(versions), LIMITS.messageBytesMax),
-        ),
-      ),
+    return hints.flatMap(({ groups, payload }) =>
+      payload !== undefined
+        ? decodePacked(payload)
+        : groups.map(({ partition, versions }) =>
+            packItems(
+              partition,
+              this.#options.store.readVersions(partition, unpackVersions(versions), LIMITS.messageBytesMax),
+            ),
+          ),
     );
   }
 
   async #end(hints: readonly StoredHintBatch[], as: Ending): Promise<void> {
     await this.#options.store.deleteHints(hints);
+    this.giveRoom(hints);
     for (const hint of hints) {
       this.#counts[as] += recordsOf(hint);
       this.#count(hint, -1);
@@ -284,7 +326,7 @@ export class HintKeeper {
     for (const target of this.#options.peers.nodeIds) {
       let after = 0;
       for (;;) {
-        const page = this.#options.store.hints({ target, after, limit: 1000 });
+        const page = this.#options.store.hints({ target, after, limit: BATCHES_PER_READ });
         for (const hint of page) visit(hint);
         const last = page.at(-1);
         if (last === undefined) break;
@@ -313,6 +355,29 @@ function parseCursor(cursor: string | undefined): [] | [target: string, sequence
   if (match === null)
     throw new MendlogError('BAD_REQUEST', 'the cursor is not one that a page of hints ended with');
   return [match[1] ?? '', Number(match[2]), Number(match[3])];
+}
+
+/** The hint with these versions alone. */
+function keptOf<Hint extends HintBatch>(hint: Hint, groups: HintBatch['groups']): Hint {
+  if (hint.payload === undefined || groups.length === 0) return { ...hint, groups, payload: undefined };
+  const kept = new Set(
+    groups.flatMap(({ partition, versions }) =>
+      unpackVersions(versions).map((version) => `${partition} ${formatVersion(version)}`),
+    ),
+  );
+  const records = decodePacked(hint.payload).map((group) =>
+    packItems(
+      group.partition,
+      [...itemsOf(group)].filter((frame) =>
+        kept.has(`${group.partition} ${formatVersion(frameVersion(frame))}`),
+      ),
+    ),
+  );
+  return { ...hint, groups, payload: encodePacked(records.filter(({ ends }) => ends.length > 0)) };
+}
+
+function carriedBytesOf(hints: readonly HintBatch[]): number {
+  return hints.reduce((sum, { payload }) => sum + (payload?.length ?? 0), 0);
 }
 
 function recordsOf(hint: HintBatch): number {

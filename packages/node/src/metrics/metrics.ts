@@ -2,7 +2,7 @@
  * What a node counts, for Prometheus: only what has no state elsewhere. Each is counted once for a group,
  * a read or a job, never for each record.
  */
-import { CONSISTENCY_LEVELS, type Level, levelText } from '@mendlog/core';
+import { CONSISTENCY_LEVELS, type Level, levelText, WRITE_LEVELS } from '@mendlog/core';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { type MetricSources, registerStateGauges } from './state-gauges.js';
 
@@ -82,8 +82,9 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
     registerStateGauges(this.#registry, sources);
     // A series that begins with its first event hides that event from rate(): all begin at 0.
-    for (const consistency of CONSISTENCY_LEVELS) {
+    for (const consistency of WRITE_LEVELS)
       for (const outcome of WRITE_OUTCOMES) this.#writes.inc({ outcome, consistency }, 0);
+    for (const consistency of CONSISTENCY_LEVELS) {
       for (const outcome of READ_OUTCOMES) this.#reads.inc({ outcome, consistency }, 0);
     }
     for (const direction of ['sent', 'received']) this.#repairBytes.inc({ direction }, 0);

@@ -95,6 +95,7 @@ export class SideTables {
 }
 
 function hintValue(hint: HintBatch): HintValue {
-  const { createdAtMs, attempts, nextAttemptAtMs, groups } = hint;
-  return { createdAtMs, attempts, nextAttemptAtMs, groups };
+  const { createdAtMs, attempts, nextAttemptAtMs, groups, payload } = hint;
+  const value = { createdAtMs, attempts, nextAttemptAtMs, groups };
+  return payload === undefined ? value : { ...value, payload };
 }

@@ -366,7 +366,9 @@ export class Client implements Endpoint {
   #writeOptions(partition: string): Omit<ClientWrite, 'group' | 'caller'> {
     const { random } = this.#context;
     const order = kindOfPartition(partition) === 'loose' && random.chance(0.5) ? 'causal' : 'real-time';
-    return { level: this.#level(partition), order };
+    const isLoose = kindOfPartition(partition) === 'loose';
+    const isAny = isLoose && this.#context.scenario.isHintKept && random.chance(0.4);
+    return { level: isAny ? 'ANY' : this.#level(partition), order };
   }
 
   #level(partition: string): Level {

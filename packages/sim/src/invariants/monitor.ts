@@ -10,6 +10,8 @@
  */
 import {
   compareClaims,
+  compareVersions,
+  decodePacked,
   formatVersion,
   frameKey,
   frameVersion,
@@ -83,7 +85,7 @@ export class Monitor implements Watch {
   acknowledged(
     group: PackedGroup,
     first: Version,
-    { replicas, needed }: { replicas: readonly NodeShell[]; needed: number },
+    { replicas, needed, carrier }: Parameters<Watch['acknowledged']>[2],
   ): void {
     const { partition } = group;
     for (const [i, frame] of [...itemsOf(group)].entries()) {
@@ -95,7 +97,8 @@ export class Monitor implements Watch {
       const holders = replicas.filter(({ disk, lostDisks }) =>
         [disk, ...lostDisks].some((one) => holds(one, partition, { version, attempt, key: found?.key })),
       );
-      if (holders.length >= needed) continue;
+      if (holders.length >= needed || (carrier !== undefined && carries(carrier.disk, partition, version)))
+        continue;
       const held = holders.map(({ id }) => id).join(', ') || 'nobody';
       const what = `${partition}/${formatVersion(version)} was acknowledged, which needs ${needed}, and ${held} has flushed it`;
       this.violated('I1', what, [partition]);
@@ -183,6 +186,17 @@ export class Monitor implements Watch {
     else if (known !== frame && Buffer.compare(known, frame) !== 0)
       this.violated('I6', `${name} is the version of two different records`, [name]);
   }
+}
+
+/** Whether the record lies in one of its hints. */
+function carries({ store }: Disk, partition: string, version: Version): boolean {
+  return store
+    .hints({ limit: Number.MAX_SAFE_INTEGER })
+    .flatMap(({ payload }) => (payload === undefined ? [] : decodePacked(payload)))
+    .filter((group) => group.partition === partition)
+    .some((group) =>
+      [...itemsOf(group)].some((frame) => compareVersions(frameVersion(frame), version) === 0),
+    );
 }
 
 /** Whether it has flushed the record, or has since let it go for good. */

@@ -360,4 +360,13 @@ export const MUTATIONS: readonly Mutation[] = [
     invariants: ['I3'],
     seeds: 10,
   },
+  {
+    name: 'carried-without-records',
+    breaks: 'a node that takes a write at ANY for replicas that are away keeps versions, and no records',
+    file: 'core/dist/coordination/commit-hints.js',
+    find: 'payload: encodePacked(writes.map(({ group }) => group))',
+    replace: 'payload: encodePacked([])',
+    invariants: ['I1', 'I9'],
+    seeds: 500,
+  },
 ];

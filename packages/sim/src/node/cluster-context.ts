@@ -90,7 +90,12 @@ export interface Watch {
   acknowledged(
     group: PackedGroup,
     first: Version,
-    replicas: { readonly replicas: readonly NodeShell[]; readonly needed: number },
+    replicas: {
+      readonly replicas: readonly NodeShell[];
+      readonly needed: number;
+      /** Who may have it in its hints instead. */
+      readonly carrier?: NodeShell | undefined;
+    },
   ): void;
   /** A read answers with these records, which so many replicas must have by now. */
   shown(

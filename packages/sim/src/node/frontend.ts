@@ -11,6 +11,7 @@ import {
   type RangeOutcome,
   type ReadRepairMode,
   type VersionRange,
+  type WriteLevel,
   type WriteOrder,
   type WriteOutcome,
 } from '@mendlog/core';
@@ -21,7 +22,7 @@ import { groupsText } from './write-ports.js';
 
 export interface ClientWrite {
   readonly group: PackedGroup;
-  readonly level: Level;
+  readonly level: WriteLevel;
   readonly order: WriteOrder;
   readonly caller: Caller;
 }
@@ -47,7 +48,7 @@ export function serveWrite(
   answer: (answer: Answer<WriteOutcome>) => void,
 ): void {
   const { partition } = write.group;
-  const coordinator = node.coordinatorOf(partition);
+  const coordinator = node.coordinatorOf(partition) ?? (write.level === 'ANY' ? node.id : undefined);
   if (coordinator === undefined) {
     const error = new MendlogError(
       'UNAVAILABLE',
@@ -130,7 +131,8 @@ function coordinate(
       const replicas = node.primaries(group.partition).map((id) => nodeOf(node.context, id));
       const needed = acknowledgementsNeeded(level, replicas.length);
       if (trace.isOn) trace.note(node.id, `acknowledges ${group.partition}/${counter}-${origin}`);
-      monitor.acknowledged(group, { counter, origin }, { replicas, needed });
+      const carrier = level === 'ANY' ? node : undefined;
+      monitor.acknowledged(group, { counter, origin }, { replicas, needed, carrier });
     } else if (trace.isOn)
       trace.note(node.id, `refuses ${groupsText([group])}: ${outcome.error.code} ${outcome.error.message}`);
     answer({ ok: true, value: outcome });

@@ -3,6 +3,7 @@
 import {
   type ApplyResult,
   decideHint,
+  decodePacked,
   formatVersion,
   type HintBatch,
   hintAfterFailure,
@@ -86,8 +87,9 @@ export class HintReplay {
     });
   }
 
-  /** The frames of a hint's records, as far as this node still holds them. */
-  #payloadOf({ groups }: HintBatch): PackedGroup[] {
+  /** The frames of a hint's records, as far as this node still holds them, or carries them. */
+  #payloadOf({ groups, payload }: HintBatch): PackedGroup[] {
+    if (payload !== undefined) return decodePacked(payload);
     return groups.map(({ partition, versions }) =>
       packItems(partition, this.#node.disk.readVersions(partition, versionsOf(versions))),
     );

@@ -248,13 +248,18 @@ export class FaultInjector {
       this.#nodesOut += 1;
       node.crash(0);
       node.loseDisk();
-      if (random.chance(areSlow ? 0.1 : 0.7))
+      const cut = () => {
+        if (isOver) return;
         ends.push(
           this.#cut([
             [node.id, holder],
             [holder, node.id],
           ]),
         );
+      };
+      // Before it has told that one of its new store, or when it has.
+      if (random.chance(areSlow ? 0.1 : 0.8))
+        scheduler.after(random.chance(0.4) ? 0 : random.below(2 * scenario.heartbeatUs), cut);
       let isBack = false;
       const comeBack = () => {
         if (isBack) return;
@@ -263,7 +268,7 @@ export class FaultInjector {
         if (!node.isUp) node.start();
       };
       ends.push(comeBack);
-      scheduler.after(random.below((areSlow ? 5 : 60) * MS), comeBack);
+      scheduler.after(random.below((areSlow ? 5 : 30) * MS), comeBack);
     };
     look();
     return () => {

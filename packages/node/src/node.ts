@@ -131,6 +131,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     indexLagBytes: () => store.indexLagBytes,
     writeQueueBytes: () => coordinator.queuedBytes,
     readQueueReads: () => coordinator.queuedReads,
+    speculativeReads: () => coordinator.speculativeReads,
     calls: () => ({ underWay: gate.calls, refused: gate.refused }),
     jobs: () => antiEntropy.countByStatus(),
     oldestPendingJobMs: () => antiEntropy.oldestPendingMs(),

@@ -36,6 +36,7 @@ test('metrics: what may be reported is there as 0 before it happens', async () =
     'mendlog_connection_faults_total{reason="silent",node="n1"}',
     'mendlog_calls_refused_total{node="n1"}',
     'mendlog_read_queue_reads{node="n1"}',
+    'mendlog_speculative_reads_total{node="n1"}',
   ])
     expect(await sample(node, name), name).toBe(0);
   expect(await sample(node, `mendlog_kernel{kind="${loadKernel().kind}",node="n1"}`)).toBe(1);

@@ -28,15 +28,21 @@ export interface KeyReadPorts {
   /** Calls `pump` when this turn of the event loop ends. */
   schedule(): void;
   /**
-   * Calls `isSlow` some time later, and `timeUp` after the read time-out, or at the deadline where that is earlier,
-   * unless `stopTimers` comes first.
+   * Calls `isSlow` when an answer is late, and then now and then, and `timeUp` after the read time-out, or at the deadline
+   * where that is earlier, unless `stopTimers` comes first.
    */
-  startTimers(round: number, deadlineMs: number): void;
+  startTimers(round: number, times: RoundTimes): void;
   stopTimers(round: number): void;
   /** Asks a node, perhaps this one: `answered` or `failed` follows, in any case and not before this returns. */
   ask(ask: number, node: string, what: KeyAsk): void;
   /** Has a node, perhaps this one, store records: `given` or `failed` follows, as above. */
   give(ask: number, node: string, groups: readonly PackedGroup[]): void;
+}
+
+export interface RoundTimes {
+  /** From now on, in milliseconds; half of the read time-out is late in any case. */
+  readonly lateAfterMs: number;
+  readonly deadlineMs: number;
 }
 
 export interface KeyAsk {

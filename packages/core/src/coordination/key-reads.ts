@@ -21,6 +21,7 @@ import { replicaSetOf } from './group-commit.js';
 import { type Gift, giftsOf } from './key-gifts.js';
 import type { KeyAnswers, KeyQuestion, KeyReadPorts } from './key-read-ports.js';
 import { type Winner, winnerOf } from './key-winner.js';
+import { Speculation } from './speculation.js';
 
 /** blocking: before the answer; async: after it; off: not at all. */
 export type ReadRepairMode = 'blocking' | 'async' | 'off';
@@ -83,6 +84,7 @@ interface Round {
 interface Ask {
   readonly round: Round;
   readonly node: string;
+  readonly sinceMs: number;
   /** What it is about. */
   readonly reads: readonly PendingRead[];
 }
@@ -95,6 +97,7 @@ export class KeyReads {
     waitMsMax: LIMITS.queueWaitMsMax,
     refusal: tooMany('reads'),
   });
+  readonly #speculation = new Speculation();
   readonly #rounds = new Map<number, Round>();
   readonly #asks = new Map<number, Ask>();
   /** Reads that are not answered: queued, or in a round. */
@@ -107,6 +110,11 @@ export class KeyReads {
 
   constructor(ports: KeyReadPorts) {
     this.#ports = ports;
+  }
+
+  /** Rounds that have asked one replica more than they needed, since one was late. */
+  get speculative(): number {
+    return this.#speculation.made;
   }
 
   get queued(): number {
@@ -190,6 +198,7 @@ export class KeyReads {
     const ask = this.#take(id);
     if (ask === undefined) return;
     const { round, node, reads } = ask;
+    if (node !== this.#ports.self) this.#speculation.answered(ask, this.#ports.elapsedMs());
     if (this.#isGivenUp(round)) return;
     if (answers.states.length !== reads.length) this.#leave(ask);
     else if (round.phase === 'fetching') this.#fetched(ask, answers);
@@ -216,14 +225,16 @@ export class KeyReads {
     if (round.waiting.size === 0) this.#answer(round);
   }
 
-  /** Those asked take long: one more is asked, if there is one, and other rounds do not wait for this one. */
+  /** Those asked take long: one more may be asked, if there is one, and other rounds do not wait for this one. */
   isSlow(id: number): void {
     const round = this.#rounds.get(id);
     if (round === undefined || this.#isGivenUp(round)) return;
     this.#release(round);
     if (round.phase !== 'asking') return;
     const [node] = this.#usable(round);
-    if (node !== undefined) this.#ask(round, { node, reads: round.reads }, true);
+    if (node === undefined || !this.#speculation.isDue(round.waiting.values(), this.#ports.elapsedMs()))
+      return;
+    this.#ask(round, { node, reads: round.reads }, true);
   }
 
   /** A node has another store than before: nobody holds what the one before has told of. Such reads are made anew. */
@@ -277,7 +288,9 @@ export class KeyReads {
     };
     this.#underWay++;
     this.#rounds.set(round.id, round);
-    this.#ports.startTimers(round.id, round.deadlineMs);
+    this.#speculation.begun();
+    const { lateAfterMs } = this.#speculation;
+    this.#ports.startTimers(round.id, { lateAfterMs, deadlineMs: round.deadlineMs });
     this.#askMore(round, needed);
   }
 
@@ -310,7 +323,7 @@ export class KeyReads {
 
   #ask(round: Round, { node, reads }: Pick<Ask, 'node' | 'reads'>, withRecords: boolean): void {
     const id = this.#nextAsk++;
-    const ask = { round, node, reads };
+    const ask = { round, node, sinceMs: this.#ports.elapsedMs(), reads };
     round.waiting.set(id, ask);
     this.#asks.set(id, ask);
     const questions = reads.map(({ question }) => question);
@@ -327,6 +340,10 @@ export class KeyReads {
   }
 
   #forget(round: Round): void {
+    const nowMs = this.#ports.elapsedMs();
+    if (round.phase === 'asking')
+      for (const ask of round.waiting.values())
+        if (ask.node !== this.#ports.self) this.#speculation.givenUp(ask, nowMs);
     for (const id of round.waiting.keys()) this.#asks.delete(id);
     round.waiting.clear();
   }
@@ -419,7 +436,7 @@ export class KeyReads {
     const gifts = round.repair === 'off' ? NO_GIFTS : giftsOf(round);
     const asks = gifts.map(({ node, reads, groups }) => {
       const id = this.#nextAsk++;
-      const ask = { round, node, reads };
+      const ask = { round, node, sinceMs: this.#ports.elapsedMs(), reads };
       if (round.repair === 'blocking') {
         round.waiting.set(id, ask);
         this.#asks.set(id, ask);

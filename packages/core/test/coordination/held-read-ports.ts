@@ -1,5 +1,5 @@
 // The ports of a coordinator of reads of keys: what it asks for is held until a test answers it, in any order.
-import type { KeyAnswers, KeyAsk, KeyReadPorts } from '../../src/coordination/key-read-ports.js';
+import type { KeyAnswers, KeyAsk, KeyReadPorts, RoundTimes } from '../../src/coordination/key-read-ports.js';
 import type { KeyReads } from '../../src/coordination/key-reads.js';
 import { TAG_BYTES } from '../../src/digest/kernel.js';
 import type { KeyState } from '../../src/protocol/key-claims.js';
@@ -27,6 +27,8 @@ export class HeldReadPorts implements KeyReadPorts {
   readonly gifts: HeldGift[] = [];
   readonly timers = new Set<number>();
   readonly roundDeadlines: number[] = [];
+  /** Of the last round. */
+  lateAfterMs = 0;
   isScheduled = false;
   readonly #primaries: readonly string[];
 
@@ -56,9 +58,10 @@ export class HeldReadPorts implements KeyReadPorts {
     this.isScheduled = true;
   }
 
-  startTimers(round: number, deadlineMs: number): void {
+  startTimers(round: number, { lateAfterMs, deadlineMs }: RoundTimes): void {
     this.timers.add(round);
     this.roundDeadlines.push(deadlineMs);
+    this.lateAfterMs = lateAfterMs;
   }
 
   stopTimers(round: number): void {

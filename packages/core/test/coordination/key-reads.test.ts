@@ -364,6 +364,40 @@ describe('key reads: time', () => {
   );
 });
 
+describe('key reads: late answers', () => {
+  test('key reads: an answer is late after the 99th percentile of those before, this node apart', () => {
+    const { ports, events, read } = setUp();
+    for (let round = 0; round < 100; round++) {
+      read();
+      events.answer('a', 'absent');
+      ports.elapsed += 8;
+      events.answer('b', 'absent');
+    }
+    read();
+    expect(ports.lateAfterMs).toBeGreaterThanOrEqual(8);
+    expect(ports.lateAfterMs).toBeLessThan(10);
+  });
+
+  test('key reads: no more than a tenth of the rounds ask one replica more, but for silent ones', () => {
+    const { ports, reads, events, read } = setUp();
+    let rounds = 0;
+    for (; rounds < 200; rounds++) {
+      read();
+      ports.elapsed += 30;
+      reads.isSlow(rounds + 1);
+      for (const node of ['a', 'b']) events.answer(node, 'absent');
+      ports.asks.length = 0;
+    }
+    expect(reads.speculative).toBeGreaterThanOrEqual(20);
+    expect(reads.speculative).toBeLessThanOrEqual(30);
+    const outcomes = read();
+    ports.elapsed += 60;
+    reads.isSlow(rounds + 1);
+    for (const node of ['a', 'c']) events.answer(node, 'absent');
+    expect(outcomes).toEqual([ABSENT]);
+  });
+});
+
 describe('key reads: bounds', () => {
   test('key reads: OVERLOADED at the reads that are not answered, in rounds too, until some are (SPEC I8)', () => {
     const { events, read } = setUp();

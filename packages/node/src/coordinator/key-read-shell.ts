@@ -27,8 +27,8 @@ export interface KeyReadShellOptions {
   readonly readTimeoutMs: number;
 }
 
-/** One more replica is asked when those asked have not answered by then. */
-const SLOW_MS = 50;
+/** What is late is looked at again after that. */
+const AGAIN_MS = 50;
 
 type Reads = Coordinator['reads'];
 
@@ -67,15 +67,19 @@ export function keyReadPorts(options: KeyReadShellOptions, reads: () => Reads): 
     votes: (partition, node) => votes.votes(partition, node),
     elapsedMs: () => performance.now(),
     schedule: () => void setImmediate(() => reads().pump()),
-    startTimers(round, deadlineMs) {
+    startTimers(round, { lateAfterMs, deadlineMs }) {
       const endMs = Math.min(performance.now() + readTimeoutMs, deadlineMs);
-      const timeUp = () => reads().timeUp(round);
-      const slow = () => {
-        timers.set(round, setTimeout(timeUp, endMs - performance.now()));
-        reads().isSlow(round);
+      const set = (ms: number, run: () => void) => timers.set(round, setTimeout(run, ms));
+      const wait = (lateMs: number) => {
+        const leftMs = endMs - performance.now();
+        if (leftMs <= lateMs) set(leftMs, () => reads().timeUp(round));
+        else
+          set(lateMs, () => {
+            wait(AGAIN_MS);
+            reads().isSlow(round);
+          });
       };
-      const isShort = endMs - performance.now() <= SLOW_MS;
-      timers.set(round, isShort ? setTimeout(timeUp, endMs - performance.now()) : setTimeout(slow, SLOW_MS));
+      wait(Math.min(lateAfterMs, readTimeoutMs / 2));
     },
     stopTimers(round) {
       clearTimeout(timers.get(round));

@@ -51,6 +51,10 @@ export class NodeCoordinator {
     return this.#core.writes.queuedBytes;
   }
 
+  get speculativeReads(): number {
+    return this.#core.reads.speculative;
+  }
+
   get queuedReads(): number {
     return this.#core.reads.queued;
   }

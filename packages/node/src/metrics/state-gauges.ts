@@ -19,6 +19,7 @@ export interface MetricSources {
   withoutVote(): WithoutVote | undefined;
   writeQueueBytes(): number;
   readQueueReads(): number;
+  speculativeReads(): number;
   /** Calls of this process: those that it works on, and those refused since its start. */
   calls(): { readonly underWay: number; readonly refused: number };
   /** Bytes that are flushed and not in the index yet. */
@@ -120,6 +121,11 @@ export function registerStateGauges(registry: Registry, sources: MetricSources):
         this.inc(value());
       },
     });
+  counter(
+    'mendlog_speculative_reads_total',
+    'Rounds of reads of keys that asked one replica more, since one was late',
+    () => sources.speculativeReads(),
+  );
   counter(
     'mendlog_calls_refused_total',
     'Calls that were refused as OVERLOADED, since too many were under way',

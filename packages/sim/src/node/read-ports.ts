@@ -24,11 +24,13 @@ export function readPorts(node: NodeShell): KeyReadPorts {
     votes: (partition, nodeId) => node.votes(partition, nodeId),
     elapsedMs: () => scheduler.nowUs / 1000,
     schedule: () => node.soon(() => reads().pump()),
-    startTimers(round, deadlineMs) {
+    startTimers(round, { lateAfterMs, deadlineMs }) {
       const untilUs = Math.min(scenario.readTimeoutUs, deadlineMs * 1000 - scheduler.nowUs);
-      const slow = node.after(scenario.slowAfterUs, () => reads().isSlow(round));
+      const lateUs = scenario.isSplit ? scenario.slowAfterUs : Math.min(lateAfterMs * 1000, untilUs / 2);
+      const slow = node.after(lateUs, () => reads().isSlow(round));
+      const again = node.after(lateUs + scenario.slowAfterUs, () => reads().isSlow(round));
       const end = node.after(untilUs, () => reads().timeUp(round));
-      timers.set(round, [slow, end]);
+      timers.set(round, [slow, again, end]);
     },
     stopTimers(round) {
       for (const timer of timers.get(round) ?? []) timer.cancel();

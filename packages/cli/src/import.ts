@@ -21,7 +21,7 @@ export async function runImport(
   const input = path === undefined ? process.stdin : await opened(path);
   await using node = openStoppedNode(options);
   const narrator = new Narrator(process.stderr);
-  const { partition, records, added, trimmedTo } = await importPartition(
+  const { partition, records, added, trimmedTo, fencedTo } = await importPartition(
     node.store,
     addAbortSignal(signal, input),
     {
@@ -30,8 +30,10 @@ export async function runImport(
     },
   );
   narrator.clear();
-  const leftOut =
-    trimmedTo > 0 ? `; what lies at or below ${trimmedTo} is trimmed here and was left out` : '';
+  const leftOut = [
+    trimmedTo > 0 ? `; what lies at or below ${trimmedTo} is trimmed here and was left out` : '',
+    fencedTo > 0 ? `; new records at or below ${fencedTo} come too late (FENCED) and were left out` : '',
+  ].join('');
   process.stdout.write(
     `${counted(records, 'record')} of ${partition} read, ${added} of them new${leftOut}\n`,
   );

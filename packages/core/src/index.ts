@@ -23,7 +23,15 @@ export {
   type SessionOutcome,
   type SessionStep,
   type SideSummary,
+  sidesAreEqual,
 } from './anti-entropy/session.js';
+export {
+  type PurgeDigest,
+  type PurgeOutcome,
+  type PurgeState,
+  type PurgeStep,
+  TombstonePurge,
+} from './anti-entropy/tombstone-purge.js';
 export {
   type CatalogEntry,
   catalogEntryText,
@@ -112,6 +120,7 @@ export {
   type MerkleOptions,
 } from './digest/merkle-layout.js';
 export { createOracleKernel } from './digest/oracle.js';
+export { prefixDigest } from './digest/prefix-digest.js';
 export { SketchDecoder, type SketchItem } from './digest/sketch-decoder.js';
 export {
   ERROR_CODES,

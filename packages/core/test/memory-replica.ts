@@ -27,6 +27,7 @@ export function record(counter: number, value = '', origin: number | bigint = 1)
 export class MemoryReplica {
   readonly #records = new Map<string, ListingEntry>();
   #trimmedTo = 0;
+  #purgedTo = 0;
 
   constructor(records: readonly ListingEntry[] = []) {
     for (const entry of records) this.apply(entry);
@@ -49,12 +50,16 @@ export class MemoryReplica {
   }
 
   root(): SideSummary {
-    return { root: sumOf(this.records), trimmedTo: this.#trimmedTo };
+    return { root: sumOf(this.records), trimmedTo: this.#trimmedTo, purgedTo: this.#purgedTo };
   }
 
   trim(counter: number): void {
     this.#trimmedTo = Math.max(this.#trimmedTo, counter);
     for (const [key, { version }] of this.#records) if (version.counter <= counter) this.#records.delete(key);
+  }
+
+  purge(counter: number): void {
+    this.#purgedTo = Math.max(this.#purgedTo, counter);
   }
 
   rows(level: number, ranges: readonly IndexRange[]): Uint8Array {
@@ -101,7 +106,7 @@ export function indexedRows(rows: readonly (readonly [index: number, row: Uint8A
 }
 
 /** The other side of a session: a replica, or something that only claims to be one. */
-export type Peer = Pick<MemoryReplica, 'root' | 'trim' | 'rows' | 'list' | 'get' | 'apply'>;
+export type Peer = Pick<MemoryReplica, 'root' | 'trim' | 'purge' | 'rows' | 'list' | 'get' | 'apply'>;
 
 export interface SessionRun {
   readonly outcome: SessionOutcome;
@@ -136,7 +141,12 @@ export function runSession(here: MemoryReplica, there: Peer, options: { preview:
       case 'trim':
         here.trim(step.trimTo);
         there.trim(step.trimTo);
-        step = session.trimmed();
+        step = session.raised();
+        break;
+      case 'purge':
+        here.purge(step.purgeTo);
+        there.purge(step.purgeTo);
+        step = session.raised();
         break;
       case 'rows':
         step = session.rows(

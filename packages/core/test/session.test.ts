@@ -178,6 +178,38 @@ describe('session: trim watermarks', () => {
     }
   });
 
+  test('session: the lower purge watermark is raised before anything is compared (SPEC I5)', () => {
+    for (const isHere of [true, false]) {
+      const [here, there] = [new MemoryReplica([record(1)]), new MemoryReplica([record(2)])];
+      (isHere ? here : there).purge(40);
+      const session = new AntiEntropySession(oracleKernel, REPAIR);
+      session.start();
+      expect(session.roots(here.root(), there.root())).toEqual({ need: 'purge', purgeTo: 40 });
+      expect(session.raised()).toEqual({ need: 'roots' });
+      const { outcome } = runSession(here, there, REPAIR);
+      expect(outcome).toMatchObject({ equal: true, missingHere: 1, missingThere: 1 });
+      expect([here, there].map((side) => side.root().purgedTo)).toEqual([40, 40]);
+    }
+  });
+
+  test('session: what is moved comes from a side that has purged as much as both have', () => {
+    const [here, there] = [new MemoryReplica(), new MemoryReplica([record(1)])];
+    for (const side of [here, there]) side.purge(7);
+    const session = new AntiEntropySession(oracleKernel, REPAIR);
+    let step = session.start();
+    while (step.need !== 'transfer' && step.need !== 'nothing') {
+      if (step.need === 'rows')
+        step = session.rows(here.rows(step.level, step.ranges), there.rows(step.level, step.ranges));
+      else if (step.need === 'listings')
+        step = session.listings(
+          step.ranges.map((range) => here.list(range)),
+          step.ranges.map((range) => there.list(range)),
+        );
+      else step = session.roots(here.root(), there.root());
+    }
+    expect(step).toMatchObject({ need: 'transfer', push: [], purgedTo: 7 });
+  });
+
   test('session: a preview trims nothing, and counts nothing that was trimmed as missing', () => {
     const here = new MemoryReplica(counters(1, 10).map((counter) => record(counter)));
     const there = new MemoryReplica(counters(1, 11).map((counter) => record(counter)));
@@ -210,6 +242,7 @@ describe('session: bounds', () => {
     const peer: Peer = {
       root: () => there.root(),
       trim: (counter) => there.trim(counter),
+      purge: (counter) => there.purge(counter),
       rows: (level, ranges) => there.rows(level, ranges),
       get: (version) => there.get(version),
       apply: (entry) => there.apply(entry),
@@ -245,6 +278,7 @@ describe('session: bounds', () => {
         return there.root();
       },
       trim: (counter) => there.trim(counter),
+      purge: (counter) => there.purge(counter),
       rows: (level, ranges) => there.rows(level, ranges),
       list: (range) => there.list(range),
       get: (version) => there.get(version),
@@ -262,6 +296,7 @@ describe('session: bounds', () => {
     const peer = (list: Peer['list']): Peer => ({
       root: () => there.root(),
       trim: () => {},
+      purge: () => {},
       rows: (level, ranges) => there.rows(level, ranges),
       list,
       get: (version) => there.get(version),
@@ -284,6 +319,7 @@ describe('session: bounds', () => {
     const deaf: Peer = {
       root: () => nothing.root(),
       trim: () => {},
+      purge: () => {},
       rows: () => new Uint8Array(0),
       list: () => listing([]),
       get: () => undefined,
@@ -299,8 +335,9 @@ describe('session: bounds', () => {
     let turn = 0;
     // Every answer differs from the last, in every row that was asked for.
     const liar: Peer = {
-      root: () => ({ root: new Uint8Array(ROW_BYTES).fill(++turn % 256), trimmedTo: 0 }),
+      root: () => ({ root: new Uint8Array(ROW_BYTES).fill(++turn % 256), trimmedTo: 0, purgedTo: 0 }),
       trim: () => {},
+      purge: () => {},
       rows: (_, ranges) => {
         const indexes = ranges.flatMap(({ from, to }) => counters(from, Math.min(to, from + 300)));
         turn++;
@@ -324,8 +361,9 @@ describe('session: bounds', () => {
     const here = new MemoryReplica([record(1)]);
     const asked = { ranges: 0, rows: 0 };
     const wide: Peer = {
-      root: () => ({ root: new Uint8Array(ROW_BYTES), trimmedTo: 0 }),
+      root: () => ({ root: new Uint8Array(ROW_BYTES), trimmedTo: 0, purgedTo: 0 }),
       trim: () => {},
+      purge: () => {},
       rows: (_, ranges) => {
         asked.rows = Math.max(asked.rows, ranges.length);
         const indexes = ranges.flatMap(({ from, to }) => counters(from, Math.min(to, from + 999)));
@@ -355,6 +393,7 @@ describe('session: hostile answers', () => {
     return {
       root: () => replica.root(),
       trim: (counter) => replica.trim(counter),
+      purge: (counter) => replica.purge(counter),
       rows: (level, ranges) => replica.rows(level, ranges),
       list: (range) => replica.list(range),
       get: (version) => replica.get(version),
@@ -376,7 +415,8 @@ describe('session: hostile answers', () => {
     ],
     ['a listing that does not ascend', { list: () => listing([entry(version(2)), entry(version(1))]) }],
     ['a truncated listing of nothing', { list: () => listing([], true) }],
-    ['an empty root', { root: () => ({ root: new Uint8Array(0), trimmedTo: 0 }) }],
+    ['an empty root', { root: () => ({ root: new Uint8Array(0), trimmedTo: 0, purgedTo: 0 }) }],
+    ['a watermark that is none', { root: () => ({ root: tag24, trimmedTo: 0, purgedTo: Number.NaN }) }],
     ['a row that was not asked for', { rows: () => indexedRows([[Number.MAX_SAFE_INTEGER, tag24]]) }],
     ['records outside the range', { list: () => listing([entry(version(2 ** 50), 3)]) }],
     ['a counter that is none', { list: () => ({ ...listing([]), entries: new Uint8Array(32).fill(255) }) }],
@@ -390,7 +430,11 @@ describe('session: hostile answers', () => {
       'records that it does not hold',
       { list: ({ from }) => listing([entry({ ...from, counter: from.counter + 9 })]), get: () => undefined },
     ],
-    ['a watermark that rises for ever', { root: () => ({ root: tag24, trimmedTo: ++watermark }) }],
+    [
+      'a watermark that rises for ever',
+      { root: () => ({ root: tag24, trimmedTo: ++watermark, purgedTo: 0 }) },
+    ],
+    ['a purge that rises for ever', { root: () => ({ root: tag24, trimmedTo: 0, purgedTo: ++watermark }) }],
     ['a listing cut at its first entry, each time', { list: ({ from }) => listing([entry(from, 3)], true) }],
   ])('session: %s ends it at its bound', (_, answers) => {
     const { outcome } = runSession(new MemoryReplica([record(7)]), answering(answers), REPAIR);
@@ -446,6 +490,7 @@ describe('session: hostile answers', () => {
         fc.uint8Array({ maxLength: 30 }),
       ),
       trimmedTo: fc.nat(3),
+      purgedTo: fc.nat(3),
     });
     const answers = fc.record({
       roots: fc.infiniteStream(root),
@@ -462,6 +507,7 @@ describe('session: hostile answers', () => {
         const hostile: Peer = {
           root: () => next(roots),
           trim: () => {},
+          purge: () => {},
           rows: () => next(rows),
           list: () => next(lists),
           get: () => undefined,

@@ -21,6 +21,8 @@ export interface NodeOptions {
   readonly hints?: Partial<HintPolicy> | undefined;
   readonly reconciliation?: { readonly intervalMs?: number } | undefined;
   readonly retention?: { readonly intervalMs?: number } | undefined;
+  /** Purges tombstones once all replicas have them: 0, never. */
+  readonly tombstones?: { readonly purgeIntervalMs?: number } | undefined;
   /** Checks what lies on disk, slowly: 0 bytes a second, not at all. */
   readonly scrub?: Partial<ScrubOptions> | undefined;
   readonly readRepair?: ReadRepairMode | undefined;

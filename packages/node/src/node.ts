@@ -19,6 +19,7 @@ import {
 import { loadKernel } from '@mendlog/merkle';
 import { pskOf } from '@mendlog/transport/psk';
 import { AntiEntropy } from './anti-entropy/anti-entropy.js';
+import { TombstonePurger } from './anti-entropy/tombstone-purger.js';
 import { WatermarkSync } from './anti-entropy/watermark-sync.js';
 import { CallGate } from './api/call-gate.js';
 import { type ApiServer, createApiServer } from './api/server.js';
@@ -169,6 +170,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
       }
     },
   });
+  const writeTimeoutMs = options.writeTimeoutMs ?? NODE_DEFAULTS.writeTimeoutMs;
   const readTimeoutMs = options.readTimeoutMs ?? NODE_DEFAULTS.readTimeoutMs;
   const readRepair = options.readRepair ?? NODE_DEFAULTS.readRepair;
   const readRepairChance = options.readRepairChance ?? NODE_DEFAULTS.readRepairChance;
@@ -182,7 +184,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     log,
     levelOf,
     incarnation,
-    writeTimeoutMs: options.writeTimeoutMs ?? NODE_DEFAULTS.writeTimeoutMs,
+    writeTimeoutMs,
     readTimeoutMs,
     readRepair,
     readRepairChance,
@@ -227,6 +229,17 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     placement,
     log,
     intervalMs: options.retention?.intervalMs ?? NODE_DEFAULTS.retentionIntervalMs,
+  });
+  const purger = new TombstonePurger({
+    store,
+    kernel,
+    peers,
+    placement,
+    log,
+    intervalMs: options.tombstones?.purgeIntervalMs ?? NODE_DEFAULTS.tombstonePurgeIntervalMs,
+    writeTimeoutMs,
+    compare: (partition, nodeId) => antiEntropy.compareNow(partition, nodeId),
+    ended: (outcome) => metrics.purgeEnded(outcome),
   });
   const merkle = createMerkleService({
     store,
@@ -282,6 +295,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     await coordinator.close();
     await server.close();
     await votes.close();
+    await purger.close();
     await Promise.all([hints.close(), antiEntropy.close(), retention.close(), scrubber.close()]);
     await Promise.all([catalogSync.settled(), watermarkSync.settled()]);
     peers.close();

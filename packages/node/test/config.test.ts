@@ -86,6 +86,7 @@ describe('config', () => {
         MENDLOG_RETENTION_INTERVAL_MS: '18',
         MENDLOG_SCRUB_BYTES_PER_SECOND_MAX: '19',
         MENDLOG_SCRUB_PAUSE_MS: '20',
+        MENDLOG_TOMBSTONES_PURGE_INTERVAL_MS: '21',
       }),
     ]);
     expect(nodeOptionsOf(config)).toEqual({
@@ -105,6 +106,7 @@ describe('config', () => {
       reconciliation: { intervalMs: 17 },
       retention: { intervalMs: 18 },
       scrub: { bytesPerSecondMax: 19, pauseMs: 20 },
+      tombstones: { purgeIntervalMs: 21 },
     });
     expect(gatewayOptionsOf(config)).toEqual({
       listen: ['127.0.0.1:8081'],

@@ -99,7 +99,7 @@ describe('export and import', () => {
             });
             expect(lines.slice(-2)).toEqual([JSON.stringify({ end: true, records: count }), '']);
             expect(lines).toHaveLength(count + 3);
-            const result = { partition: 'p', records: count, trimmedTo: 0 };
+            const result = { partition: 'p', records: count, trimmedTo: 0, fencedTo: 0 };
             expect(await importPartition(target.store, piecesOf(text, pieceBytes))).toEqual({
               ...{ ...result, added: count },
             });
@@ -176,7 +176,7 @@ describe('export and import', () => {
       const lines = exportPartition(source.store, partition, { onProgress: (count) => seen.push(count) });
       const onProgress = (count: number) => seen.push(count);
       expect(await importPartition(target.store, lines, { onProgress })).toEqual({
-        ...{ partition, records, added: records, trimmedTo: 0 },
+        ...{ partition, records, added: records, trimmedTo: 0, fencedTo: 0 },
       });
       expect(seen.at(-1)).toBe(records);
     }
@@ -400,7 +400,15 @@ describe('import', () => {
     await using opened = new TestStore();
     await opened.store.trim('p', 1);
     expect(await importPartition(opened.store, [[HEADER, ONE, TWO, END].join('\n')])).toEqual({
-      ...{ partition: 'p', records: 2, added: 1, trimmedTo: 1 },
+      ...{ partition: 'p', records: 2, added: 1, trimmedTo: 1, fencedTo: 0 },
+    });
+  });
+
+  test('import: what comes after a fence is left out, and told', async () => {
+    await using opened = new TestStore();
+    await opened.store.fence('p', 1, 0);
+    expect(await importPartition(opened.store, [[HEADER, ONE, TWO, END].join('\n')])).toEqual({
+      ...{ partition: 'p', records: 2, added: 1, trimmedTo: 0, fencedTo: 1 },
     });
   });
 

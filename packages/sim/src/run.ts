@@ -3,7 +3,7 @@
  *
  *   operations and faults --> everything works again --> reads --> hints, sessions --> checks
  */
-import { LIMITS } from '@mendlog/core';
+import { LIMITS, sidesAreEqual } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { checkExactlyOnce } from './checkers/appends.js';
 import { checkHistory } from './checkers/check-history.js';
@@ -21,6 +21,7 @@ import {
 } from './invariants/final-state.js';
 import { Monitor, type Violation } from './invariants/monitor.js';
 import type { ClusterContext, NodeShell } from './node/cluster-context.js';
+import { summaryOf } from './node/sessions.js';
 import { SimNode } from './node/sim-node.js';
 import { type Healing, scenarioOf } from './scenario.js';
 import { FaultInjector } from './world/fault-injector.js';
@@ -36,6 +37,7 @@ export interface RunResult {
   readonly scans: { readonly ok: number; readonly fail: number };
   readonly faults: FaultCounts;
   readonly events: number;
+  readonly purges: number;
   readonly healing: Healing;
   readonly violations: readonly Violation[];
   readonly trace: Trace;
@@ -90,6 +92,7 @@ class Run {
       scheduler,
       random,
       faults,
+      counts: { purges: 0 },
       network: new Network({ scheduler, random, faults, callsMax: scenario.callsMax }),
       trace: new Trace(options.trace, now),
       monitor: this.#monitor,
@@ -151,6 +154,7 @@ class Run {
       scans,
       faults,
       events: scheduler.events,
+      purges: this.#context.counts.purges,
       healing,
       violations,
       trace,
@@ -180,7 +184,7 @@ class Run {
         const replicas = replicasOf(this.#context, partition);
         for (const [i, one] of replicas.entries()) {
           for (const other of replicas.slice(i + 1)) {
-            if (differenceOf(one, other, partition) === undefined && isTrimmedAlike(one, other, partition))
+            if (differenceOf(one, other, partition) === undefined && areRaisedAlike(one, other, partition))
               continue;
             differ = true;
             one.process.sessions.run(partition, other.id, () => {});
@@ -228,6 +232,6 @@ class Run {
   }
 }
 
-function isTrimmedAlike(one: NodeShell, other: NodeShell, partition: string): boolean {
-  return one.disk.trimmedTo(partition) === other.disk.trimmedTo(partition);
+function areRaisedAlike(one: NodeShell, other: NodeShell, partition: string): boolean {
+  return sidesAreEqual(summaryOf(one, partition), summaryOf(other, partition));
 }

@@ -40,6 +40,10 @@ export interface Scenario {
   readonly sessionEveryUs: number;
   /** Nothing happens that takes a hint before it is replayed: what was acknowledged at ANY has to come. */
   readonly isHintKept: boolean;
+  /** Between two looks for tombstones to purge; 0 for never. */
+  readonly purgeEveryUs: number;
+  /** How long ago the head was seen that a fence is raised to: 0 refuses many writes, and is as safe. */
+  readonly fenceAgeUs: number;
   readonly hintPolicy: HintPolicy;
   readonly diskBatchesMax: number;
   readonly callsMax: number;
@@ -59,6 +63,8 @@ export function kindOfPartition(partition: string): PartitionKind {
 const MS = 1000;
 
 const HINTS_KEPT: HintPolicy = { expiryMs: 3_600_000, attemptsMax: 1000, backoffMs: 50, backoffMaxMs: 200 };
+/** So late that a fence may have come before. */
+const HINTS_LATE: HintPolicy = { expiryMs: 3_600_000, attemptsMax: 1000, backoffMs: 600, backoffMaxMs: 1500 };
 /** What sessions must then bring. */
 const HINTS_DROPPED_SOON: HintPolicy = { expiryMs: 600, attemptsMax: 2, backoffMs: 20, backoffMaxMs: 100 };
 
@@ -74,7 +80,9 @@ export function scenarioOf(random: Random): Scenario {
   const isSplit = random.chance(0.2);
   const kinds = healing === 'hints alone' ? HARMLESS_TO_HINTS : STARTED;
   const faultKinds = random.chance(0.4) ? kinds : someOf(random, kinds);
-  const hintPolicy = healing === 'hints alone' || random.chance(0.5) ? HINTS_KEPT : HINTS_DROPPED_SOON;
+  const hintPolicy =
+    healing === 'hints alone' ? HINTS_KEPT : random.of([HINTS_KEPT, HINTS_LATE, HINTS_DROPPED_SOON]);
+  const purgeEveryUs = healing === 'hints alone' ? 0 : random.of([0, 30, 30, 100]) * MS;
   return {
     nodeIds,
     replicationFactor,
@@ -98,8 +106,13 @@ export function scenarioOf(random: Random): Scenario {
     clientTimeoutUs: writeTimeoutUs * random.of([0.3, 1, 2]),
     givenUpChance: random.of([0, 0, 0.1, 0.5]),
     sessionEveryUs: random.between(200, 900) * MS,
+    purgeEveryUs,
+    fenceAgeUs: random.of([0, 0, 2 * writeTimeoutUs]),
     isHintKept:
-      healing !== 'sessions alone' && hintPolicy === HINTS_KEPT && !faultKinds.includes('disk lost'),
+      purgeEveryUs === 0 &&
+      healing !== 'sessions alone' &&
+      hintPolicy === HINTS_KEPT &&
+      !faultKinds.includes('disk lost'),
     hintPolicy,
     diskBatchesMax: isTight ? random.between(2, 6) : 1000,
     callsMax: isTight ? random.between(4, 12) : 1000,

@@ -8,6 +8,7 @@ export interface Totals {
   runs: number;
   readonly healings: Record<Healing, number>;
   events: number;
+  purges: number;
   violations: number;
   violatedSeeds: number;
   readonly outcomes: OutcomeCounts;
@@ -20,6 +21,7 @@ export function noTotals(): Totals {
     runs: 0,
     healings: { 'hints and sessions': 0, 'hints alone': 0, 'sessions alone': 0 },
     events: 0,
+    purges: 0,
     violations: 0,
     violatedSeeds: 0,
     outcomes: { ok: 0, fail: 0, unknown: 0 },
@@ -30,11 +32,12 @@ export function noTotals(): Totals {
 
 export function addRun(
   totals: Totals,
-  { outcomes, scans, faults, events, healing, violations }: RunResult,
+  { outcomes, scans, faults, events, purges, healing, violations }: RunResult,
 ): void {
   totals.runs += 1;
   totals.healings[healing] += 1;
   totals.events += events;
+  totals.purges += purges;
   totals.violations += violations.length;
   totals.violatedSeeds += violations.length > 0 ? 1 : 0;
   for (const outcome of ['ok', 'fail', 'unknown'] as const) totals.outcomes[outcome] += outcomes[outcome];
@@ -47,6 +50,7 @@ export function describeTotals({
   runs,
   healings,
   events,
+  purges,
   outcomes,
   scans,
   faults,
@@ -57,7 +61,7 @@ export function describeTotals({
   const happened = FAULT_KINDS.map((kind) => `${kind} ${faults[kind]}`).join(', ');
   const healed = HEALINGS.map((healing) => `${healing} ${healings[healing]}`).join(', ');
   return (
-    `${runs} runs (healed by ${healed}), ${events} events, ` +
+    `${runs} runs (healed by ${healed}), ${events} events, ${purges} purges, ` +
     `${ok + fail + unknown} operations: ${ok} acknowledged, ${unknown} unknown, ${fail} failed; ` +
     `${scans.ok + scans.fail} scans (${scans.fail} failed); ` +
     `faults: ${happened}; ${violations} violations in ${violatedSeeds} runs`

@@ -6,7 +6,7 @@
  *   | ^ ^\--equal--> nothing (done)                                     ^  \--next chunk--/  |
  *   | | \------------------------- next round, compare again --------------------------------/
  *   v |
- *   trim, where the trim watermarks differ: the lower one is raised before anything is compared,
+ *   trim or purge, where the watermarks differ: the lower one is raised before anything is compared,
  *         so that what one side has thrown away does not come back from the other
  *
  * Cost follows the differences: a session over equal replicas is one root, one over a lost record
@@ -24,10 +24,21 @@ import type { Listing, VersionRange } from '../protocol/listing.js';
 import { mergeListings } from '../quorum/range-read.js';
 import { ORIGIN_HIGHEST, ORIGIN_LOWEST, type Version } from '../version.js';
 
-/** What stands for all that one side holds: one row of 24 bytes, and its trim watermark. */
+/** What stands for all that one side holds: one row of 24 bytes, and its trim and purge watermarks. */
 export interface SideSummary {
   readonly root: Uint8Array;
   readonly trimmedTo: number;
+  readonly purgedTo: number;
+}
+
+/** Whether two sides have nothing to give each other, watermarks included. */
+export function sidesAreEqual(a: SideSummary, b: SideSummary): boolean {
+  return (
+    a.trimmedTo === b.trimmedTo &&
+    a.purgedTo === b.purgedTo &&
+    a.root.length === b.root.length &&
+    a.root.every((byte, i) => byte === b.root[i])
+  );
 }
 
 /** What the session needs next, from both sides. */
@@ -35,9 +46,17 @@ export type SessionStep =
   | { readonly need: 'roots' }
   /** Both sides are to be trimmed to this counter. */
   | { readonly need: 'trim'; readonly trimTo: number }
+  /** Both sides are to purge tombstones to this counter. */
+  | { readonly need: 'purge'; readonly purgeTo: number }
   | { readonly need: 'rows'; readonly level: number; readonly ranges: readonly IndexRange[] }
   | { readonly need: 'listings'; readonly ranges: readonly VersionRange[] }
-  | { readonly need: 'transfer'; readonly pull: readonly Version[]; readonly push: readonly Version[] }
+  /** Both sides have purged up to `purgedTo`: what moves comes from one that has. */
+  | {
+      readonly need: 'transfer';
+      readonly pull: readonly Version[];
+      readonly push: readonly Version[];
+      readonly purgedTo: number;
+    }
   | { readonly need: 'nothing'; readonly outcome: SessionOutcome };
 
 export interface SessionOutcome {
@@ -73,7 +92,8 @@ export class AntiEntropySession {
   /** Nothing that differed was left out of this round; and of one that has ended. */
   #isRoundWhole = false;
   #isWhole = false;
-  #trims = 0;
+  #raises = 0;
+  #purgedTo = 0;
   #rounds = 0;
   #missingHere = 0;
   #missingThere = 0;
@@ -92,11 +112,20 @@ export class AntiEntropySession {
 
   roots(here: SideSummary, there: SideSummary): SessionStep {
     if (there.root.length !== ROW_BYTES) throw new MendlogError('MALFORMED', 'a root is not one row');
+    if (![there.trimmedTo, there.purgedTo].every(Number.isSafeInteger))
+      throw new MendlogError('MALFORMED', 'a watermark is not a counter');
     // A watermark may rise again meanwhile; a peer that raises it for ever is left.
-    if (!this.#preview && here.trimmedTo !== there.trimmedTo && this.#trims < LIMITS.sessionRoundsMax) {
-      this.#trims++;
-      return { need: 'trim', trimTo: Math.max(here.trimmedTo, there.trimmedTo) };
+    if (!this.#preview && this.#raises < LIMITS.sessionRoundsMax) {
+      const [trimTo, purgeTo] = [
+        Math.max(here.trimmedTo, there.trimmedTo),
+        Math.max(here.purgedTo, there.purgedTo),
+      ];
+      const differs = { trim: here.trimmedTo !== there.trimmedTo, purge: here.purgedTo !== there.purgedTo };
+      if (differs.trim || differs.purge) this.#raises++;
+      if (differs.trim) return { need: 'trim', trimTo };
+      if (differs.purge) return { need: 'purge', purgeTo };
     }
+    this.#purgedTo = Math.min(here.purgedTo, there.purgedTo);
     if (here.root.every((byte, i) => byte === there.root[i])) return this.#end(true);
     if (this.#rounds >= LIMITS.sessionRoundsMax) return this.#end(false);
     this.#rounds++;
@@ -105,7 +134,8 @@ export class AntiEntropySession {
     return this.#askRows(DIGEST_LAYOUT.levels - 1, [allRows(DIGEST_LAYOUT.levels - 1)]);
   }
 
-  trimmed(): SessionStep {
+  /** Both sides have raised what they were to raise. */
+  raised(): SessionStep {
     return { need: 'roots' };
   }
 
@@ -160,7 +190,7 @@ export class AntiEntropySession {
     this.#missingHere += pull.length;
     this.#missingThere += push.length;
     if (this.#preview || pull.length + push.length === 0) return this.#nextListings();
-    return { need: 'transfer', pull, push };
+    return { need: 'transfer', pull, push, purgedTo: this.#purgedTo };
   }
 
   transferred(): SessionStep {

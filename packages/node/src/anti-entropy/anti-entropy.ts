@@ -22,9 +22,9 @@ import {
   MendlogError,
   newJob,
   nextJob,
-  ROW_BYTES,
   type SideSummary,
   type Store,
+  sidesAreEqual,
   toMendlogError,
 } from '@mendlog/core';
 import type { JobOptions, Jobs, JobsQuery, Preview, Trigger } from '../api/service.js';
@@ -34,7 +34,7 @@ import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Metrics } from '../metrics/metrics.js';
 import { jobCursor, jobJson } from './job-json.js';
-import { runSession, type SessionReport, sideSummary } from './run-session.js';
+import { EMPTY_SIDE, runSession, type SessionReport, sideSummary } from './run-session.js';
 import { sidesOf } from './watermark-sync.js';
 
 export interface AntiEntropyOptions {
@@ -54,7 +54,6 @@ export interface AntiEntropyOptions {
   readonly sessionBegins: () => (partition: string, nodeId: string, report: SessionReport) => void;
 }
 
-const EMPTY_SIDE: SideSummary = { root: new Uint8Array(ROW_BYTES), trimmedTo: 0 };
 const FINISHED_JOBS_KEPT_MAX = 1000;
 const UNRECORDED_PAUSE_MS = 5000;
 const PENDING_JOBS_MAX = 10_000;
@@ -221,6 +220,16 @@ export class AntiEntropy {
     return { pairs };
   }
 
+  /** One session now, beside the jobs. Rejects as runSession(), and with OVERLOADED while sessions are paused. */
+  async compareNow(partition: string, peerId: string): Promise<void> {
+    if (this.#paused) throw new MendlogError('OVERLOADED', 'anti-entropy is paused');
+    const { recordsCompared: _, ...report } = await this.#session(partition, peerId, false);
+    this.#options.metrics.repaired(report.missingHere + report.missingThere, {
+      sent: report.bytesSent,
+      received: report.bytesReceived,
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
@@ -376,8 +385,7 @@ export class AntiEntropy {
           this.#options.metrics.compared();
           const here = sideSummary(store, partition);
           const there = theirs.get(partition) ?? EMPTY_SIDE;
-          const isEqual = Buffer.compare(here.root, there.root) === 0 && here.trimmedTo === there.trimmedTo;
-          if (!isEqual) await this.queue(partition, 'scheduled');
+          if (!sidesAreEqual(here, there)) await this.queue(partition, 'scheduled');
         }
       } catch (thrown) {
         log.warn('a scheduled comparison failed', { peer: peerId, error: toMendlogError(thrown).message });

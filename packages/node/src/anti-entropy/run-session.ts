@@ -58,7 +58,13 @@ export async function runSession(
       case 'trim': {
         await store.trim(partition, step.trimTo);
         await peer.trim.mutate({ partition, counter: step.trimTo });
-        step = session.trimmed();
+        step = session.raised();
+        break;
+      }
+      case 'purge': {
+        await store.purge(partition, step.purgeTo);
+        await peer.purge.mutate({ partition, counter: step.purgeTo });
+        step = session.raised();
         break;
       }
       case 'rows': {
@@ -78,8 +84,8 @@ export async function runSession(
         break;
       }
       case 'transfer': {
-        const pulled = await pull(sides, partition, step.pull);
-        const pushed = await push(sides, partition, step.push);
+        const pulled = await pull(sides, { partition, versions: step.pull, purgedTo: step.purgedTo });
+        const pushed = await push(sides, { partition, versions: step.push, purgedTo: step.purgedTo });
         bytes.received += pulled.bytes;
         bytes.sent += pushed.bytes;
         const unread = pulled.unread + pushed.unread;
@@ -101,8 +107,15 @@ interface Transfer {
   readonly unread: number;
 }
 
+/** Records that are to be moved, from a side that has purged up to there. */
+interface Moved {
+  readonly partition: string;
+  readonly versions: readonly Version[];
+  readonly purgedTo: number;
+}
+
 /** Brings the records here. */
-async function pull(sides: SessionPeers, partition: string, versions: readonly Version[]): Promise<Transfer> {
+async function pull(sides: SessionPeers, { partition, versions, purgedTo }: Moved): Promise<Transfer> {
   let bytes = 0;
   let unread = 0;
   let open = [...versions];
@@ -119,7 +132,7 @@ async function pull(sides: SessionPeers, partition: string, versions: readonly V
       }
     }
     bytes += packed.length;
-    await sides.store.apply([packItems(partition, [...got.values()])], []);
+    await sides.store.apply([packItems(partition, [...got.values()])], [], { purgedTo });
     const answered = answeredUpTo(asked, got);
     unread += answered - got.size;
     open = open.slice(answered);
@@ -128,7 +141,7 @@ async function pull(sides: SessionPeers, partition: string, versions: readonly V
 }
 
 /** Gives the records to the peer. */
-async function push(sides: SessionPeers, partition: string, versions: readonly Version[]): Promise<Transfer> {
+async function push(sides: SessionPeers, { partition, versions, purgedTo }: Moved): Promise<Transfer> {
   let bytes = 0;
   let unread = 0;
   for (let at = 0; at < versions.length; ) {
@@ -137,7 +150,7 @@ async function push(sides: SessionPeers, partition: string, versions: readonly V
     const got = new Map([...itemsOf(group)].map((frame) => [formatVersion(frameVersion(frame)), frame]));
     const packed = encodePacked([group]);
     bytes += packed.length;
-    if (got.size > 0) await sides.peer.call.peer.store.mutate({ packed });
+    if (got.size > 0) await sides.peer.call.peer.store.mutate({ packed, source: { purgedTo } });
     const answered = answeredUpTo(asked, got);
     unread += answered - got.size;
     at += answered;
@@ -156,10 +169,12 @@ function answeredUpTo(asked: readonly Version[], got: ReadonlyMap<string, Uint8A
   return 1 + asked.findLastIndex((version) => got.has(formatVersion(version)));
 }
 
+export const EMPTY_SIDE: SideSummary = { root: new Uint8Array(ROW_BYTES), trimmedTo: 0, purgedTo: 0 };
+
 /** An unknown partition is an empty one. */
 export function sideSummary(store: Store, partition: string): SideSummary {
-  const { root, trimmedTo } = store.summary(partition) ?? { root: new Uint8Array(ROW_BYTES), trimmedTo: 0 };
-  return { root, trimmedTo };
+  const { root, trimmedTo, purgedTo } = store.summary(partition) ?? EMPTY_SIDE;
+  return { root, trimmedTo, purgedTo };
 }
 
 export function readGroup(store: Store, partition: string, versions: readonly Version[]): PackedGroup {

@@ -22,14 +22,23 @@ export const peer = t.router({
     .query(({ ctx, input }) => ctx.peer.keys(decodePacked(input.packed), input.withRecords)),
   store: peerProcedure
     .input(schemas.PeerStoreInput)
-    .mutation(({ ctx, input }) => ctx.peer.apply(decodePacked(input.packed))),
+    .mutation(({ ctx, input }) => ctx.peer.apply(decodePacked(input.packed), input.source)),
   /** What hints have kept for this replica: a busy one has it wait. */
   replay: peerProcedure
     .input(schemas.PeerStoreInput)
-    .mutation(({ ctx, input }) => ctx.peer.apply(decodePacked(input.packed))),
+    .mutation(({ ctx, input }) => ctx.peer.apply(decodePacked(input.packed), input.source)),
   trim: peerProcedure
     .input(schemas.PeerTrimInput)
     .mutation(({ ctx, input }) => ctx.peer.trim(input.partition, input.counter)),
+  fence: peerProcedure.input(schemas.PeerFenceInput).mutation(async ({ ctx, input }) => ({
+    raised: await ctx.peer.fence(input.partition, input.counter, input.purgedTo),
+  })),
+  purge: peerProcedure
+    .input(schemas.PeerTrimInput)
+    .mutation(({ ctx, input }) => ctx.peer.purge(input.partition, input.counter)),
+  purgeDigest: peerProcedure
+    .input(schemas.PeerPurgeDigestInput)
+    .query(({ ctx, input }) => ctx.peer.purgeDigest(input.partition, input.upTo)),
   list: peerProcedure
     .input(schemas.PeerListInput)
     .query(({ ctx, input }) => ({ listings: ctx.peer.list(input.ranges, input.asVote === true) })),

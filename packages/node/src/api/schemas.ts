@@ -437,8 +437,12 @@ export const PeerHeartbeatInput = z.object({
 });
 export const PeerHeadsInput = z.object({ partitions: z.array(PartitionId).max(LIMITS.batchGroupsMax) });
 export const PeerKeysInput = z.object({ packed: Bytes, withRecords: z.boolean() });
-export const PeerStoreInput = z.object({ packed: Bytes });
+/** Where the records come from; a write or a hint unless told. */
+const Source = z.union([z.literal('repair'), z.object({ purgedTo: Counter })]);
+export const PeerStoreInput = z.object({ packed: Bytes, source: Source.optional() });
 export const PeerTrimInput = z.object({ partition: PartitionId, counter: Counter });
+export const PeerFenceInput = PeerTrimInput.extend({ purgedTo: Counter });
+export const PeerPurgeDigestInput = z.object({ partition: PartitionId, upTo: Counter.optional() });
 export const PeerPageInput = z.object({
   after: z.string().max(LIMITS.partitionNameMax),
   limit: z.int().min(1).max(10_000),

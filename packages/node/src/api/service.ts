@@ -16,9 +16,11 @@ import type {
   Listing,
   PackedGroup,
   PartitionOptions,
+  PurgeDigest,
   RangeDigest,
   RangePage,
   RecordId,
+  RecordSource,
   SideSummary,
   TailPage,
   TimeRanges,
@@ -187,8 +189,14 @@ export interface PeerService {
   ): Promise<WriteOutcome[]>;
   /** Who holds the keys of these groups, and their records where they are asked for. */
   keys(groups: readonly PackedGroup[], withRecords: boolean): PackedKeyAnswers;
-  apply(groups: readonly PackedGroup[]): Promise<ApplyResult>;
+  apply(groups: readonly PackedGroup[], source: RecordSource | undefined): Promise<ApplyResult>;
   trim(partition: string, counter: number): Promise<void>;
+  /** As Store.fence(). */
+  fence(partition: string, counter: number, purgedTo: number): Promise<boolean>;
+  /** As Store.purge(). */
+  purge(partition: string, counter: number): Promise<void>;
+  /** What this replica holds at or below a counter; without one, its fence and its purge watermark alone. */
+  purgeDigest(partition: string, upTo: number | undefined): PurgeDigest;
   /** Throws NO_VOTE where the listings are to count as an answer, and cannot. */
   list(ranges: readonly { partition: string; range: VersionRange }[], asVote: boolean): Listing[];
   /** As many pages as fit one answer, one at least. Throws NO_VOTE, as `digests` and `timeRanges` do. */

@@ -17,6 +17,8 @@ export interface ImportResult {
   readonly added: number;
   /** The store's trim watermark, where some records lay at or below it and were left out; else 0. */
   readonly trimmedTo: number;
+  /** The same of its fence: such records come too late. */
+  readonly fencedTo: number;
 }
 
 /**
@@ -68,6 +70,7 @@ class Batch {
   #bytes = 0;
   #added = 0;
   #trimmedTo = 0;
+  #fencedTo = 0;
   records = 0;
 
   constructor(store: Store, partition: string) {
@@ -85,12 +88,13 @@ class Batch {
 
   async apply(): Promise<void> {
     if (this.#frames.length === 0) return;
-    const { added, trimmed }: ApplyResult = await this.#store.apply(
+    const { added, trimmed, fenced }: ApplyResult = await this.#store.apply(
       [packItems(this.#partition, this.#frames)],
       [],
     );
     this.#added += added;
     for (const { trimmedTo } of trimmed) this.#trimmedTo = trimmedTo;
+    for (const { fencedTo } of fenced) this.#fencedTo = fencedTo;
     this.#frames = [];
     this.#bytes = 0;
   }
@@ -101,6 +105,7 @@ class Batch {
       records: this.records,
       added: this.#added,
       trimmedTo: this.#trimmedTo,
+      fencedTo: this.#fencedTo,
     };
   }
 }

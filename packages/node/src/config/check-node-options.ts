@@ -7,7 +7,7 @@ import type { NodeOptions } from '../node-options.js';
 import { nearestName } from './nearest-name.js';
 import { factsOf, type SettingKey, Settings } from './settings.js';
 
-type Sections = 'merkle' | 'hints' | 'reconciliation' | 'retention' | 'scrub';
+type Sections = 'merkle' | 'hints' | 'reconciliation' | 'retention' | 'tombstones' | 'scrub';
 /** The setting that an option is too: what the one may be, the other may be. Others have checks of their own. */
 type OptionFacts = SettingKey | 'other';
 type OptionTable = {
@@ -40,6 +40,7 @@ const OPTIONS: OptionTable = {
   },
   reconciliation: { intervalMs: 'reconciliation.intervalMs' },
   retention: { intervalMs: 'retention.intervalMs' },
+  tombstones: { purgeIntervalMs: 'tombstones.purgeIntervalMs' },
   scrub: { bytesPerSecondMax: 'scrub.bytesPerSecondMax', pauseMs: 'scrub.pauseMs' },
 };
 

@@ -9,6 +9,7 @@ export const NODE_DEFAULTS = {
   readTimeoutMs: 2000,
   reconciliationIntervalMs: 60_000,
   retentionIntervalMs: 10_000,
+  tombstonePurgeIntervalMs: 3_600_000,
   scrubBytesPerSecondMax: 4 * 1024 * 1024,
   scrubPauseMs: 3_600_000,
 } as const;

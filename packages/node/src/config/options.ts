@@ -32,6 +32,7 @@ export function nodeOptionsOf(config: Config): NodeOptions {
       backoffMaxMs: config['hints.backoffMaxMs'],
     },
     retention: { intervalMs: config['retention.intervalMs'] },
+    tombstones: { purgeIntervalMs: config['tombstones.purgeIntervalMs'] },
     scrub: { bytesPerSecondMax: config['scrub.bytesPerSecondMax'], pauseMs: config['scrub.pauseMs'] },
     reconciliation: { intervalMs: config['reconciliation.intervalMs'] },
   };

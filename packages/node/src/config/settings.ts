@@ -155,6 +155,11 @@ export const Settings = z.strictObject({
     NODE_DEFAULTS.retentionIntervalMs,
     'time between looks for records that retention no longer keeps',
   ),
+  'tombstones.purgeIntervalMs': integer(
+    [0, TIMER_MS_MAX],
+    NODE_DEFAULTS.tombstonePurgeIntervalMs,
+    'time between looks for tombstones that may be purged; 0: none are',
+  ),
   'scrub.bytesPerSecondMax': integer(
     [0, 1_000_000_000],
     NODE_DEFAULTS.scrubBytesPerSecondMax,

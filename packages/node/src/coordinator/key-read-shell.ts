@@ -52,8 +52,11 @@ export function keyReadPorts(options: KeyReadShellOptions, reads: () => Reads): 
   };
   const give = async (node: string, groups: readonly PackedGroup[]): Promise<void> => {
     metrics.readRepair();
-    if (node === peers.self) await store.apply(groups, []);
-    else await peers.connectionTo(node).call.peer.store.mutate({ packed: encodePacked(groups) }, { context });
+    if (node === peers.self) await store.apply(groups, [], 'repair');
+    else
+      await peers
+        .connectionTo(node)
+        .call.peer.store.mutate({ packed: encodePacked(groups), source: 'repair' }, { context });
   };
   const failed = (ask: number, node: string, error: unknown) => {
     log.debug('a replica did not take part in a read of keys', { node, error });

@@ -74,10 +74,12 @@ export function rangeReadPorts(options: RangeReadShellOptions, reads: () => Rang
     }
   };
   const give = async (node: string, groups: readonly PackedGroup[], signal: AbortSignal): Promise<void> => {
-    if (node === peers.self) await store.apply(groups, []);
+    if (node === peers.self) await store.apply(groups, [], 'repair');
     else {
       const how = { signal, context: { timeoutMs: readTimeoutMs } };
-      await peers.connectionTo(node).call.peer.store.mutate({ packed: encodePacked(groups) }, how);
+      await peers
+        .connectionTo(node)
+        .call.peer.store.mutate({ packed: encodePacked(groups), source: 'repair' }, how);
     }
   };
   /** Until it has ended, the call can be dropped. */

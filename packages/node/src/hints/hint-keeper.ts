@@ -258,12 +258,14 @@ export class HintKeeper {
       const groups = this.#payloadOf(hints);
       const packed = encodePacked(groups);
       const { fenced } = await peers.connectionTo(target).call.peer.replay.mutate({ packed });
-      if (fenced.length > 0 && hints.some(({ payload }) => payload !== undefined))
-        this.#options.log.warn('records that were kept at ANY came too late for a fence, and are lost', {
-          target,
-          partitions: fenced.map(({ partition }) => partition),
-        });
       await this.#end(hints, 'replayed');
+      if (fenced.length > 0) {
+        // What other replicas have of them sessions bring; what was kept at ANY nobody else has.
+        const partitions = fenced.map(({ partition }) => partition);
+        const keptAtAny = hints.some(({ payload }) => payload !== undefined);
+        this.#options.log.warn('hints came too late for a fence', { target, partitions, keptAtAny });
+        this.#options.onLost(target, partitions);
+      }
       const sent = groups.reduce((sum, { ends }) => sum + ends.length, 0);
       const hinted = hints.reduce((sum, hint) => sum + recordsOf(hint), 0);
       // What was trimmed is not missed. What could not be read here is for anti-entropy to find elsewhere.

@@ -12,6 +12,8 @@ const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 /** Refused: nothing was written. Unknown: the records may be stored or not. */
 const WRITE_OUTCOMES = ['acknowledged', 'refused', 'unknown'] as const;
 const READ_OUTCOMES = ['answered', 'failed'] as const;
+/** Idle: nothing was old enough. Unproven: the replicas went on differing. */
+const PURGE_OUTCOMES = ['purged', 'idle', 'unproven', 'failed'] as const;
 /** Groups of one request with the same result and level. */
 export interface CountedWrites {
   readonly result: (typeof WRITE_OUTCOMES)[number];
@@ -77,6 +79,12 @@ export class Metrics {
     JOB_BUCKETS,
   );
 
+  readonly #purges = this.#counter(
+    'mendlog_tombstone_purges_total',
+    'Rounds of this node to purge the tombstones of a partition that it leads',
+    ['outcome'],
+  );
+
   constructor(nodeId: string, sources: MetricSources) {
     this.#registry.setDefaultLabels({ node: nodeId });
     collectDefaultMetrics({ register: this.#registry });
@@ -87,6 +95,7 @@ export class Metrics {
     for (const consistency of CONSISTENCY_LEVELS) {
       for (const outcome of READ_OUTCOMES) this.#reads.inc({ outcome, consistency }, 0);
     }
+    for (const outcome of PURGE_OUTCOMES) this.#purges.inc({ outcome }, 0);
     for (const direction of ['sent', 'received']) this.#repairBytes.inc({ direction }, 0);
   }
 
@@ -124,6 +133,10 @@ export class Metrics {
     this.#repairedRecords.inc(records);
     this.#repairBytes.inc({ direction: 'sent' }, bytes.sent);
     this.#repairBytes.inc({ direction: 'received' }, bytes.received);
+  }
+
+  purgeEnded(outcome: (typeof PURGE_OUTCOMES)[number]): void {
+    this.#purges.inc({ outcome });
   }
 
   /** The Prometheus text format. */

@@ -11,6 +11,7 @@ import {
   type VersionRange,
 } from '@mendlog/core';
 import type { AntiEntropy } from '../anti-entropy/anti-entropy.js';
+import { purgeDigest } from '../anti-entropy/purge-digest.js';
 import { readGroup, sideSummary } from '../anti-entropy/run-session.js';
 import type { PeerService } from '../api/service.js';
 import type { Catalog } from '../catalog/catalog.js';
@@ -66,8 +67,11 @@ export function createReplica({
     coordinate: (groups, options, caller) => coordinator.write(groups, options, caller),
     keys: (groups, withRecords) =>
       lookUpKeys({ store, votes: (partition) => votes.votesHere(partition) }, groups, withRecords),
-    apply: (groups) => store.apply(groups, []),
+    apply: (groups, source) => store.apply(groups, [], source),
     trim: (partition, counter) => store.trim(partition, counter),
+    fence: (partition, counter, purgedTo) => store.fence(partition, counter, purgedTo),
+    purge: (partition, counter) => store.purge(partition, counter),
+    purgeDigest: (partition, upTo) => purgeDigest(store, kernel, { partition, upTo }),
     list: (ranges: readonly { partition: string; range: VersionRange }[], asVote): Listing[] =>
       ranges.map(({ partition, range }) => {
         if (asVote) votes.expectVote(partition);
@@ -95,7 +99,7 @@ export function createReplica({
         .filter(({ partition }) => partition > after)
         .sort((a, b) => (a.partition < b.partition ? -1 : 1))
         .slice(0, limit)
-        .map(({ partition, root, trimmedTo }) => ({ partition, root, trimmedTo })),
+        .map(({ partition, root, trimmedTo, purgedTo }) => ({ partition, root, trimmedTo, purgedTo })),
     tree: (partition, reach) => treeView(trees, { store }, partition, reach),
     compare: (partition, other) => merkle.compare(partition, other),
     repair: (partition, reason, { nodes, priority }) =>

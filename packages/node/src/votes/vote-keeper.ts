@@ -10,6 +10,7 @@ import {
   MendlogError,
   type Store,
   StoreVotes,
+  sidesAreEqual,
   toMendlogError,
   type VoteNote,
   type Welcome,
@@ -223,10 +224,7 @@ export class VoteKeeper {
         const primaries = placement.primaries(partition);
         return primaries.includes(nodeId) && primaries.includes(peers.self);
       })
-      .filter(({ partition, root, trimmedTo }) => {
-        const here = sideSummary(store, partition);
-        return here.trimmedTo !== trimmedTo || Buffer.compare(here.root, root) !== 0;
-      });
+      .filter((there) => !sidesAreEqual(sideSummary(store, there.partition), there));
     return { differing: differing.map(({ partition }) => partition), last, isLast };
   }
 

@@ -2,7 +2,8 @@
  * What holds once faults are over and replicas have healed.
  *
  *   I2  the replicas of a partition hold the same records and have equal digests
- *   I5  nothing is there at or below a trim watermark, and no key has gone back behind an acknowledged write
+ *   I5  nothing is there at or below a trim watermark, no tombstone at or below a purge watermark, and no key has gone
+ *       back behind an acknowledged write
  */
 import {
   compareVersions,
@@ -83,6 +84,12 @@ export function checkNothingCameBack(context: ClusterContext, history: RunHistor
         if (version.counter <= trimmedTo)
           context.monitor.violated('I5', `${node.id} holds ${words[0]}, which was trimmed`, words);
         const found = frameKey(frame);
+        if (found?.isTombstone === true && version.counter <= node.disk.purgedTo(partition))
+          context.monitor.violated(
+            'I5',
+            `${node.id} holds the tombstone ${words[0]}, which was purged`,
+            words,
+          );
         const key = found === undefined ? '' : String.fromCharCode(...found.key);
         if (keys.has(key))
           context.monitor.violated('I5', `${node.id} holds two records of the key of ${words[0]}`, words);
@@ -95,6 +102,7 @@ export function checkNothingCameBack(context: ClusterContext, history: RunHistor
     for (const { id, disk } of replicasOf(context, partition)) {
       const [state = 'absent'] = disk.store.keyStates(partition, [putKey(key)]);
       if (typeof state !== 'string' && compareVersions(state.version, version) >= 0) continue;
+      if (state === 'absent' && version.counter <= disk.purgedTo(partition)) continue;
       const holds = typeof state === 'string' ? state : formatVersion(state.version);
       const what = `a ${op} of ${partition}/${key} ended at ${formatVersion(version)}, and ${id} has ${holds} in the end`;
       context.monitor.violated('I5', what, [partition]);

@@ -71,6 +71,9 @@ export class Monitor implements Watch {
           const before = claims.get(name);
           if (typeof state !== 'string') claims.set(name, state);
           if (before === undefined || before.version.counter <= disk.trimmedTo(partition)) continue;
+          if (before.version.counter <= disk.droppedTo(partition)) continue;
+          // A purged tombstone is absent, and what it had deleted stays so.
+          if (state === 'absent' && before.version.counter <= disk.purgedTo(partition)) continue;
           if (typeof state === 'string' || compareClaims(before, state) > 0) {
             const after = typeof state === 'string' ? state : formatVersion(state.version);
             const what = `${nodeId} held ${formatVersion(before.version)} and then ${after}, of the same key`;
@@ -205,7 +208,7 @@ function holds(
   partition: string,
   { version, attempt, key }: { version: Version; attempt: number; key: Uint8Array | undefined },
 ): boolean {
-  if (version.counter <= disk.trimmedTo(partition)) return true;
+  if (version.counter <= Math.max(disk.trimmedTo(partition), disk.purgedTo(partition))) return true;
   if (disk.store.readVersions(partition, [version], 1).length > 0) return true;
   const [holder = 'absent'] = key === undefined ? [] : disk.store.keyStates(partition, [key]);
   return typeof holder !== 'string' && compareClaims(holder, { version, attempt }) > 0;

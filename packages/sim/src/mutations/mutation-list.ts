@@ -15,6 +15,7 @@ const MERGE = 'core/dist/quorum/range-read.js';
 const STORE = 'core/dist/storage/memory-store.js';
 const SESSION = 'core/dist/anti-entropy/session.js';
 const VOTES = 'core/dist/votes/store-votes.js';
+const PURGE = 'core/dist/anti-entropy/tombstone-purge.js';
 const DISK = 'sim/dist/world/disk.js';
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -22,8 +23,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'acknowledged-before-flush',
     breaks: 'a replica acknowledges a batch when it has it, not when it is flushed',
     file: DISK,
-    find: 'const batch = { groups, hints, done };',
-    replace: `const batch = { groups, hints, done() {} };
+    find: 'const batch = { groups, hints, source, done };',
+    replace: `const batch = { groups, hints, source, done() {} };
       this.#options.scheduler.after(10, () => done({ ok: true, value: { added: 0, trimmed: [], fenced: [], purged: [] } }));`,
     invariants: ['I1'],
     seeds: 10,
@@ -368,5 +369,42 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'payload: encodePacked([])',
     invariants: ['I1', 'I9'],
     seeds: 500,
+  },
+  {
+    name: 'purged-without-proof',
+    breaks: 'tombstones are purged though the replicas do not hold the same',
+    file: PURGE,
+    find: 'if (differing.length === 0) {',
+    replace: 'if (differing.length >= 0) {',
+    invariants: ['I2', 'I3', 'I4', 'I5'],
+    seeds: 1000,
+  },
+  {
+    name: 'one-replica-not-asked',
+    breaks: 'tombstones are purged though one replica may hold what they had deleted',
+    file: PURGE,
+    find: 'const differing = this.#primaries.filter(',
+    replace: 'const differing = this.#primaries.slice(0, -1).filter(',
+    invariants: ['I2', 'I3', 'I4', 'I5'],
+    seeds: 1000,
+  },
+  {
+    name: 'purged-taken-back',
+    breaks: 'a replica takes records in that a tombstone may have deleted which is purged',
+    file: STORE,
+    find: 'counter <= known.purgedTo &&',
+    replace: 'counter < 0 &&',
+    invariants: ['I2', 'I3', 'I4', 'I5'],
+    seeds: 1000,
+  },
+  {
+    name: 'fence-open',
+    breaks: 'a replica takes late writes and hints below its fence, and where it has purged',
+    file: STORE,
+    find: "if (present === undefined && counter <= known.fencedTo && source === 'write') {",
+    replace: `if (source === 'write') source = { purgedTo: Number.POSITIVE_INFINITY };
+                if (source === 'write') {`,
+    invariants: ['I2', 'I3', 'I4', 'I5'],
+    seeds: 1000,
   },
 ];

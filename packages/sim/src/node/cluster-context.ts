@@ -26,6 +26,8 @@ export interface ClusterContext {
   readonly network: Network;
   readonly trace: Trace;
   readonly faults: FaultCounts;
+  /** Purges of a partition's tombstones that came to their end. */
+  readonly counts: { purges: number };
   readonly monitor: Watch;
   readonly kernel: DigestKernel;
   readonly tagKeyOf: (partition: string) => Uint8Array;

@@ -1,5 +1,5 @@
 /** A call of one node to another: as in production it is not even sent to a peer that is not alive. */
-import { MendlogError } from '@mendlog/core';
+import { MendlogError, type RecordSource } from '@mendlog/core';
 import type { Answer } from '../world/network.js';
 import { type NodeShell, nodeOf } from './cluster-context.js';
 
@@ -33,7 +33,8 @@ export function storeOn(
   node: NodeShell,
   [groups, hints]: [Parameters<NodeShell['disk']['apply']>[0], Parameters<NodeShell['disk']['apply']>[1]],
   done: Parameters<NodeShell['disk']['apply']>[2],
+  source?: RecordSource,
 ): void {
   const { epoch } = node;
-  node.disk.apply(groups, hints, (answer) => node.run(epoch, () => done(answer)));
+  node.disk.apply(groups, hints, (answer) => node.run(epoch, () => done(answer)), source);
 }

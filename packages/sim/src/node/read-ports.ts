@@ -62,13 +62,13 @@ export function readPorts(node: NodeShell): KeyReadPorts {
         if (answer.ok) reads().given(ask);
         else reads().failed(ask);
       };
-      if (to === node.id) storeOn(node, [groups, []], done);
+      if (to === node.id) storeOn(node, [groups, []], done, 'repair');
       else {
         callPeer<ApplyResult>(node, {
           to,
           isIdempotent: true,
           timeoutUs: scenario.readTimeoutUs,
-          serve: (peer, answer) => storeOn(peer, [groups, []], answer),
+          serve: (peer, answer) => storeOn(peer, [groups, []], answer, 'repair'),
           done,
         });
       }

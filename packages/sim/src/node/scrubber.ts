@@ -26,7 +26,7 @@ export class Scrubber {
           serve: answerWith((other) => other.disk.readVersions(partition, [version])),
           done: (answer) => {
             if (answer.ok && answer.value.length > 0)
-              storeOn(this.#node, [[packItems(partition, answer.value)], []], () => {});
+              storeOn(this.#node, [[packItems(partition, answer.value)], []], () => {}, 'repair');
           },
         });
       }

@@ -80,7 +80,14 @@ class SessionRun {
         this.#node.disk.trim(partition, step.trimTo);
         this.#ask(
           answerWith((peer) => peer.disk.trim(partition, step.trimTo)),
-          () => this.#session.trimmed(),
+          () => this.#session.raised(),
+        );
+        break;
+      case 'purge':
+        this.#node.disk.purge(partition, step.purgeTo);
+        this.#ask(
+          answerWith((peer) => peer.disk.purge(partition, step.purgeTo)),
+          () => this.#session.raised(),
         );
         break;
       case 'rows': {
@@ -102,7 +109,7 @@ class SessionRun {
         break;
       }
       case 'transfer':
-        this.#transfer(step.pull, step.push);
+        this.#transfer(step.pull, step.push, { purgedTo: step.purgedTo });
         break;
       case 'nothing':
         this.#node.context.trace.note(this.#node.id, `session about ${partition} with ${this.#peer} ends`);
@@ -111,15 +118,15 @@ class SessionRun {
     }
   }
 
-  #transfer(pull: readonly Version[], push: readonly Version[]): void {
+  #transfer(pull: readonly Version[], push: readonly Version[], source: { purgedTo: number }): void {
     const pushed = groupOf(this.#node, this.#partition, push);
     this.#ask(
       answerWith((peer) => groupOf(peer, this.#partition, pull)),
       (pulled) => {
-        storeOn(this.#node, [[pulled], []], (stored) => {
-          if (!stored.ok) return this.#ended(undefined);
+        const stored = (answer: Answer<ApplyResult>) => {
+          if (!answer.ok) return this.#ended(undefined);
           this.#ask<ApplyResult>(
-            (peer, answer) => storeOn(peer, [[pushed], []], answer),
+            (peer, done) => storeOn(peer, [[pushed], []], done, source),
             () => {
               const moved = pulled.ends.length + pushed.ends.length;
               // A record that is listed and cannot be read is for the scrub to mend.
@@ -128,7 +135,8 @@ class SessionRun {
               return undefined;
             },
           );
-        });
+        };
+        storeOn(this.#node, [[pulled], []], stored, source);
         return undefined;
       },
     );
@@ -149,11 +157,8 @@ class SessionRun {
 }
 
 export function summaryOf({ disk }: NodeShell, partition: string): SideSummary {
-  const { root, trimmedTo } = disk.store.summary(partition) ?? {
-    root: new Uint8Array(ROW_BYTES),
-    trimmedTo: 0,
-  };
-  return { root, trimmedTo };
+  const { root = new Uint8Array(ROW_BYTES) } = disk.store.summary(partition) ?? {};
+  return { root, trimmedTo: disk.trimmedTo(partition), purgedTo: disk.purgedTo(partition) };
 }
 
 function groupOf({ disk }: NodeShell, partition: string, versions: readonly Version[]): PackedGroup {

@@ -9,6 +9,7 @@ import { Disk } from '../world/disk.js';
 import type { ClusterContext, NodeProcess, NodeShell } from './cluster-context.js';
 import { HintReplay } from './hint-replay.js';
 import { Liveness } from './liveness.js';
+import { Purger } from './purger.js';
 import { rangePorts } from './range-ports.js';
 import { readPorts } from './read-ports.js';
 import { Scrubber } from './scrubber.js';
@@ -102,7 +103,8 @@ export class SimNode implements NodeShell {
     const { votes } = voteKeeper;
     this.#voteKeeper = voteKeeper;
     this.#process = { coordinator, ranges, liveness, hints, sessions, votes };
-    for (const part of [liveness, hints, sessions, voteKeeper, new Scrubber(this)]) part.start();
+    for (const part of [liveness, hints, sessions, voteKeeper, new Scrubber(this), new Purger(this)])
+      part.start();
     trace.note(this.id, `* starts, incarnation ${incarnation}`);
   }
 

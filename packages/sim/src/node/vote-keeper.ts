@@ -1,6 +1,6 @@
 /** Has core decide whether this node's store votes: compares it with its peers, and runs the sessions that it lacks. */
 
-import { type SideSummary, StoreVotes } from '@mendlog/core';
+import { type SideSummary, StoreVotes, sidesAreEqual } from '@mendlog/core';
 import { type NodeShell, nodeOf } from './cluster-context.js';
 import { answerWith, callPeer } from './peer-call.js';
 import { summaryOf } from './sessions.js';
@@ -67,7 +67,7 @@ export class VoteKeeper {
         if (!answer.ok) return this.votes.notCompared(peer, tick);
         const differing = shared.filter((partition, i) => {
           const [here, there] = [summaryOf(this.#node, partition), answer.value[i]];
-          return there?.trimmedTo !== here.trimmedTo || Buffer.compare(here.root, there.root) !== 0;
+          return there === undefined || !sidesAreEqual(here, there);
         });
         const last = [...partitions].sort().at(-1) ?? '';
         return this.votes.compared(peer, tick, { differing, last, isLast: true });

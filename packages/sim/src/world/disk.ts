@@ -20,6 +20,7 @@ import {
   type PackedGroup,
   type RangeStore,
   type RecordKey,
+  type RecordSource,
   type StoredHintBatch,
   toMendlogError,
   type Version,
@@ -32,13 +33,25 @@ import type { Scheduler, Timer } from './scheduler.js';
 interface Batch {
   readonly groups: readonly PackedGroup[];
   readonly hints: readonly HintBatch[];
+  readonly source: RecordSource;
   readonly done: (answer: Answer<ApplyResult>) => void;
 }
 
 /** What the log holds, in order. */
 type Logged =
-  | { readonly what: 'batch'; readonly groups: readonly PackedGroup[]; readonly hints: readonly HintBatch[] }
-  | { readonly what: 'trim'; readonly partition: string; readonly counter: number }
+  | {
+      readonly what: 'batch';
+      readonly groups: readonly PackedGroup[];
+      readonly hints: readonly HintBatch[];
+      readonly source: RecordSource;
+    }
+  | { readonly what: 'trim' | 'purge'; readonly partition: string; readonly counter: number }
+  | {
+      readonly what: 'fence';
+      readonly partition: string;
+      readonly counter: number;
+      readonly purgedTo: number;
+    }
   | { readonly what: 'hint put'; readonly hint: StoredHintBatch }
   | { readonly what: 'vote note'; readonly note: VoteNote }
   | { readonly what: 'hints deleted'; readonly hints: readonly StoredHintBatch[] };
@@ -62,6 +75,7 @@ export class Disk {
   readonly #waiting: Batch[] = [];
   #flush: Timer | undefined;
   readonly #trimmedTo = new Map<string, number>();
+  readonly #droppedTo = new Map<string, number>();
   /** Records whose bytes the disk has changed: it is known who holds their keys, and that is all. */
   readonly #damaged = new Map<string, { readonly partition: string; readonly version: Version }>();
   isFull = false;
@@ -95,6 +109,7 @@ export class Disk {
     groups: readonly PackedGroup[],
     hints: readonly HintBatch[],
     done: (answer: Answer<ApplyResult>) => void,
+    source: RecordSource = 'write',
   ): void {
     const refusal = this.#refusal();
     if (refusal !== undefined) {
@@ -103,7 +118,7 @@ export class Disk {
       );
       return;
     }
-    const batch: Batch = { groups, hints, done };
+    const batch: Batch = { groups, hints, source, done };
     this.#waiting.push(batch);
     this.waitingSeenMax = Math.max(this.waitingSeenMax, this.#waiting.length);
     this.#schedule();
@@ -113,6 +128,30 @@ export class Disk {
   trim(partition: string, counter: number): void {
     if (counter <= this.trimmedTo(partition)) return;
     this.#write({ what: 'trim', partition, counter });
+  }
+
+  /** Whether it is raised: not where the purge watermark is another one. */
+  fence(partition: string, counter: number, purgedTo: number): boolean {
+    if (this.purgedTo(partition) !== purgedTo) return false;
+    this.#write({ what: 'fence', partition, counter, purgedTo });
+    return true;
+  }
+
+  purge(partition: string, counter: number): void {
+    if (counter > this.purgedTo(partition)) this.#write({ what: 'purge', partition, counter });
+  }
+
+  fencedTo(partition: string): number {
+    return this.#store.summary(partition)?.fencedTo ?? 0;
+  }
+
+  purgedTo(partition: string): number {
+    return this.#store.summary(partition)?.purgedTo ?? 0;
+  }
+
+  /** Up to where a purge took all that was here, tombstones or not. */
+  droppedTo(partition: string): number {
+    return this.#droppedTo.get(partition) ?? 0;
   }
 
   putHint(hint: StoredHintBatch): void {
@@ -217,10 +256,10 @@ export class Disk {
     });
   }
 
-  #land({ groups, hints }: Batch): Answer<ApplyResult> {
+  #land({ groups, hints, source }: Batch): Answer<ApplyResult> {
     try {
-      const value = this.#store.applyNow(groups, hints);
-      this.#log.push({ what: 'batch', groups, hints });
+      const value = this.#store.applyNow(groups, hints, source);
+      this.#log.push({ what: 'batch', groups, hints, source });
       this.#forgetDamageIn(groups);
       this.#options.onFlushed(groups, this);
       return { ok: true, value };
@@ -238,11 +277,19 @@ export class Disk {
   #perform(entry: Logged): void {
     switch (entry.what) {
       case 'batch':
-        this.#store.applyNow(entry.groups, entry.hints);
+        this.#store.applyNow(entry.groups, entry.hints, entry.source);
         break;
       case 'trim':
         this.#trimmedTo.set(entry.partition, entry.counter);
         void this.#store.trim(entry.partition, entry.counter);
+        break;
+      case 'fence':
+        void this.#store.fence(entry.partition, entry.counter, entry.purgedTo);
+        break;
+      case 'purge':
+        if (this.fencedTo(entry.partition) < entry.counter)
+          this.#droppedTo.set(entry.partition, entry.counter);
+        void this.#store.purge(entry.partition, entry.counter);
         break;
       case 'hint put':
         void this.#store.putHint(entry.hint);

@@ -9,7 +9,7 @@ import type { Call } from './modes.js';
 
 const STEP_MS = 1;
 /** Answers are read in between. */
-const BURST_MS_MAX = 5;
+const BURST_MS_MAX = 20;
 /** Calls that this process could not make for so long are not made: it offers less than it was told, and says so. */
 const LATE_MS_MAX = 100;
 /** One more is not made, and counts as NOT_SENT: the memory of this process is not what is measured. */

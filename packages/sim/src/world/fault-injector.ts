@@ -155,6 +155,14 @@ export class FaultInjector {
     return here.flatMap((a) => there.map((b): [string, string] => [a, b]));
   }
 
+  #linksOf(id: string): [string, string][] {
+    const others = this.#context.scenario.nodeIds.filter((other) => other !== id);
+    return others.flatMap((other): [string, string][] => [
+      [id, other],
+      [other, id],
+    ]);
+  }
+
   #cut(links: readonly (readonly [string, string])[]): () => void {
     const { network, trace } = this.#context;
     trace.note('world', `* cut: ${links.map(([a, b]) => `${a}>${b}`).join(' ')}`);
@@ -212,9 +220,9 @@ export class FaultInjector {
 
   /**
    * A node crashes, and comes back with an empty disk, while the disks of all others are sound: nobody promises anything
-   * of what only lost ones held. It lies in wait for a record that most others lack, and often keeps the node from one
-   * that has it too: with those that lack it, it would be a majority. Or others are slow, so that it comes back while what
-   * it has acknowledged is on its way to them.
+   * of what only lost ones held. It lies in wait for a record that most others lack, and often keeps all from one that
+   * has it too: the node and those that lack it would be a majority. Or others are slow, so that it comes back while what it
+   * has acknowledged is on its way to them.
    */
   #loseDisk(): () => void {
     const { random, scheduler, monitor, scenario, nodes } = this.#context;
@@ -248,18 +256,17 @@ export class FaultInjector {
       this.#nodesOut += 1;
       node.crash(0);
       node.loseDisk();
+      // From all, so that it does not bring the others what they lack.
       const cut = () => {
-        if (isOver) return;
-        ends.push(
-          this.#cut([
-            [node.id, holder],
-            [holder, node.id],
-          ]),
-        );
+        if (!isOver) ends.push(this.#cut(this.#linksOf(holder)));
+      };
+      const cutWhenAllAreTold = () => {
+        if (node.isUp && node.process.votes.tick >= others.length) cut();
+        else if (!isOver) scheduler.after(MS / 2, cutWhenAllAreTold);
       };
       // Before it has told that one of its new store, or when it has.
       if (random.chance(areSlow ? 0.1 : 0.8))
-        scheduler.after(random.chance(0.4) ? 0 : random.below(2 * scenario.heartbeatUs), cut);
+        scheduler.after(0, random.chance(0.4) ? cut : cutWhenAllAreTold);
       let isBack = false;
       const comeBack = () => {
         if (isBack) return;

@@ -29,6 +29,8 @@ export interface Scenario {
   readonly faults: number;
   readonly durationUs: number;
   readonly thinkUsMax: number;
+  /** Scans mend what they read: without them, replicas stay behind until gets meet what they lack. */
+  readonly hasScans: boolean;
   readonly heartbeatUs: number;
   readonly deadAfterUs: number;
   readonly slowAfterUs: number;
@@ -97,6 +99,7 @@ export function scenarioOf(random: Random): Scenario {
     faults: random.between(2, 12),
     durationUs: random.between(500, 2000) * MS,
     thinkUsMax: random.of(isSplit ? [1, 4] : [2, 10, 40, 100]) * MS,
+    hasScans: random.chance(0.6),
     heartbeatUs: 60 * MS,
     deadAfterUs: random.between(180, 400) * MS,
     // Where answers come late on purpose, they are waited for.

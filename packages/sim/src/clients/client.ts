@@ -130,7 +130,7 @@ export class Client implements Endpoint {
       bulk: scenario.isSplit ? 40 : 12,
       pipeline: 6,
       trim: kind === 'trimmed' ? 12 : 0,
-      scan: this.#isReader ? 60 : 6,
+      scan: !scenario.hasScans ? 0 : this.#isReader ? 60 : 6,
     };
     this.#underWay += 1;
     switch (random.weighted(weights)) {

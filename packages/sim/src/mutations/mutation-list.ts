@@ -238,8 +238,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'hint-dropped',
     breaks: 'no hint is kept for a replica that did not acknowledge',
     file: WRITES,
-    find: 'const hints = node === this.#ports.self ? commit.hints : [this.#hintFor(commit, node)];',
-    replace: 'const hints = [];',
+    find: ': hintsFor(commit.cohorts, node, this.#ports);',
+    replace: ': [];',
     invariants: ['I2'],
     seeds: 200,
   },
@@ -247,7 +247,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'hint-for-the-dead-dropped',
     breaks: 'no hint is kept for a replica that was known to be down',
     file: WRITES,
-    find: 'commit.hints = down.map((node) => this.#hintFor(commit, node));',
+    find: 'commit.hints = down.flatMap((node) => hintsFor(commit.cohorts, node, this.#ports));',
     replace: 'commit.hints = [];',
     invariants: ['I2'],
     seeds: 200,
@@ -277,7 +277,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: RANGES,
     find: 'if (read.needed === 1)',
     replace: 'if (read.needed <= 2)',
-    invariants: ['I3', 'I4'],
+    invariants: ['I3', 'I4', 'I5'],
     seeds: 20,
   },
   {
@@ -287,7 +287,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'a.every((byte, i) => byte === b[i])',
     replace: 'a.every((byte, i) => i < 16 || byte === b[i])',
     invariants: ['I3', 'I4'],
-    seeds: 100,
+    seeds: 400,
   },
   {
     name: 'scan-damage-overlooked',
@@ -296,7 +296,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'countOf(digest) !== frames.length',
     replace: 'countOf(digest) < frames.length',
     invariants: ['I3', 'I4'],
-    seeds: 3000,
+    seeds: 6000,
   },
   {
     name: 'scan-keys-not-looked-up',
@@ -305,7 +305,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'for (const key of doubtfulKeys(page, answer.missing))\n                keys.set(',
     replace: 'for (const key of [])\n                keys.set(',
     invariants: ['I3', 'I9'],
-    seeds: 100,
+    seeds: 400,
   },
   {
     name: 'scan-trim-not-merged',
@@ -341,7 +341,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "const lacked = read.repair === 'off' ? NOTHING : round.lacked();",
     replace: 'const lacked = NOTHING;',
     invariants: ['I4'],
-    seeds: 20,
+    seeds: 400,
   },
   {
     name: 'scan-repair-not-awaited',
@@ -350,7 +350,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "const isAwaited = read.repair === 'blocking';",
     replace: 'const isAwaited = false;',
     invariants: ['I4'],
-    seeds: 200,
+    seeds: 400,
   },
   {
     name: 'scan-ends-with-its-page',

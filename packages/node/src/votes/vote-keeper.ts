@@ -246,7 +246,10 @@ export class VoteKeeper {
     const { missing } = this.#votes;
     const said = this.#votes.hasVote ? 'votes' : `waits for ${missing.join(', ')}`;
     if (said === this.#lastSaid) return;
+    // That it votes is worth a word where it has not, for a while.
+    const isUsual = this.#lastSaid === '' && this.#votes.hasVote;
     this.#lastSaid = said;
+    if (isUsual) return;
     const { log } = this.#options;
     if (this.#votes.hasVote) log.info('this store votes on all partitions');
     else

@@ -125,7 +125,7 @@ export class Client implements Endpoint {
     const weights = {
       get: this.#isReader ? 500 : 30,
       put: 25,
-      delete: scenario.purgeEveryUs > 0 ? 16 : 8,
+      delete: scenario.purgeEveryUs > 0 ? 30 : 8,
       append: 20,
       bulk: scenario.isSplit ? 40 : 12,
       pipeline: 6,

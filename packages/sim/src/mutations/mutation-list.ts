@@ -405,6 +405,6 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: `if (source === 'write') source = { purgedTo: Number.POSITIVE_INFINITY };
                 if (source === 'write') {`,
     invariants: ['I2', 'I3', 'I4', 'I5'],
-    seeds: 1000,
+    seeds: 6000,
   },
 ];

@@ -87,10 +87,13 @@ export async function measureRepair(options: RepairOptions): Promise<RepairResul
     await get(i + 1, repairing);
   }
   const repairs = (await readRepairs(nodes.urls, signal)) - repairsBefore;
-  if (repairs !== repairing.count)
+  if (repairs < repairing.count * REPAIRED_SHARE_MIN)
     throw new MendlogError('INTERNAL', `${repairing.count} gets were to repair, and ${repairs} did`);
   return { plain: latenciesOf(plain), repairing: latenciesOf(repairing) };
 }
+
+/** A get whose replicas are slow asks the third one too, and is answered by two that have the record. */
+const REPAIRED_SHARE_MIN = 0.98;
 
 function keyAt<Item>(items: readonly Item[], at: number): Item {
   const item = items[at % items.length];

@@ -6,7 +6,7 @@ import { GetBatcher } from './get-batcher.js';
 import { NodePool } from './node-pool.js';
 import { OrderedAppends } from './ordered-appends.js';
 import { Partition } from './partition.js';
-import { RetryBudget } from './retry-budget.js';
+import { newRetryBudget } from './retry-budget.js';
 import { SeenCounters } from './seen-counters.js';
 import { WriteBatcher } from './write-batcher.js';
 
@@ -45,7 +45,7 @@ export function createClient(options: ClientOptions): Client {
   const seen = new SeenCounters();
   const batcher = new WriteBatcher(pool, seen, timeoutMs);
   const gets = new GetBatcher(pool, timeoutMs);
-  const budget = new RetryBudget();
+  const budget = newRetryBudget();
   const ordered = new OrderedAppends(batcher, () => pool.ready());
   const shared = { consistency, pool, batcher, ordered, gets, seen, budget };
 

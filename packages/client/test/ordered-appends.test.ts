@@ -1,5 +1,6 @@
 // Ordered appends: against a log that a test keeps itself, whose answers are lost, refused and late as a seed says.
 import { type Draft, LIMITS, MendlogError } from '@mendlog/core';
+import { Seeded } from '@mendlog/core/conformance';
 import { expect, test } from 'vitest';
 import { OrderedAppends } from '../src/ordered-appends.js';
 import type { WriteBatcher, WriteHow, WriteResult } from '../src/write-batcher.js';
@@ -60,16 +61,6 @@ class TestLog implements Pick<WriteBatcher, 'write'> {
   }
 }
 
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test('ordered appends: what is called while a batch is under way is one batch, and the next', async () => {
   const log = new TestLog(() => 'acknowledged');
   const appends = new OrderedAppends(log, ready);
@@ -86,15 +77,13 @@ const seeds = Array.from({ length: 8 }, () => Math.floor(Math.random() * 2 ** 31
 test.each(process.env.MENDLOG_SEED === undefined ? seeds : [Number(process.env.MENDLOG_SEED)])(
   'ordered appends: those that are acknowledged are in the order of their calls, each once (MENDLOG_SEED=%s)',
   async (seed) => {
-    const random = seededRandom(seed);
+    const seeded = new Seeded(seed);
     const fates: readonly Fate[] = ['refused', 'stored, answer lost', 'lost'];
-    const log = new TestLog(() =>
-      random() < 0.95 ? 'acknowledged' : (fates[Math.floor(random() * fates.length)] as Fate),
-    );
+    const log = new TestLog(() => (seeded.percent(95) ? 'acknowledged' : seeded.of(fates)));
     const appends = new OrderedAppends(log, ready);
     const outcomes: Promise<PromiseSettledResult<WriteResult>[]>[] = [];
     for (let burst = 0; burst < 8; burst++) {
-      const values = Array.from({ length: 1 + Math.floor(random() * 10) }, (_, i) => `${burst}-${i}`);
+      const values = Array.from({ length: seeded.between(1, 10) }, (_, i) => `${burst}-${i}`);
       outcomes.push(Promise.allSettled(values.map((value) => appends.append('p', Buffer.from(value), HOW))));
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -2,7 +2,7 @@
 import { type Draft, type ErrorCode, MendlogError } from '@mendlog/core';
 import { describe, expect, test } from 'vitest';
 import { appendOnce } from '../src/retried-append.js';
-import { RetryBudget } from '../src/retry-budget.js';
+import { newRetryBudget } from '../src/retry-budget.js';
 import type { WriteBatcher, WriteHow, WriteResult } from '../src/write-batcher.js';
 
 const RESULT: WriteResult = { version: '7-0000000000001', id: 7, acks: 2 };
@@ -31,7 +31,7 @@ class ScriptedBatcher implements Pick<WriteBatcher, 'write'> {
   }
 }
 
-const append = (batcher: ScriptedBatcher, budget = new RetryBudget()) =>
+const append = (batcher: ScriptedBatcher, budget = newRetryBudget()) =>
   appendOnce(batcher, 'p', { value: Buffer.from('x'), how: HOW, budget });
 
 describe('retried append', () => {
@@ -77,7 +77,7 @@ describe('retried append', () => {
   });
 
   test('retried append: busy nodes get no more retries than a tenth of what goes through', async () => {
-    const budget = new RetryBudget();
+    const budget = newRetryBudget();
     while (budget.spend());
     const busy = new ScriptedBatcher('busy');
     await expect(append(busy, budget)).rejects.toMatchObject({ code: 'OVERLOADED' });

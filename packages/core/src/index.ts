@@ -25,6 +25,7 @@ export {
   type SideSummary,
   sidesAreEqual,
 } from './anti-entropy/session.js';
+export { SettledHeads } from './anti-entropy/settled-heads.js';
 export {
   type PurgeDigest,
   type PurgeOutcome,
@@ -215,6 +216,7 @@ export {
   type RecordKey,
 } from './record-key.js';
 export { MemoryStore, type MemoryStoreOptions } from './storage/memory-store.js';
+export { TokenBudget } from './token-budget.js';
 export {
   compareVersionAt,
   compareVersions,

@@ -1,14 +1,14 @@
 // A process dies by SIGKILL while it stores: what it acknowledged is there after that, no batch is there in part, and
 // digests are those of the records. MENDLOG_CRASH_ROUNDS says how many deaths.
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { frameVersion, itemsOf, type PackedGroup } from '@mendlog/core';
 import { expect, test } from 'vitest';
 import { frame, groupOf } from './records.js';
 import { seededNumbers } from './seeded-bytes.js';
+import { forkStore } from './store-child.js';
 import { expectDigestsOf, framesOf } from './store-digests.js';
 import { temporaryFolder } from './temporary-folder.js';
-import { openStore, secret } from './test-store.js';
+import { openStore } from './test-store.js';
 
 const ROUNDS = Number(process.env.MENDLOG_CRASH_ROUNDS ?? 20);
 const SEED = Number(process.env.MENDLOG_CRASH_SEED ?? Date.now() % 2 ** 31);
@@ -118,11 +118,7 @@ class Story {
 
 /** Lets a process store until `deaths` acknowledgements have come, with more on the way, and kills it. */
 async function storeAndDie(dataDir: string, story: Story, deaths: number): Promise<void> {
-  const child: ChildProcess = fork(
-    new URL('./store-process.mjs', import.meta.url),
-    [dataDir, new TextDecoder().decode(secret)],
-    { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
-  );
+  const child = forkStore(dataDir);
   const exited = once(child, 'exit');
   let left = deaths;
   const failures: string[] = [];

@@ -1,6 +1,5 @@
 // A process dies by SIGKILL while it deletes and purges: no key that was deleted is back, over the index that is there and
 // over one made anew. MENDLOG_CRASH_ROUNDS says how many deaths.
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,9 +8,10 @@ import { expect, test } from 'vitest';
 import type { LmdbStore } from '../src/storage/lmdb-store.js';
 import { frame, frameOf, groupOf } from './records.js';
 import { seededNumbers } from './seeded-bytes.js';
+import { forkStore } from './store-child.js';
 import { expectDigestsOf, framesOf } from './store-digests.js';
 import { temporaryFolder } from './temporary-folder.js';
-import { openStore, secret } from './test-store.js';
+import { openStore } from './test-store.js';
 
 const ROUNDS = Number(process.env.MENDLOG_CRASH_ROUNDS ?? 12);
 const SEED = Number(process.env.MENDLOG_CRASH_SEED ?? Date.now() % 2 ** 31);
@@ -119,11 +119,7 @@ function textOf(held: ReadonlyMap<string, number>): string {
 
 /** One message after another, until so many acknowledgements have come; then the process dies with one under way. */
 async function deleteAndDie(dataDir: string, story: Story, deaths: number): Promise<void> {
-  const child: ChildProcess = fork(
-    new URL('./store-process.mjs', import.meta.url),
-    [dataDir, new TextDecoder().decode(secret)],
-    { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
-  );
+  const child = forkStore(dataDir);
   const exited = once(child, 'exit');
   let left = deaths;
   const failures: string[] = [];

@@ -1,11 +1,8 @@
 /** What replicas are given that lack records of a read, in messages that a connection takes. */
-import { LIMITS } from '../limits.js';
 import { type PackedGroup, packItems } from '../protocol/packed.js';
+import { cutGifts } from './cut-gifts.js';
 import type { KeyQuestion } from './key-read-ports.js';
 import type { Winner } from './key-winner.js';
-
-/** So many bytes of records go in one message; one record may go beyond. */
-const GIFT_BYTES_MAX = LIMITS.messageBytesMax / 4;
 
 interface Asked {
   readonly question: KeyQuestion;
@@ -40,15 +37,9 @@ export function giftsOf<Read extends Asked>({
       else lacked.push({ read, frame });
     }
   }
-  return [...lackedBy].flatMap(([node, lacked]) => {
-    const gifts: Gift<Read>[] = [];
-    for (let from = 0, to = 0; from < lacked.length; from = to) {
-      for (let bytes = 0; to < lacked.length && bytes < GIFT_BYTES_MAX; to++)
-        bytes += lacked[to]?.frame.length ?? 0;
-      gifts.push(giftOf(node, lacked.slice(from, to)));
-    }
-    return gifts;
-  });
+  return [...lackedBy].flatMap(([node, lacked]) =>
+    cutGifts(lacked, ({ frame }) => frame.length).map((part) => giftOf(node, part)),
+  );
 }
 
 function giftOf<Read extends Asked>(node: string, lacked: readonly Lacked<Read>[]): Gift<Read> {

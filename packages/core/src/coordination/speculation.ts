@@ -5,6 +5,7 @@
  * answered nothing at all for a while, neither this nor any other question, is silent and not slow: asking another one
  * in its place is no bet, and free.
  */
+import { TokenBudget } from '../token-budget.js';
 import { AnswerTimes } from './answer-times.js';
 
 /** Before enough answers have come to tell. */
@@ -12,9 +13,8 @@ const LATE_FIRST_MS = 50;
 /** A timer of a few hundred microseconds costs more than it saves. */
 const LATE_MS_MIN = 2;
 const SILENT_MS = 50;
-const EARNED = 0.1;
-/** So many may be late together after a time in which few were. */
-const TOKENS_MAX = 10;
+/** A tenth of all rounds, and so many together after a time in which few were late. */
+const BUDGET = { earned: 0.1, tokensMax: 10 };
 
 export interface WaitingAsk {
   readonly node: string;
@@ -25,7 +25,7 @@ export class Speculation {
   readonly #times = new AnswerTimes();
   /** When each node last answered. */
   readonly #heardMs = new Map<string, number>();
-  #tokens = TOKENS_MAX;
+  readonly #budget = new TokenBudget(BUDGET);
   #made = 0;
 
   /** Rounds that asked one replica more, since the start. */
@@ -40,7 +40,7 @@ export class Speculation {
 
   /** Another round begins. */
   begun(): void {
-    this.#tokens = Math.min(TOKENS_MAX, this.#tokens + EARNED);
+    this.#budget.earn();
   }
 
   answered({ node, sinceMs }: WaitingAsk, nowMs: number): void {
@@ -58,8 +58,7 @@ export class Speculation {
     let isSilent = false;
     for (const { node, sinceMs } of waiting)
       if (nowMs - sinceMs >= SILENT_MS && (this.#heardMs.get(node) ?? 0) < sinceMs) isSilent = true;
-    if (!isSilent && this.#tokens < 1) return false;
-    if (!isSilent) this.#tokens--;
+    if (!isSilent && !this.#budget.spend()) return false;
     this.#made++;
     return true;
   }

@@ -8,6 +8,7 @@ import {
   type PurgeDigest,
   type PurgeOutcome,
   type PurgeStep,
+  SettledHeads,
   type Store,
   TombstonePurge,
   toMendlogError,
@@ -16,6 +17,7 @@ import type { Log } from '../log.js';
 import { answerOf } from '../membership/answer-of.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
+import { Turns } from '../turns.js';
 import { purgeDigest } from './purge-digest.js';
 
 export interface TombstonePurgerOptions {
@@ -33,60 +35,41 @@ export interface TombstonePurgerOptions {
   readonly ended: (outcome: PurgeOutcome | 'failed') => void;
 }
 
-interface SeenHead {
-  readonly head: number;
-  readonly atMs: number;
-}
-
 export class TombstonePurger {
   readonly #options: TombstonePurgerOptions;
-  readonly #timer: NodeJS.Timeout | undefined;
-  /** Heads of the partitions that are placed here, as they were when they were old enough last, and since. */
-  #heads = new Map<string, SeenHead>();
-  #running: Promise<void> | undefined;
-  #closed = false;
+  readonly #turns: Turns;
+  /** Of the partitions that are placed here. */
+  readonly #heads: SettledHeads;
 
   constructor(options: TombstonePurgerOptions) {
     this.#options = options;
-    if (options.intervalMs === 0) return;
-    this.#timer = setInterval(() => {
-      this.#running ??= this.#turn().finally(() => {
-        this.#running = undefined;
-      });
-    }, options.intervalMs);
+    this.#heads = new SettledHeads(2 * options.writeTimeoutMs);
+    this.#turns = new Turns(options.intervalMs, () => this.#turn());
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearInterval(this.#timer);
-    await this.#running;
+    await this.#turns.close();
   }
 
   async #turn(): Promise<void> {
     const { store, peers, placement } = this.#options;
-    const before = this.#heads;
-    this.#heads = new Map();
+    const placedHere = new Set<string>();
     const due: { partition: string; settledHead: number }[] = [];
     for (const { partition, head } of store.partitions()) {
       const primaries = placement.primaries(partition);
       if (!primaries.includes(peers.self)) continue;
-      const seen = before.get(partition);
-      const isSettled = seen !== undefined && this.#isSettled(seen);
-      this.#heads.set(partition, seen === undefined || isSettled ? { head, atMs: Date.now() } : seen);
+      placedHere.add(partition);
+      const settledHead = this.#heads.settled(partition, head, performance.now());
       // All of them are needed: while one is away nothing is purged.
       const isWhole = primaries.every((nodeId) => peers.isAlive(nodeId));
-      if (isSettled && isWhole && peers.firstAlive(primaries) === peers.self)
-        due.push({ partition, settledHead: seen.head });
+      if (settledHead !== undefined && isWhole && peers.firstAlive(primaries) === peers.self)
+        due.push({ partition, settledHead });
     }
+    this.#heads.keep(placedHere);
     for (const { partition, settledHead } of due) {
-      if (this.#closed) return;
+      if (this.#turns.isClosed) return;
       await this.#round(partition, settledHead);
     }
-  }
-
-  /** No write is under way any more that had a counter when this head was seen. */
-  #isSettled({ atMs }: SeenHead): boolean {
-    return Date.now() - atMs >= 2 * this.#options.writeTimeoutMs;
   }
 
   async #round(partition: string, settledHead: number): Promise<void> {

@@ -13,6 +13,7 @@ import {
 import type { Log } from '../log.js';
 import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
+import { Turns } from '../turns.js';
 import type { Catalog } from './catalog.js';
 import type { PartitionChanges } from './partition-changes.js';
 
@@ -33,23 +34,15 @@ const PAGES_PER_TURN = 100;
 
 export class RetentionKeeper {
   readonly #options: RetentionKeeperOptions;
-  readonly #timer: NodeJS.Timeout;
-  #running: Promise<void> | undefined;
-  #closed = false;
+  readonly #turns: Turns;
 
   constructor(options: RetentionKeeperOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => {
-      this.#running ??= this.#turn().finally(() => {
-        this.#running = undefined;
-      });
-    }, options.intervalMs);
+    this.#turns = new Turns(options.intervalMs, () => this.#turn());
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearInterval(this.#timer);
-    await this.#running;
+    await this.#turns.close();
   }
 
   async #turn(): Promise<void> {
@@ -58,7 +51,7 @@ export class RetentionKeeper {
       const leader = peers.firstAlive(placement.primaries(partition));
       if (options.retention === undefined || leader !== peers.self) continue;
       try {
-        for (let page = 0; page < PAGES_PER_TURN && !this.#closed; page++) {
+        for (let page = 0; page < PAGES_PER_TURN && !this.#turns.isClosed; page++) {
           if (!(await this.#trimPage(partition))) break;
         }
       } catch (thrown) {

@@ -5,7 +5,6 @@ import {
   type KeyAnswers,
   type KeyAsk,
   type KeyReadPorts,
-  type PackedGroup,
   packKeyQuestions,
   type Store,
 } from '@mendlog/core';
@@ -15,6 +14,7 @@ import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { VoteKeeper } from '../votes/vote-keeper.js';
+import { giveRecords } from './give-records.js';
 import { lookUpKeys, unpackAnswers } from './key-lookup.js';
 
 export interface KeyReadShellOptions {
@@ -49,14 +49,6 @@ export function keyReadPorts(options: KeyReadShellOptions, reads: () => Reads): 
     const input = { packed: encodePacked(groups), withRecords };
     const timeoutMs = timeLeftMs(deadlineMs, readTimeoutMs);
     return unpackAnswers(questions, await keys.query(input, { context: { timeoutMs } }));
-  };
-  const give = async (node: string, groups: readonly PackedGroup[]): Promise<void> => {
-    metrics.readRepair();
-    if (node === peers.self) await store.apply(groups, [], 'repair');
-    else
-      await peers
-        .connectionTo(node)
-        .call.peer.store.mutate({ packed: encodePacked(groups), source: 'repair' }, { context });
   };
   const failed = (ask: number, node: string, error: unknown) => {
     log.debug('a replica did not take part in a read of keys', { node, error });
@@ -95,7 +87,8 @@ export function keyReadPorts(options: KeyReadShellOptions, reads: () => Reads): 
       );
     },
     give(ask, node, groups) {
-      give(node, groups).then(
+      metrics.readRepair();
+      giveRecords(options, { node, groups }, { context }).then(
         () => reads().given(ask),
         (error: unknown) => failed(ask, node, error),
       );

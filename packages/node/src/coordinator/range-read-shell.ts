@@ -3,9 +3,7 @@ import {
   answerRangeQuestion,
   type DigestKernel,
   decodePacked,
-  encodePacked,
   itemsOf,
-  type PackedGroup,
   type RangeAnswer,
   type RangeAsk,
   type RangeReadPorts,
@@ -19,6 +17,7 @@ import type { Peers } from '../membership/peers.js';
 import type { Placement } from '../membership/placement.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { VoteKeeper } from '../votes/vote-keeper.js';
+import { giveRecords } from './give-records.js';
 import { unpackPages } from './packed-pages.js';
 
 export interface RangeReadShellOptions {
@@ -73,15 +72,6 @@ export function rangeReadPorts(options: RangeReadShellOptions, reads: () => Rang
       }
     }
   };
-  const give = async (node: string, groups: readonly PackedGroup[], signal: AbortSignal): Promise<void> => {
-    if (node === peers.self) await store.apply(groups, [], 'repair');
-    else {
-      const how = { signal, context: { timeoutMs: readTimeoutMs } };
-      await peers
-        .connectionTo(node)
-        .call.peer.store.mutate({ packed: encodePacked(groups), source: 'repair' }, how);
-    }
-  };
   /** Until it has ended, the call can be dropped. */
   const call = <Value>(
     ask: number,
@@ -122,7 +112,8 @@ export function rangeReadPorts(options: RangeReadShellOptions, reads: () => Rang
       }),
     give: (ask, node, groups) =>
       call(ask, node, {
-        start: (signal) => give(node, groups, signal),
+        start: (signal) =>
+          giveRecords(options, { node, groups }, { signal, context: { timeoutMs: readTimeoutMs } }),
         done: () => reads().given(ask),
       }),
     drop: (ask) => calls.get(ask)?.abort(),

@@ -1,5 +1,5 @@
 /** A call of one node to another: as in production it is not even sent to a peer that is not alive. */
-import { MendlogError, type RecordSource } from '@mendlog/core';
+import { type ApplyResult, MendlogError, type PackedGroup, type RecordSource } from '@mendlog/core';
 import type { Answer } from '../world/network.js';
 import { type NodeShell, nodeOf } from './cluster-context.js';
 
@@ -37,4 +37,23 @@ export function storeOn(
 ): void {
   const { epoch } = node;
   node.disk.apply(groups, hints, (answer) => node.run(epoch, () => done(answer)), source);
+}
+
+/** Has a replica, perhaps this node, store records that it was found to lack. */
+export function giveRecords(
+  from: NodeShell,
+  { to, groups }: { readonly to: string; readonly groups: readonly PackedGroup[] },
+  done: (answer: Answer<ApplyResult>) => void,
+): void {
+  if (to === from.id) {
+    storeOn(from, [groups, []], done, 'repair');
+    return;
+  }
+  callPeer<ApplyResult>(from, {
+    to,
+    isIdempotent: true,
+    timeoutUs: from.context.scenario.readTimeoutUs,
+    serve: (peer, answer) => storeOn(peer, [groups, []], answer, 'repair'),
+    done,
+  });
 }

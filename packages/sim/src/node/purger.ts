@@ -1,21 +1,17 @@
 /** Purges tombstones, as the node's purger does: core's state machine, what it asks for fetched from all primaries. */
-import { type PurgeDigest, type PurgeStep, prefixDigest, TombstonePurge } from '@mendlog/core';
+import { type PurgeDigest, type PurgeStep, prefixDigest, SettledHeads, TombstonePurge } from '@mendlog/core';
 import type { Answer } from '../world/network.js';
 import type { NodeShell } from './cluster-context.js';
 import { answerWith, callPeer, type PeerCall } from './peer-call.js';
 
-interface SeenHead {
-  readonly head: number;
-  readonly atUs: number;
-}
-
 export class Purger {
   readonly #node: NodeShell;
-  readonly #heads = new Map<string, SeenHead>();
+  readonly #heads: SettledHeads;
   readonly #running = new Set<string>();
 
   constructor(node: NodeShell) {
     this.#node = node;
+    this.#heads = new SettledHeads(node.context.scenario.fenceAgeUs / 1000);
   }
 
   start(): void {
@@ -30,17 +26,14 @@ export class Purger {
 
   #look(partition: string): void {
     const { context, disk, id } = this.#node;
-    const { scenario, scheduler } = context;
+    const { scheduler } = context;
     const primaries = this.#node.primaries(partition);
     if (!primaries.includes(id) || this.#running.has(partition)) return;
-    const seen = this.#heads.get(partition);
-    const isSettled = seen !== undefined && scheduler.nowUs - seen.atUs >= scenario.fenceAgeUs;
-    if (seen === undefined || isSettled)
-      this.#heads.set(partition, { head: disk.store.head(partition), atUs: scheduler.nowUs });
+    const settledHead = this.#heads.settled(partition, disk.store.head(partition), scheduler.nowUs / 1000);
     const isWhole = primaries.every((nodeId) => this.#node.isAlive(nodeId));
-    if (!isSettled || !isWhole || this.#node.coordinatorOf(partition) !== id) return;
+    if (settledHead === undefined || !isWhole || this.#node.coordinatorOf(partition) !== id) return;
     this.#running.add(partition);
-    const purge = new TombstonePurge({ self: id, primaries, settledHead: seen.head });
+    const purge = new TombstonePurge({ self: id, primaries, settledHead });
     context.trace.note(id, `purge of ${partition} begins`);
     this.#perform(partition, purge, purge.start());
   }

@@ -9,7 +9,7 @@ import {
 } from '@mendlog/core';
 import type { Answer } from '../world/network.js';
 import type { NodeShell } from './cluster-context.js';
-import { callPeer, storeOn } from './peer-call.js';
+import { callPeer, giveRecords } from './peer-call.js';
 import { groupsText } from './write-ports.js';
 
 /** How many reads compare all replicas behind the answer. */
@@ -64,16 +64,7 @@ export function rangePorts(node: NodeShell): RangeReadPorts {
         if (answer.ok) reads().given(ask);
         else reads().failed(ask);
       };
-      if (to === node.id) storeOn(node, [groups, []], done, 'repair');
-      else {
-        callPeer<ApplyResult>(node, {
-          to,
-          isIdempotent: true,
-          timeoutUs: scenario.readTimeoutUs,
-          serve: (peer, answer) => storeOn(peer, [groups, []], answer, 'repair'),
-          done,
-        });
-      }
+      giveRecords(node, { to, groups }, done);
     },
     // Its answer comes to nobody.
     drop() {},

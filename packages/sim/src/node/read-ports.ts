@@ -10,7 +10,7 @@ import {
 } from '@mendlog/core';
 import type { Answer } from '../world/network.js';
 import type { NodeShell } from './cluster-context.js';
-import { answerWith, callPeer, storeOn } from './peer-call.js';
+import { answerWith, callPeer, giveRecords } from './peer-call.js';
 import { groupsText } from './write-ports.js';
 
 export function readPorts(node: NodeShell): KeyReadPorts {
@@ -62,16 +62,7 @@ export function readPorts(node: NodeShell): KeyReadPorts {
         if (answer.ok) reads().given(ask);
         else reads().failed(ask);
       };
-      if (to === node.id) storeOn(node, [groups, []], done, 'repair');
-      else {
-        callPeer<ApplyResult>(node, {
-          to,
-          isIdempotent: true,
-          timeoutUs: scenario.readTimeoutUs,
-          serve: (peer, answer) => storeOn(peer, [groups, []], answer, 'repair'),
-          done,
-        });
-      }
+      giveRecords(node, { to, groups }, done);
     },
   };
 }

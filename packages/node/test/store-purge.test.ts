@@ -80,6 +80,17 @@ describe('purge', () => {
     expect((await (opened.store as LmdbStore).verify()).findings).toEqual([]);
   });
 
+  test('purge: an append that a dropped retry had superseded stays away, though its counter is above', async () => {
+    await using opened = new TestStore();
+    const append = (counter: number, attempt: number) =>
+      frameOf(counter, `v${counter}`, { append: { id: new Uint8Array(16).fill(7), attempt } });
+    const above = counters(200, 240).map(large);
+    await opened.store.apply([groupOf('orders', [...above, append(250, 0)])], []);
+    await opened.store.apply([groupOf('orders', [append(5, 1), large(6)])], [], 'repair');
+    await opened.store.purge('orders', 100);
+    await expectPurged(opened, above);
+  });
+
   test('purge: a tombstone that the disk has changed goes with its key', async () => {
     await using opened = new TestStore();
     const { held, above, deletedAt } = await fill(opened);

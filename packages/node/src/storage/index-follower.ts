@@ -181,11 +181,22 @@ export class IndexFollower {
   /** Inside a step: removes these entries, or writes them anew. Throws OVERLOADED while they are held, and INTERNAL. */
   async rewrite(entries: readonly number[]): Promise<void> {
     if (entries.length === 0) return;
-    if (this.#outworn.isHeld)
-      throw new MendlogError('OVERLOADED', 'a backup is being made: try again after it');
+    this.#checkNotHeld();
     const left = await this.#outworn.rewrite(entries);
     if (left.length > 0)
       throw new MendlogError('INTERNAL', `${left.length} entries of the log do not have what the index says`);
+  }
+
+  /** Inside a step: the same with the oldest that are outworn. Whether there were any; throws OVERLOADED. */
+  async rewriteOutworn(): Promise<boolean> {
+    if (this.#index.outworn(1).length === 0) return false;
+    this.#checkNotHeld();
+    return await this.#outworn.step();
+  }
+
+  #checkNotHeld(): void {
+    if (this.#outworn.isHeld)
+      throw new MendlogError('OVERLOADED', 'a backup is being made: try again after it');
   }
 
   /** Keeps the log's entries from being removed or written anew, until the function that it gives is called. */

@@ -60,13 +60,16 @@ export class Purges {
   }
 
   async #raise(state: PartitionState, counter: number): Promise<void> {
-    const { log, settled } = this.#options;
+    const { log, follower, settled } = this.#options;
     const hadPart = state.fencedTo >= counter;
     state.purgingTo = Math.max(state.purgingTo, counter);
     state.submittedHead = Math.max(state.submittedHead, counter);
     const arrival = await settled();
     if (hadPart) await this.#uncover(state, { counter, arrival });
     else {
+      // A retry below the watermark may have superseded an append above it, whose entry is outworn by that: it leaves
+      // the log first, else the append would be back without what is dropped.
+      await follower.alone(arrival, () => follower.rewriteOutworn());
       // With one commit, below: a fence without the rest would tell of a part in the proof.
       state.dropped = { counter, arrival };
       state.fencingTo = counter;

@@ -46,7 +46,8 @@ export class CounterRound {
     for (const cohort of cohorts) {
       if (!cohort.inRealTime) continue;
       const partitions = [...new Set(cohort.writes.map(({ group }) => group.partition))];
-      const isVoter = (node: string) => partitions.every((partition) => ports.votes(partition, node));
+      const isVoter = (node: string) =>
+        !cohort.isApart || partitions.every((partition) => ports.votes(partition, node));
       // Those that may have no vote are asked last.
       const left = cohort.replicas
         .filter((node) => node !== self)

@@ -29,6 +29,8 @@ export interface Cohort {
   readonly quorum: WriteQuorum;
   readonly inRealTime: boolean;
   readonly isCarried: boolean;
+  /** Of one partition, on which a replica may have no vote. */
+  readonly isApart: boolean;
   /** This node keeps it for the primaries, and is counted for that. */
   isKept: boolean;
   writes: PendingWrite[];
@@ -42,32 +44,49 @@ interface CohortPorts {
 }
 
 /**
- * The cohorts of writes; their primaries may be the same in another order. A partition on which a replica may have no
- * vote is a cohort of its own: others do not wait for a majority that it cannot have.
+ * The cohorts of writes; their primaries may be the same in another order. A write to a partition on which a replica
+ * may have no vote is a cohort of its own: others do not wait for a majority that it cannot have.
  */
 export function cohortsOf(writes: readonly PendingWrite[], ports: CohortPorts): Cohort[] {
-  const cohorts = new Map<string, Cohort>();
+  const shared: Cohort[] = [];
+  const apart: Cohort[] = [];
   for (const write of writes) {
-    const { primaries, needed, inRealTime, isCarried } = write;
+    const { primaries } = write;
     const { partition } = write.group;
-    const apart = primaries.every((node) => ports.votes(partition, node)) ? '' : partition;
-    const id = `${needed} ${inRealTime} ${isCarried} ${apart} ${replicaSetOf(primaries)}`;
-    const cohort = cohorts.get(id);
-    if (cohort !== undefined) cohort.writes.push(write);
-    else {
-      const quorum = new WriteQuorum(isCarried ? [...primaries, ports.self] : primaries, needed);
-      cohorts.set(id, {
-        replicas: primaries,
-        quorum,
-        inRealTime,
-        isCarried,
-        isKept: false,
-        writes: [write],
-        isSettled: false,
-      });
+    if (!primaries.every((node) => ports.votes(partition, node))) {
+      apart.push(cohortOf(write, true, ports.self));
+      continue;
     }
+    // There are few: one for each level and set of replicas.
+    const cohort = shared.find((known) => isCohortOf(known, write));
+    if (cohort !== undefined) cohort.writes.push(write);
+    else shared.push(cohortOf(write, false, ports.self));
   }
-  return [...cohorts.values()];
+  return [...shared, ...apart];
+}
+
+function isCohortOf(cohort: Cohort, write: PendingWrite): boolean {
+  return (
+    cohort.quorum.needed === write.needed &&
+    cohort.inRealTime === write.inRealTime &&
+    cohort.isCarried === write.isCarried &&
+    replicaSetOf(cohort.replicas) === replicaSetOf(write.primaries)
+  );
+}
+
+function cohortOf(write: PendingWrite, isApart: boolean, self: string): Cohort {
+  const { primaries: replicas, needed, inRealTime, isCarried } = write;
+  const quorum = new WriteQuorum(isCarried ? [...replicas, self] : replicas, needed);
+  return {
+    replicas,
+    quorum,
+    inRealTime,
+    isCarried,
+    isApart,
+    isKept: false,
+    writes: [write],
+    isSettled: false,
+  };
 }
 
 /** Takes the writes of these partitions out of a cohort, into one of their own that knows the same answers. */

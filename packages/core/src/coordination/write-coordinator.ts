@@ -476,9 +476,14 @@ export class WriteCoordinator {
     for (const { isCarried, quorum, replicas: all } of commit.cohorts)
       if (isCarried && !all.some((node) => down.includes(node))) quorum.answer(self, 'refused');
     commit.isStoredHere = !commit.unanswered.has(self);
+    // As a rule all replicas are given the same: then it is the same array.
+    const [all, ...others] = commit.cohorts;
+    const shared = all && others.length === 0 ? groupsOf(commit, all.replicas[0] ?? '') : undefined;
+    const groupsFor = (node: string) =>
+      shared !== undefined && all?.replicas.includes(node) ? shared : groupsOf(commit, node);
     for (const node of [...commit.unanswered])
-      if (node !== self) this.#ports.storeAt(commit.id, node, groupsOf(commit, node));
-    if (!commit.isStoredHere) this.#ports.storeHere(commit.id, groupsOf(commit, self), commit.hints);
+      if (node !== self) this.#ports.storeAt(commit.id, node, groupsFor(node));
+    if (!commit.isStoredHere) this.#ports.storeHere(commit.id, groupsFor(self), commit.hints);
     for (const node of down) {
       const failure = new MendlogError('UNREACHABLE', `node ${node} is not alive`);
       for (const cohort of commit.cohorts) this.#count(cohort, node, failure, false);

@@ -152,16 +152,22 @@ function countWrites(
   levelOf: (partition: string) => WriteLevel,
 ): CountedWrites[] {
   const counts = new Map<string, CountedWrites>();
+  let last: { readonly of: WriteLevel; readonly count: CountedWrites } | undefined;
   for (const [i, { partition, ends, bytes }] of groups.entries()) {
     const outcome = outcomes[i];
-    const level = levelText(levelOf(partition));
+    const of = outcome?.ok === true ? outcome.level : levelOf(partition);
     const result =
       outcome?.ok === true ? 'acknowledged' : outcome?.error.code === 'WRITE_TIMEOUT' ? 'unknown' : 'refused';
-    const count = counts.get(`${result} ${level}`) ?? { result, level, groups: 0, records: 0, bytes: 0 };
+    if (last?.of !== of || last.count.result !== result) {
+      const level = levelText(of);
+      const count = counts.get(`${result} ${level}`) ?? { result, level, groups: 0, records: 0, bytes: 0 };
+      counts.set(`${result} ${level}`, count);
+      last = { of, count };
+    }
+    const { count } = last;
     count.groups++;
     count.records += ends.length;
     count.bytes += bytes.length;
-    counts.set(`${result} ${level}`, count);
   }
   return [...counts.values()];
 }

@@ -41,10 +41,17 @@ export function writePorts(
   const timers = new Map<number, NodeJS.Timeout[]>();
   const context = { timeoutMs: writeTimeoutMs };
 
+  /** As a rule all peers are sent the same groups: they are encoded once. */
+  const packed = new WeakMap<readonly PackedGroup[], Uint8Array>();
+  const packedOnce = (groups: readonly PackedGroup[]) => {
+    const bytes = packed.get(groups) ?? encodePacked(groups);
+    packed.set(groups, bytes);
+    return bytes;
+  };
   const storeAt = async (commit: number, node: string, groups: readonly PackedGroup[]) => {
     try {
       const { store: storeThere } = peers.connectionTo(node).call.peer;
-      const refused = await storeThere.mutate({ packed: encodePacked(groups) }, { context });
+      const refused = await storeThere.mutate({ packed: packedOnce(groups) }, { context });
       writes().stored(commit, node, refused);
     } catch (thrown) {
       writes().notStored(commit, node, toMendlogError(thrown));

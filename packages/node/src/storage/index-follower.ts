@@ -32,6 +32,8 @@ interface Followed {
   readonly records: number;
   /** Bytes of its entries. */
   readonly bytes: number;
+  /** Called when nothing of it is in the overlay any more. */
+  readonly indexed: () => void;
 }
 
 /** What a run takes in memory beside its share of the entry, about. */
@@ -148,9 +150,9 @@ export class IndexFollower {
   }
 
   /** Brings a commit into the index, whose last arrival number is `last`. */
-  follow(runs: readonly ArrivedRun[], { last, bytes }: { last: number; bytes: number }): void {
+  follow(runs: readonly ArrivedRun[], { last, bytes, indexed }: Omit<Followed, 'runs' | 'records'>): void {
     const records = runs.reduce((sum, { from, to }) => sum + to - from, 0);
-    this.#queue.push({ runs, last, records, bytes });
+    this.#queue.push({ runs, last, records, bytes, indexed });
     this.#queued += records;
     this.#work();
     if (this.#queued >= GATHERED_RECORDS || this.#entrants.length > 0) this.#hurry();
@@ -326,7 +328,10 @@ export class IndexFollower {
       const indexed = changed.get(state.id);
       if (indexed !== undefined) state.indexed(indexed);
     }
-    for (const { runs, bytes } of this.#queue.splice(0, taken)) this.leaves(bytes, runs.length);
+    for (const { runs, bytes, indexed } of this.#queue.splice(0, taken)) {
+      indexed();
+      this.leaves(bytes, runs.length);
+    }
     this.#queued -= records;
   }
 

@@ -632,7 +632,7 @@ export class LmdbStore implements Store {
       });
     }
     this.#reader.flushed = last;
-    this.#follower.follow(runs, { last, bytes });
+    this.#follower.follow(runs, { last, bytes, indexed: () => this.#giveBack(entries) });
     for (const { state, entry, to } of runs) {
       state.logged = true;
       state.head = Math.max(state.head, entry.counter(to - 1));
@@ -650,7 +650,13 @@ export class LmdbStore implements Store {
       state.overlay.forget(isOfBatch);
       state.holders.forget(isOfBatch);
     }
+    this.#giveBack(entries);
     this.#follower.leaves(bytes, runs.length);
+  }
+
+  /** They are neither in the overlay nor on their way to the disk. */
+  #giveBack(entries: readonly Uint8Array[]): void {
+    for (const entry of entries) this.#log.writer.giveBack(entry);
   }
 
   #summaryOf(state: PartitionState): PartitionSummary {

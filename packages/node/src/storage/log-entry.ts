@@ -32,6 +32,7 @@ import {
 } from '@mendlog/core';
 import { asBuffer } from './as-buffer.js';
 import { copyBytes } from './copy-bytes.js';
+import { EntrySlabs } from './entry-slabs.js';
 import { keyOfFrame } from './key-holders.js';
 import { lowerBound } from './lower-bound.js';
 
@@ -108,12 +109,14 @@ export function planEntries<Group extends EntryGroup>(groups: readonly Group[]):
 export class EntryWriter {
   readonly #kernel: DigestKernel;
   readonly #sealKey: Uint8Array;
+  readonly #slabs = new EntrySlabs();
 
   constructor(kernel: DigestKernel, logId: string) {
     this.#kernel = kernel;
     this.#sealKey = kernel.deriveKey('mendlog 2026-11 log entry v1', new TextEncoder().encode(logId));
   }
 
+  /** Its bytes are to be given back. */
   write(parts: readonly EntryPart[]): LogEntry {
     let records = 0;
     let frameBytes = 0;
@@ -121,12 +124,8 @@ export class EntryWriter {
       records += to - from;
       frameBytes += itemStart(of.group, to) - itemStart(of.group, from);
     }
-    const { out, view, placesAt, framesAt } = newEntry({
-      groups: parts.length,
-      records,
-      frameBytes,
-      flags: 0,
-    });
+    const size = { groups: parts.length, records, frameBytes, flags: 0 };
+    const { out, view, placesAt, framesAt } = newEntry(size, (bytes) => this.#slabs.take(bytes));
     const keys = new Uint8Array(parts.length * KEY_BYTES);
     const groupEnds = new Uint32Array(parts.length);
     const ends = new Uint32Array(records);
@@ -168,12 +167,8 @@ export class EntryWriter {
   rewrite(entry: LogEntry, groups: readonly { partitionId: number; places: readonly number[] }[]): LogEntry {
     const all = groups.flatMap(({ places }) => places);
     const frameBytes = all.reduce((sum, place) => sum + entry.length(place), 0);
-    const { out, view, placesAt, ordinalsAt, framesAt } = newEntry({
-      groups: groups.length,
-      records: all.length,
-      frameBytes,
-      flags: FLAG_ORDINALS,
-    });
+    const size = { groups: groups.length, records: all.length, frameBytes, flags: FLAG_ORDINALS };
+    const { out, view, placesAt, ordinalsAt, framesAt } = newEntry(size, Buffer.allocUnsafeSlow);
     for (const [g, { partitionId, places }] of groups.entries()) {
       view.setUint32(HEADER_BYTES + g * GROUP_BYTES, partitionId);
       view.setUint32(HEADER_BYTES + g * GROUP_BYTES + 4, places.length);
@@ -192,6 +187,11 @@ export class EntryWriter {
     return new LogEntry(out);
   }
 
+  /** Nobody reads these bytes of an entry any more: another one will lie there. */
+  giveBack(bytes: Uint8Array): void {
+    this.#slabs.give(bytes);
+  }
+
   checksum(bytes: Uint8Array): Uint8Array {
     const checksum = new Uint8Array(CHECKSUM_BYTES);
     this.#kernel.tags(this.#sealKey, bytes, Uint32Array.of(bytes.length), checksum);
@@ -207,13 +207,13 @@ interface EntrySize {
 }
 
 /** An entry with its header, and where its parts begin. */
-function newEntry({ groups, records, frameBytes, flags }: EntrySize) {
+function newEntry({ groups, records, frameBytes, flags }: EntrySize, roomFor: (bytes: number) => Buffer) {
   const placesAt = HEADER_BYTES + groups * GROUP_BYTES;
   const ordinalsAt = placesAt + records * PLACE_BYTES;
   const framesAt = ordinalsAt + (flags === FLAG_ORDINALS ? records * ORDINAL_BYTES : 0);
   // Every byte of it is written: zeros would be in vain.
-  const out = Buffer.allocUnsafeSlow(framesAt + frameBytes);
-  const view = new DataView(out.buffer);
+  const out = roomFor(framesAt + frameBytes);
+  const view = new DataView(out.buffer, out.byteOffset, out.length);
   out[CHECKSUM_BYTES] = FORMAT;
   out[CHECKSUM_BYTES + 1] = flags;
   view.setUint16(CHECKSUM_BYTES + 2, groups);

@@ -95,7 +95,7 @@ export class RecordReader {
       if (holder === undefined) return 'absent';
       const record = this.find(state, holder.version);
       if (record === undefined || state.damaged.has(holder.version)) return 'unknown';
-      return { attempt: holder.attempt, version: holder.version, tag: record.tag };
+      return { attempt: holder.attempt, version: holder.version, tag: record.tag.slice() };
     });
   }
 

@@ -151,6 +151,7 @@ export type {
   ArrivalCursor,
   Arrived,
   HintBatch,
+  KeyHoldings,
   Page,
   PartitionSummary,
   RecordSource,
@@ -162,7 +163,18 @@ export type {
   TimeRanges,
   TimeWindow,
 } from './ports/store.js';
-export { type KeyHolding, type KeyState, packKeyStates, unpackKeyStates } from './protocol/key-claims.js';
+export {
+  CLAIM_TAG_AT,
+  CLAIM_VERSION_AT,
+  KEY_ABSENT,
+  KEY_CLAIM_BYTES,
+  KEY_HELD,
+  KEY_UNKNOWN,
+  type KeyHolding,
+  type KeyState,
+  packKeyStates,
+  unpackKeyStates,
+} from './protocol/key-claims.js';
 export {
   compareTags,
   LISTING_ENTRY_BYTES,

@@ -235,6 +235,24 @@ const BREAKS: readonly (readonly [
     (store) => ({ readKeys: (partition, keys) => store.readKeys(partition, keys, UNBOUNDED) }),
   ],
   [
+    'looks keys up with their records, without regard to bytesMax',
+    'keys of several partitions are looked up in one call',
+    (store) => ({
+      keyHoldings: (groups, bytesMax) => store.keyHoldings(groups, bytesMax === 0 ? 0 : UNBOUNDED),
+    }),
+  ],
+  [
+    'looks all keys of a call up in its first partition',
+    'keys of several partitions are looked up in one call',
+    (store) => ({
+      keyHoldings: (groups, bytesMax) =>
+        store.keyHoldings(
+          groups.map((group) => ({ ...group, partition: groups[0]?.partition ?? '' })),
+          bytesMax,
+        ),
+    }),
+  ],
+  [
     'keeps a key from others once its holder is trimmed',
     'a key is free again once its holder is trimmed',
     (store, memories) => ({

@@ -10,7 +10,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { appendKey, encodeFrame, formatVersion, putKey, type Store } from '@mendlog/core';
+import {
+  appendKey,
+  encodeFrame,
+  formatVersion,
+  packItems,
+  packKeyStates,
+  putKey,
+  type Store,
+} from '@mendlog/core';
 import { open } from 'lmdb';
 import { describe, expect, test } from 'vitest';
 import { LmdbStore } from '../src/storage/lmdb-store.js';
@@ -101,6 +109,26 @@ describe('integrity: verify', () => {
       expect(await lmdbStore(opened).verify()).toMatchObject({ isSound: true, records: 550 });
     },
   );
+
+  test('integrity: who holds a key is unknown from the first look-up on that meets a changed record', async () => {
+    await using opened = new TestStore();
+    await fill(opened.store);
+    const bytes = keyed(4 * 40 + 17, 'key 17');
+    await opened.reopen(() => spoilFrame(opened.dataDir, bytes, 29));
+    const store = lmdbStore(opened);
+    const asked = [
+      packItems('keyed', [putKey('key 17'), putKey('key 18')]),
+      packItems('nowhere', [putKey('key 17')]),
+    ];
+    const [, other] = store.keyStates('keyed', [putKey('key 17'), putKey('key 18')]);
+    const states = packKeyStates(['unknown', other ?? 'absent', 'absent']);
+    const sound = keyed(4 * 40 + 18, 'key 18');
+    expect(store.keyHoldings(asked, UNBOUNDED)).toEqual({ states, frames: [undefined, sound, undefined] });
+    expect(store.keyHoldings(asked, 0)).toEqual({ states, frames: [] });
+    expect(store.damaged()).toEqual([{ partition: 'keyed', versions: [version(177)] }]);
+    await store.apply([groupOf('keyed', [bytes])], []);
+    expect(store.keyHoldings(asked, UNBOUNDED).frames).toEqual([bytes, sound, undefined]);
+  });
 
   test.each(['version', 'tag', 'end'] as const)(
     'integrity: an entry whose table the disk has changed is found, its records are not given out (in a %s)',

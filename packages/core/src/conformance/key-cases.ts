@@ -1,5 +1,8 @@
 /** Keyed records: of those of one key the one with the highest claim stays, in whatever order they came. */
+import { LIMITS } from '../limits.js';
+import { packKeyStates } from '../protocol/key-claims.js';
 import { packListingEntries } from '../protocol/listing.js';
+import { itemsOf, packItems } from '../protocol/packed.js';
 import { frameKey, frameVersion } from '../record.js';
 import { appendKey, putKey, type RecordKey } from '../record-key.js';
 import { expectEqual, expectFields } from './expect.js';
@@ -18,6 +21,7 @@ const append = (counter: number, id: Uint8Array, attempt: number) =>
 const idOf = (last: number) => new Uint8Array(16).fill(0x61).fill(last, 15);
 const textOf = (id: Uint8Array) => String.fromCharCode(...id);
 const ID = idOf(0x62);
+const packedNothing = { states: new Uint8Array(0), frames: [] };
 
 interface Race {
   readonly what: string;
@@ -147,6 +151,39 @@ export const KEY_CASES: readonly StoreCase[] = [
       });
     },
   ),
+
+  storeCase('store: keys of several partitions are looked up in one call (bytesMax)', async (opened) => {
+    const [a, b, c, appended] = [put(1, 'a'), put(2, 'b'), put(3, 'c'), append(20, ID, 2)];
+    const long = put(4, 'x'.repeat(LIMITS.keyBytesMax));
+    await opened.store.apply([groupOf('orders', [a, b, long]), groupOf('users', [c, appended])], []);
+    const longKey = putKey('x'.repeat(LIMITS.keyBytesMax));
+    const asked = [
+      packItems('users', [putKey('a'), appendKey(ID)]),
+      packItems('orders', [putKey('b'), putKey('nobody'), putKey('a')]),
+      packItems('unknown', [putKey('a')]),
+      packItems('orders', []),
+      packItems('users', [putKey('c')]),
+      packItems('orders', [Uint8Array.of(...longKey, 0x78), longKey, new Uint8Array(0)]),
+    ];
+    const frames = [undefined, appended, b, undefined, a, undefined, c, undefined, long, undefined];
+    const states = asked.flatMap((group) => opened.store.keyStates(group.partition, [...itemsOf(group)]));
+    const holdings = (given: readonly (Uint8Array | undefined)[]) => ({
+      states: packKeyStates(states),
+      frames: given,
+    });
+    const only = (...there: Uint8Array[]) =>
+      frames.map((one) => (one !== undefined && there.includes(one) ? one : undefined));
+    await opened.inEachState(() => {
+      const looked = (bytesMax: number) => opened.store.keyHoldings(asked, bytesMax);
+      expectEqual(looked(UNBOUNDED), holdings(frames), 'who holds the keys, with records');
+      expectEqual(looked(0), holdings([]), 'who holds the keys, without records');
+      expectEqual(looked(1), holdings(only(appended)), 'with records, at most 1 byte');
+      const two = appended.length + b.length;
+      expectEqual(looked(two), holdings(only(appended, b)), 'with records, at most the bytes of two');
+      expectEqual(looked(two + 1), holdings(only(appended, b, a)), 'with records, at most a byte more');
+      expectEqual(opened.store.keyHoldings([], UNBOUNDED), packedNothing, 'who holds no key');
+    });
+  }),
 
   storeCase('store: a key is free again once its holder is trimmed', async (opened) => {
     const refused = append(9, ID, 1);

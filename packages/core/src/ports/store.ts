@@ -50,6 +50,14 @@ export interface StoredHintBatch extends HintBatch {
   readonly sequence: number;
 }
 
+/** Who holds keys, in their order. */
+export interface KeyHoldings {
+  /** As packKeyStates() makes them. One whose bytes the disk has changed is unknown. */
+  readonly states: Uint8Array;
+  /** Of each key the frame of its record, as far as there is one and room for it; none at all where none was asked for. */
+  readonly frames: readonly (Uint8Array | undefined)[];
+}
+
 export interface ApplyResult {
   /** Records that came in and were not there before, those included that another one of the same batch superseded. */
   readonly added: number;
@@ -193,6 +201,11 @@ export interface Store {
    * passed. A deleted key has its tombstone.
    */
   readKeys(partition: string, keys: readonly RecordKey[], bytesMax: number): Uint8Array[];
+  /**
+   * Who holds the keys of these groups, in their order, and the frames of their records until `bytesMax` is passed. One
+   * call for all that is asked in one message: the store puts what it looks up in order, whatever the partition.
+   */
+  keyHoldings(groups: readonly PackedGroup[], bytesMax: number): KeyHoldings;
   /** Who holds each of these keys, in their order. A deleted key is held by its tombstone. */
   keyStates(partition: string, keys: readonly RecordKey[]): KeyState[];
   /** Frames of a range, in its order, at least one where there is one, until `bytesMax` is passed. */

@@ -12,7 +12,14 @@ import { compareClaims, type KeyClaim } from '../record-key.js';
 import { readVersion, VERSION_BYTES, writeVersion } from '../version.js';
 import { compareTags } from './listing.js';
 
-const KEY_CLAIM_BYTES = 2 + VERSION_BYTES + TAG_BYTES;
+/** Where the version lies in the state of a key, and where its tag. */
+export const CLAIM_VERSION_AT = 2;
+export const CLAIM_TAG_AT = CLAIM_VERSION_AT + VERSION_BYTES;
+export const KEY_CLAIM_BYTES = CLAIM_TAG_AT + TAG_BYTES;
+/** States as they travel. */
+export const KEY_ABSENT = 0;
+export const KEY_UNKNOWN = 1;
+export const KEY_HELD = 2;
 
 export interface KeyHolding extends KeyClaim {
   readonly tag: Uint8Array;

@@ -19,6 +19,7 @@ import type {
   ArrivalCursor,
   Arrived,
   HintBatch,
+  KeyHoldings,
   Page,
   PartitionSummary,
   RecordSource,
@@ -30,7 +31,7 @@ import type {
   TimeRanges,
   TimeWindow,
 } from '../ports/store.js';
-import type { KeyState } from '../protocol/key-claims.js';
+import { type KeyState, packKeyStates } from '../protocol/key-claims.js';
 import { compareTags, type Listing, packListingEntries, type VersionRange } from '../protocol/listing.js';
 import { itemsOf, type PackedGroup } from '../protocol/packed.js';
 import { decodeFrame, frameKey, frameVersion } from '../record.js';
@@ -252,6 +253,23 @@ export class MemoryStore implements Store {
       return holder === undefined ? [] : [holder.version];
     });
     return this.readVersions(partition, versions, bytesMax);
+  }
+
+  keyHoldings(groups: readonly PackedGroup[], bytesMax: number): KeyHoldings {
+    const states: KeyState[] = [];
+    const frames: (Uint8Array | undefined)[] = [];
+    let bytes = 0;
+    for (const group of groups) {
+      for (const state of this.keyStates(group.partition, [...itemsOf(group)])) {
+        states.push(state);
+        if (bytesMax === 0) continue;
+        const isRead = typeof state !== 'string' && bytes < bytesMax;
+        const [frame] = isRead ? this.readVersions(group.partition, [state.version], bytesMax) : [];
+        frames.push(frame);
+        bytes += frame?.length ?? 0;
+      }
+    }
+    return { states: packKeyStates(states), frames };
   }
 
   keyStates(partition: string, keys: readonly RecordKey[]): KeyState[] {

@@ -1,6 +1,6 @@
 /** What this node's store says of keys, and the form in which questions and answers travel. */
 import {
-  itemsOf,
+  KEY_CLAIM_BYTES,
   type KeyAnswers,
   type KeyQuestion,
   type KeyState,
@@ -28,25 +28,26 @@ export function lookUpKeys(
   const asked = groups.reduce((sum, { ends }) => sum + ends.length, 0);
   if (asked > LIMITS.rangesMax)
     throw new MendlogError('TOO_LARGE', `${asked} keys are over the limit of ${LIMITS.rangesMax}`);
+  const trimmedTo = groups.map(({ partition }) => store.trimmedTo(partition));
+  const bytesMax = withRecords ? FRAMES_BYTES_MAX : 0;
+  const voting = groups.map(({ partition }) => votes(partition));
+  if (voting.every(Boolean)) {
+    const { states, frames } = store.keyHoldings(groups, bytesMax);
+    return { states, trimmedTo, frames: frames.map((frame) => frame ?? NO_FRAME) };
+  }
+  const held = store.keyHoldings(
+    groups.filter((_, g) => voting[g]),
+    bytesMax,
+  );
   const states: Uint8Array[] = [];
-  const trimmedTo: number[] = [];
   const frames: Uint8Array[] = [];
-  let bytes = 0;
-  for (const group of groups) {
-    const { partition } = group;
-    const keys = [...itemsOf(group)];
-    const held = votes(partition) ? store.keyStates(partition, keys) : keys.map((): KeyState => 'no vote');
-    states.push(packKeyStates(held));
-    trimmedTo.push(store.trimmedTo(partition));
-    if (!withRecords) continue;
-    for (const state of held) {
-      const [frame] =
-        typeof state === 'string' || bytes >= FRAMES_BYTES_MAX
-          ? []
-          : store.readVersions(partition, [state.version], LIMITS.messageBytesMax);
-      frames.push(frame ?? NO_FRAME);
-      bytes += frame?.length ?? 0;
-    }
+  let at = 0;
+  for (const [g, { ends }] of groups.entries()) {
+    if (voting[g] !== true) states.push(packKeyStates(Array.from(ends, (): KeyState => 'no vote')));
+    else states.push(held.states.subarray(at * KEY_CLAIM_BYTES, (at + ends.length) * KEY_CLAIM_BYTES));
+    for (let i = 0; withRecords && i < ends.length; i++)
+      frames.push((voting[g] === true ? held.frames[at + i] : undefined) ?? NO_FRAME);
+    if (voting[g] === true) at += ends.length;
   }
   return { states: Buffer.concat(states), trimmedTo, frames };
 }

@@ -8,7 +8,9 @@
  * not one each. Version and tag lie as in an entry of the log, and of a listing.
  */
 import {
+  CLAIM_VERSION_AT,
   compareVersionAt,
+  KEY_CLAIM_BYTES,
   LISTING_ENTRY_BYTES,
   readCounter,
   readVersion,
@@ -17,6 +19,7 @@ import {
   type Version,
 } from '@mendlog/core';
 import { copyBytes } from './copy-bytes.js';
+import type { FoundRecords } from './found-records.js';
 import type { LocatedRecord, Run } from './located-record.js';
 import { lowerBound } from './lower-bound.js';
 
@@ -104,6 +107,33 @@ export class IndexBlock {
     return this.#record(place, { version: this.version(place), isCopy: false });
   }
 
+  /** Finds what is sought there: what it says of it is copied. */
+  locate(found: FoundRecords, i: number): void {
+    const sought = i * KEY_CLAIM_BYTES + CLAIM_VERSION_AT;
+    const place = this.#placeOfBytes(found.claimView, sought);
+    if (place === this.records) return;
+    const at = place * RECORD_BYTES;
+    for (let byte = 0; byte < VERSION_BYTES; byte += 4)
+      if (this.#view.getUint32(at + byte) !== found.claimView.getUint32(sought + byte)) return;
+    found.setTag(i, this.bytes, at + TAG_AT);
+    found.arrivals[i] =
+      this.#view.getUint16(at + ARRIVAL_AT) * 2 ** 32 + this.#view.getUint32(at + ARRIVAL_AT + 2);
+    found.ordinals[i] = this.#view.getUint16(at + ORDINAL_AT) & ~(KEY_BIT | TOMBSTONE_BIT);
+    found.lengths[i] = this.#view.getUint32(at + LENGTH_AT);
+  }
+
+  /** As placeOf(), of a version in bytes. */
+  #placeOfBytes(wanted: DataView, wantedAt: number): number {
+    let low = 0;
+    let high = this.records;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareBytes(this.#view, middle * RECORD_BYTES, wanted, wantedAt) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /** The record with this version, which outlives the bytes. */
   find(version: Version): LocatedRecord | undefined {
     const place = this.placeOf(version);
@@ -145,4 +175,13 @@ export class IndexBlock {
   #isAt(place: number, version: Version): boolean {
     return place < this.records && this.compareVersion(place, version) === 0;
   }
+}
+
+/** Of two versions in bytes, below 0 where the first is below. */
+function compareBytes(a: DataView, at: number, b: DataView, from: number): number {
+  for (let byte = 0; byte < VERSION_BYTES; byte += 4) {
+    const difference = a.getUint32(at + byte) - b.getUint32(from + byte);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }

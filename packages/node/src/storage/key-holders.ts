@@ -2,7 +2,7 @@
  * Who holds a key: of the records in the overlay that carry it the one with the highest claim, and what
  * held it before, for as long as the former is not flushed or may still fail.
  */
-import { compareClaims, frameKeyAt, type KeyClaim, LIMITS, type RecordKey } from '@mendlog/core';
+import { compareClaims, frameKeyAt, type KeyClaim, LIMITS } from '@mendlog/core';
 import { type ArrivalLink, latestBy, without } from './arrival-chain.js';
 import { asBuffer } from './as-buffer.js';
 
@@ -12,9 +12,9 @@ export interface KeyHolder extends KeyClaim {
 
 interface ChainedHolder extends KeyHolder, ArrivalLink<ChainedHolder> {}
 
-/** The bytes of a key as a text that sorts as they do. */
-export function textOfKey(key: RecordKey): string {
-  return asBuffer(key).toString('latin1');
+/** The bytes of a key, from `start` up to `end`, as a text that sorts as they do. */
+export function textOfKey(bytes: Uint8Array, start: number, end: number): string {
+  return asBuffer(bytes).toString('latin1', start, end);
 }
 
 /**

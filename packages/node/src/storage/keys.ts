@@ -18,6 +18,7 @@ import {
   VERSION_BYTES,
   writeVersion,
 } from '@mendlog/core';
+import { copyBytes } from './copy-bytes.js';
 
 const PARTITION_KEY_BYTES = 4;
 const ROW_KEY_BYTES = 4 + 1 + 8;
@@ -84,13 +85,39 @@ export function keyKey(partitionId: number, key: string): Buffer {
   return bytes;
 }
 
-const keyScratch = Buffer.alloc(PARTITION_KEY_BYTES + 1 + LIMITS.keyBytesMax);
+/** Of a key with its namespace. */
+const KEY_BYTES_MAX = 1 + LIMITS.keyBytesMax;
+const keyScratch = Buffer.alloc(PARTITION_KEY_BYTES + KEY_BYTES_MAX);
 
 /** The key of one look-up, which LMDB copies; the next call overwrites it. */
 export function keyLookup(partitionId: number, key: string): Buffer {
   keyScratch.writeUInt32BE(partitionId, 0);
   const end = PARTITION_KEY_BYTES + keyScratch.write(key, PARTITION_KEY_BYTES, 'latin1');
   return keyScratch.subarray(0, end);
+}
+
+/** A key in bytes, from `start` up to `end`. */
+export interface KeyBytes {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Views on the scratch of every length: a view is made once. */
+const keyLookups: (Buffer | undefined)[] = [];
+
+/** As keyLookup(); undefined for a key that is longer than any. */
+export function keyBytesLookup(partitionId: number, { bytes, start, end }: KeyBytes): Buffer | undefined {
+  const length = end - start;
+  if (length > KEY_BYTES_MAX) return undefined;
+  keyScratch.writeUInt32BE(partitionId, 0);
+  copyBytes(keyScratch, PARTITION_KEY_BYTES, { from: bytes, start, length });
+  let lookup = keyLookups[length];
+  if (lookup === undefined) {
+    lookup = keyScratch.subarray(0, PARTITION_KEY_BYTES + length);
+    keyLookups[length] = lookup;
+  }
+  return lookup;
 }
 
 export function textOfKeyKey(bytes: Buffer): string {
@@ -122,6 +149,10 @@ export function claimOf(value: Buffer): IndexedClaim {
   const view = new DataView(value.buffer, value.byteOffset, value.length);
   const mark = markAt(value, MARK_AT);
   return { version: readVersion(view, 0), attempt: value[VERSION_BYTES] as number, mark };
+}
+
+export function attemptOfClaim(value: Uint8Array): number {
+  return value[VERSION_BYTES] as number;
 }
 
 /** A row of level 0 with the times between which its records were written, those included that are gone. */

@@ -6,6 +6,8 @@ import { compareVersions, type VersionRange } from '@mendlog/core';
 import type { LocatedRecord } from './located-record.js';
 import type { Arrivals } from './overlay.js';
 
+type PlaceInLog = Pick<LocatedRecord, 'arrival' | 'ordinal'>;
+
 interface Leaving {
   readonly record: LocatedRecord;
   /** The arrival of what took its place. */
@@ -25,7 +27,11 @@ export class LeavingRecords {
     this.#byPlace.set(placeId(record), { record: kept, by });
   }
 
-  has(record: LocatedRecord): boolean {
+  get isEmpty(): boolean {
+    return this.#byPlace.size === 0;
+  }
+
+  has(record: PlaceInLog): boolean {
     return this.#byPlace.size > 0 && this.#byPlace.has(placeId(record));
   }
 
@@ -53,6 +59,6 @@ function isWithin({ version }: LocatedRecord, { from, to }: VersionRange): boole
   return compareVersions(version, from) >= 0 && compareVersions(version, to) <= 0;
 }
 
-function placeId({ arrival, ordinal }: LocatedRecord): number {
+function placeId({ arrival, ordinal }: PlaceInLog): number {
   return arrival * ORDINALS + ordinal;
 }

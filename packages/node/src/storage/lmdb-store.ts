@@ -23,6 +23,7 @@ import {
   type HintBatch,
   type IndexRange,
   type Job,
+  type KeyHoldings,
   type KeyState,
   LIMITS,
   type Listing,
@@ -32,6 +33,7 @@ import {
   type PackedGroup,
   type Page,
   type PartitionSummary,
+  packItems,
   type RecordId,
   type RecordKey,
   type RecordSource,
@@ -43,6 +45,7 @@ import {
   type TimeRanges,
   type TimeWindow,
   toMendlogError,
+  unpackKeyStates,
   type Version,
   type VersionRange,
   type VoteNote,
@@ -369,17 +372,21 @@ export class LmdbStore implements Store {
 
   readVersions(partition: string, versions: readonly Version[], bytesMax: number): Uint8Array[] {
     const state = this.#loggedState(partition);
-    return state === undefined ? [] : this.#reader.versions(state, versions, bytesMax);
+    return state === undefined ? [] : this.#reader.points.versions(state, versions, bytesMax);
+  }
+
+  keyHoldings(groups: readonly PackedGroup[], bytesMax: number): KeyHoldings {
+    const asked = groups.map((keys) => ({ state: this.#loggedState(keys.partition), keys }));
+    return this.#reader.points.holders(asked, bytesMax);
   }
 
   readKeys(partition: string, keys: readonly RecordKey[], bytesMax: number): Uint8Array[] {
-    const state = this.#loggedState(partition);
-    return state === undefined ? [] : this.#reader.keys(state, keys, bytesMax);
+    const { frames } = this.keyHoldings([packItems(partition, keys)], bytesMax);
+    return frames.filter((frame) => frame !== undefined);
   }
 
   keyStates(partition: string, keys: readonly RecordKey[]): KeyState[] {
-    const state = this.#loggedState(partition);
-    return state === undefined ? keys.map(() => 'absent') : this.#reader.keyStates(state, keys);
+    return unpackKeyStates(this.keyHoldings([packItems(partition, keys)], 0).states, keys.length);
   }
 
   readRange(partition: string, range: VersionRange, bytesMax: number): Page {

@@ -229,7 +229,7 @@ export class LogEntry {
   readonly bytes: Uint8Array;
   readonly records: number;
   readonly #view: DataView;
-  readonly #buffer: Buffer;
+  #buffer: Buffer | undefined;
   readonly #groups: number;
   readonly #ordinalsAt: number | undefined;
   readonly #placesAt: number;
@@ -240,7 +240,6 @@ export class LogEntry {
     this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#view = view;
-    this.#buffer = asBuffer(this.bytes);
     if (bytes.length < HEADER_BYTES || bytes[CHECKSUM_BYTES] !== FORMAT) throw damaged();
     const hasOrdinals = bytes[CHECKSUM_BYTES + 1] === FLAG_ORDINALS;
     this.#groups = view.getUint16(CHECKSUM_BYTES + 2);
@@ -347,6 +346,8 @@ export class LogEntry {
 
   /** The key of a record that has one, as far as the disk has kept it. */
   key(place: number): { key: string; attempt: number } {
+    // Of an entry that is read for one frame it would be made in vain.
+    this.#buffer ??= asBuffer(this.bytes);
     return keyOfFrame(this.#buffer, this.#framesAt + this.#start(place));
   }
 

@@ -6,13 +6,10 @@
  * flush on.
  */
 import {
-  compareTags,
   compareVersions,
   type DigestKernel,
   type IndexRange,
-  itemStart,
   joinedRanges,
-  type KeyState,
   type Listing,
   laterVersion,
   ORIGIN_HIGHEST,
@@ -20,12 +17,10 @@ import {
   type Page,
   packIndexedRows,
   packListingEntries,
-  type RecordKey,
   ROW_BYTES,
   rowIndexOf,
   rowSpan,
   segmentCounters,
-  TAG_BYTES,
   type TimeRanges,
   type TimeWindow,
   type Version,
@@ -35,12 +30,11 @@ import {
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { FoundHolder } from './arrivals.js';
-import { textOfKey } from './key-holders.js';
 import type { LocatedRecord } from './located-record.js';
-import type { LogEntry } from './log-entry.js';
 import type { Arrivals } from './overlay.js';
 import { isAppendKey } from './partition-change.js';
 import type { PartitionState } from './partition-state.js';
+import { PointReads } from './point-reads.js';
 import { EMPTY_ROW, RowChanges } from './row-changes.js';
 import type { VersionIndex } from './version-index.js';
 
@@ -54,12 +48,12 @@ interface ReaderOptions {
 export class RecordReader {
   /** The arrival number up to which everything is flushed, or was refused. */
   flushed: number;
-  readonly #log: ArrivalLog;
+  readonly points: PointReads;
   readonly #index: VersionIndex;
   readonly #kernel: DigestKernel;
 
   constructor({ log, index, kernel, flushed }: ReaderOptions) {
-    this.#log = log;
+    this.points = new PointReads({ log, index, kernel, flushed: () => this.flushed });
     this.#index = index;
     this.#kernel = kernel;
     this.flushed = flushed;
@@ -79,46 +73,11 @@ export class RecordReader {
     return holder !== undefined && holder.version.counter > state.trimmedTo ? holder : undefined;
   }
 
-  /** Frames of the records that hold these keys, in their order, as far as there are any. */
-  keys(state: PartitionState, keys: readonly RecordKey[], bytesMax: number): Uint8Array[] {
-    const versions = keys.flatMap((key) => {
-      const holder = this.holder(state, textOfKey(key));
-      return holder === undefined ? [] : [holder.version];
-    });
-    return this.versions(state, versions, bytesMax);
-  }
-
-  /** Who holds these keys. A holder that the disk is known to have changed is not known. */
-  keyStates(state: PartitionState, keys: readonly RecordKey[]): KeyState[] {
-    return keys.map((key) => {
-      const holder = this.holder(state, textOfKey(key));
-      if (holder === undefined) return 'absent';
-      const record = this.find(state, holder.version);
-      if (record === undefined || state.damaged.has(holder.version)) return 'unknown';
-      return { attempt: holder.attempt, version: holder.version, tag: record.tag.slice() };
-    });
-  }
-
-  versions(state: PartitionState, versions: readonly Version[], bytesMax: number): Uint8Array[] {
-    const found: LocatedRecord[] = [];
-    const indexed = this.#index.finder(state.id);
-    let bytes = 0;
-    for (const version of versions) {
-      if (bytes >= bytesMax) break;
-      if (version.counter <= state.trimmedTo) continue;
-      const record = state.overlay.find(version, this.flushed) ?? indexed(version);
-      if (record === undefined || state.leaving.has(record)) continue;
-      found.push(record);
-      bytes += record.length;
-    }
-    return this.#frames(state, found);
-  }
-
   page(state: PartitionState, range: VersionRange, bytesMax: number): Page {
     let bounds: { from: Version; to: Version } | undefined = range;
     while (bounds !== undefined) {
       const { records, truncated } = this.#filled(state, { ...range, ...bounds }, bytesMax);
-      const frames = this.#frames(state, records);
+      const frames = this.points.frames(state, records);
       const last = records.at(-1)?.version;
       if (frames.length > 0 || !truncated || last === undefined) return { frames, truncated };
       // The disk has changed all of them: a page without a record would lead nowhere.
@@ -239,53 +198,6 @@ export class RecordReader {
     }
     return changes;
   }
-
-  /** Copies of the frames; one that the disk has changed is left out, and remembered. */
-  #frames(state: PartitionState, records: readonly LocatedRecord[]): Uint8Array[] {
-    const { bytes, ends } = this.#copied(records);
-    const tags = new Uint8Array(records.length * TAG_BYTES);
-    this.#kernel.tags(state.tagKey, bytes, ends, tags);
-    const frames: Uint8Array[] = [];
-    for (const [i, record] of records.entries()) {
-      if (compareTags(tags.subarray(i * TAG_BYTES), record.tag) === 0) {
-        frames.push(bytes.subarray(itemStart({ ends }, i), ends[i]));
-      } else {
-        state.damaged.add(record.version);
-      }
-    }
-    return frames;
-  }
-
-  /** The frames back to back. What cannot be read of one is left as zeros: its tag will not match. */
-  #copied(records: readonly LocatedRecord[]): { bytes: Uint8Array; ends: Uint32Array } {
-    const ends = new Uint32Array(records.length);
-    let end = 0;
-    for (const [i, { length }] of records.entries()) {
-      end += length;
-      ends[i] = end;
-    }
-    const bytes = new Uint8Array(end);
-    let peeked: { arrival: number; entry: LogEntry | undefined } | undefined;
-    for (const i of byArrival(records)) {
-      const record = records[i] as LocatedRecord;
-      let frame: Uint8Array | undefined;
-      if (record.entry !== undefined) frame = record.entry.frame(record.place ?? 0);
-      else {
-        if (peeked?.arrival !== record.arrival)
-          peeked = { arrival: record.arrival, entry: this.#log.peek(record.arrival) };
-        frame = peeked.entry?.frameOf(record.ordinal);
-      }
-      if (frame?.length === record.length) bytes.set(frame, (ends[i] as number) - record.length);
-    }
-    return { bytes, ends };
-  }
-}
-
-/** The places of records in the order in which they arrived: each entry is read once, whatever is asked for. */
-function byArrival(records: readonly LocatedRecord[]): number[] {
-  const places = records.map((_, i) => i);
-  const arrivalOf = (place: number) => (records[place] as LocatedRecord).arrival;
-  return places.sort((a, b) => arrivalOf(a) - arrivalOf(b));
 }
 
 function* tagged(

@@ -25,11 +25,13 @@ import {
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { changedBlocks } from './block-changes.js';
 import { checkCounts } from './check-counts.js';
+import type { FoundRecords } from './found-records.js';
 import { blockOf, IndexBlock } from './index-block.js';
 import { keyOfFrame } from './key-holders.js';
 import {
   arrivalKey,
   arrivalOfKey,
+  attemptOfClaim,
   blockKey,
   blockLookup,
   claimOf,
@@ -37,6 +39,8 @@ import {
   type IndexedClaim,
   type IndexedPartition,
   indexedPartition,
+  type KeyBytes,
+  keyBytesLookup,
   keyKey,
   keyLookup,
   type LiveShare,
@@ -156,20 +160,32 @@ export class VersionIndex {
   }
 
   find(partitionId: number, version: Version): LocatedRecord | undefined {
-    return this.finder(partitionId)(version);
+    const value = this.#blocks.getBinaryFast(blockLookup(partitionId, blockOf(version.counter)));
+    return value === undefined ? undefined : new IndexBlock(value as Buffer).find(version);
   }
 
-  /** Finds many, with no other read between: those of one block one after another cost one look-up. */
-  finder(partitionId: number): (version: Version) => LocatedRecord | undefined {
-    let last: { readonly number: number; readonly block: IndexBlock | undefined } | undefined;
-    return (version) => {
-      const number = blockOf(version.counter);
-      if (last?.number !== number) {
+  /** Finds what is sought of a partition, in the order of `sought`: of those of one block it is looked up once. */
+  locate(partitionId: number, found: FoundRecords, sought: Uint32Array): void {
+    let last = -1;
+    let block: IndexBlock | undefined;
+    for (const i of sought) {
+      const number = blockOf(found.counter(i));
+      if (number !== last) {
         const value = this.#blocks.getBinaryFast(blockLookup(partitionId, number));
-        last = { number, block: value && new IndexBlock(value as Buffer) };
+        block = value && new IndexBlock(value as Buffer);
+        last = number;
       }
-      return last.block?.find(version);
-    };
+      block?.locate(found, i);
+    }
+  }
+
+  /** Seeks the version of who holds a key; false where nobody does. */
+  seekHolder(partitionId: number, key: KeyBytes, { found, i }: { found: FoundRecords; i: number }): boolean {
+    const lookup = keyBytesLookup(partitionId, key);
+    const value = lookup && this.#keys.getBinaryFast(lookup);
+    if (value === undefined) return false;
+    found.seekBytes(i, value, attemptOfClaim(value));
+    return true;
   }
 
   /** Who holds a key. */

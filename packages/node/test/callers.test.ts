@@ -16,7 +16,7 @@ import { Connection } from '@mendlog/transport/connection';
 import { createTRPCClient, httpLink } from '@trpc/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { RequestCaller } from '../src/api/request-caller.js';
+import { abandonmentOf, RequestCaller } from '../src/api/request-caller.js';
 import type { AppRouter, BinaryRouter } from '../src/api/router.js';
 import { NodeCoordinator } from '../src/coordinator/node-coordinator.js';
 import { createGateway, type Gateway } from '../src/gateway/gateway.js';
@@ -107,7 +107,7 @@ const WAYS: readonly [way: string, call: Way][] = [
     'another node',
     async () => {
       const controller = new AbortController();
-      void other.service.write([group()], {}, new RequestCaller(controller.signal));
+      void other.service.write([group()], {}, new RequestCaller(abandonmentOf(controller.signal)));
       return () => controller.abort();
     },
   ],
@@ -211,7 +211,7 @@ describe('callers', () => {
     ['by another node', () => other],
   ])('callers: nothing is written for a caller that has gone (to be coordinated %s)', async (_, nodeOf) => {
     const before = (await node.service.partition(partition).catch(() => undefined))?.records ?? 0;
-    const caller = new RequestCaller(AbortSignal.abort());
+    const caller = new RequestCaller(abandonmentOf(AbortSignal.abort()));
     const gone = { ok: false, error: { code: 'REQUEST_TIMEOUT' } };
     expect(await nodeOf().service.write([group()], {}, caller)).toMatchObject([gone]);
     expect(await nodeOf().service.write([group()], {})).toMatchObject([{ ok: true }]);

@@ -1,7 +1,7 @@
 // A node's reads of ranges beside the machine that decides them: callers, metrics, and large pages over a connection.
 import { frameVersion, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
 import { describe, expect, test } from 'vitest';
-import { RequestCaller } from '../src/api/request-caller.js';
+import { abandonmentOf, RequestCaller } from '../src/api/request-caller.js';
 import { frame, groupOf } from './records.js';
 import { TestCluster } from './test-cluster.js';
 
@@ -27,7 +27,7 @@ describe('range coordinator', () => {
     const ids = [{ counter: 1 }];
     const gone = { code: 'REQUEST_TIMEOUT' };
     const controller = new AbortController();
-    const caller = new RequestCaller(controller.signal);
+    const caller = new RequestCaller(abandonmentOf(controller.signal));
     const read = service.read('orders', ids, 'ALL', caller);
     controller.abort();
     await expect(read).rejects.toMatchObject(gone);
@@ -37,7 +37,10 @@ describe('range coordinator', () => {
     await expect(service.scan('orders', timed, 'ALL', caller)).rejects.toMatchObject(gone);
     const late = new RequestCaller(undefined, performance.now());
     await expect(service.read('orders', ids, 'ALL', late)).rejects.toMatchObject(gone);
-    const patient = new RequestCaller(new AbortController().signal, performance.now() + 60_000);
+    const patient = new RequestCaller(
+      abandonmentOf(new AbortController().signal),
+      performance.now() + 60_000,
+    );
     expect(await service.read('orders', ids, 'ALL', patient)).toMatchObject([{ repaired: true }]);
     const text = await service.metrics();
     expect(text).toMatch(/^mendlog_reads_total\{.*outcome="answered".*consistency="ALL".*\} 1$/m);

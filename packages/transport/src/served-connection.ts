@@ -1,7 +1,7 @@
 /**
  * One connection at the serving side: messages in, procedures of a tRPC router called, answers out.
  *
- * A procedure gets a signal that aborts when nobody waits for it any more: at its deadline, when the caller
+ * A procedure is told when nobody waits for it any more: at its deadline, when the caller
  * cancels, and when the connection ends. What it answers after that is thrown away; it counts among the
  * calls under way until it has really ended. A connection that is no good ends for one reason, which is told.
  */
@@ -10,6 +10,7 @@ import type { Writable } from 'node:stream';
 import { type ErrorShape, LIMITS, MendlogError } from '@mendlog/core';
 import { type AnyRouter, callTRPCProcedure, type inferRouterContext } from '@trpc/server';
 import type { WebSocket } from 'ws';
+import { Abandonment } from './abandonment.js';
 import type { FaultReason } from './connection-faults.js';
 import { Credits } from './credits.js';
 import { Deadlines } from './deadlines.js';
@@ -39,8 +40,7 @@ export interface ServedConnectionOptions<Router extends AnyRouter> {
 export interface ServedCallFacts {
   /** Of its request. */
   readonly bytes: number;
-  /** Aborts when nobody waits any more. */
-  readonly signal: AbortSignal;
+  readonly abandonment: Abandonment;
   /** In the time of `performance.now()`; Infinity for a subscription. */
   readonly deadlineMs: number;
 }
@@ -48,7 +48,7 @@ export interface ServedCallFacts {
 interface ServedCall {
   readonly id: number;
   readonly deadlineMs: number;
-  readonly controller: AbortController;
+  readonly abandonment: Abandonment;
   /** Of a subscription. */
   readonly credits?: Credits;
 }
@@ -148,20 +148,23 @@ export class ServedConnection<Router extends AnyRouter> {
     this.#running++;
     this.#runningBytes += bytes;
     try {
-      const { signal } = call.controller;
+      const { abandonment, deadlineMs, credits } = call;
+      // Only a subscription takes it from tRPC; others ask their context.
+      const signal = credits === undefined ? undefined : abandonment.signal;
       const data = await callTRPCProcedure({
         router: this.#options.router,
         path: request.path,
         getRawInput: async () => request.input,
-        ctx: this.#options.contextOf({ signal, deadlineMs: call.deadlineMs, bytes }),
+        ctx: this.#options.contextOf({ abandonment, deadlineMs, bytes }),
         type: request.type,
         signal,
         batchIndex: 0,
       });
-      if (call.credits === undefined) this.#answer(call, { id: call.id, type: 'answer', data });
+      if (credits === undefined || signal === undefined)
+        this.#answer(call, { id: call.id, type: 'answer', data });
       else {
         const send = (item: unknown) => this.#send({ id: call.id, type: 'item', data: item });
-        await sendItems(data, { credits: call.credits, signal, send });
+        await sendItems(data, { credits, signal, send });
         this.#answer(call, { id: call.id, type: 'end' });
       }
     } catch (thrown) {
@@ -174,14 +177,14 @@ export class ServedConnection<Router extends AnyRouter> {
 
   #begin(request: CallMessage | SubscribeMessage): ServedCall {
     const { id } = request;
-    const controller = new AbortController();
+    const abandonment = new Abandonment();
     let call: ServedCall;
     if (request.type === 'subscription') {
       const credits = new Credits(request.creditBytes);
-      call = { id, controller, credits, deadlineMs: Number.POSITIVE_INFINITY };
+      call = { id, abandonment, credits, deadlineMs: Number.POSITIVE_INFINITY };
     } else {
       const nowMs = performance.now();
-      call = { id, controller, deadlineMs: nowMs + request.timeoutMs };
+      call = { id, abandonment, deadlineMs: nowMs + request.timeoutMs };
       this.#deadlines.watch(call.deadlineMs, nowMs);
     }
     this.#calls.set(id, call);
@@ -220,7 +223,7 @@ export class ServedConnection<Router extends AnyRouter> {
 
   #abandon(call: ServedCall, why: string): void {
     this.#calls.delete(call.id);
-    call.controller.abort(new MendlogError('CONNECTION_LOST', why));
+    call.abandonment.abandon(new MendlogError('CONNECTION_LOST', why));
   }
 
   #end(reason: FaultReason): void {

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { type ErrorShape, LIMITS, MendlogError } from '@mendlog/core';
 import { initTRPC, TRPCError, tracked } from '@trpc/server';
 import { WebSocket } from 'ws';
+import type { Abandonment } from '../src/abandonment.js';
 import { type BinaryAdapter, type BinaryAdapterOptions, createBinaryAdapter } from '../src/adapter.js';
 import { Connection, type ConnectionOptions } from '../src/connection.js';
 import { ConnectionFaults } from '../src/connection-faults.js';
@@ -15,7 +16,7 @@ interface Context {
   readonly waiting: Set<(value: string) => void>;
   /** Why calls of `wait` were given up. */
   readonly aborts: string[];
-  readonly signal: AbortSignal;
+  readonly abandonment: Abandonment;
   readonly generators: Generators;
 }
 
@@ -47,9 +48,9 @@ const router = t.router({
   authorization: t.procedure.query(({ ctx }) => ctx.authorization),
   bytes: t.procedure.input(Number).query(({ input }) => new Uint8Array(input)),
   wait: t.procedure.query(
-    ({ ctx, signal }) =>
+    ({ ctx }) =>
       new Promise<string>((resolve) => {
-        if (signal !== ctx.signal) throw new Error('the signal of the call is another than its context has');
+        const { signal } = ctx.abandonment;
         ctx.waiting.add(resolve);
         signal.addEventListener('abort', () => ctx.aborts.push(String(signal.reason.message)));
       }),
@@ -73,7 +74,7 @@ const router = t.router({
 
 async function* producedItems(
   { items, bytes, finish }: ItemsInput,
-  { generators, signal }: Context,
+  { generators, abandonment }: Context,
 ): AsyncGenerator<{ readonly number: number; readonly bytes: Uint8Array }> {
   generators.begun++;
   try {
@@ -83,6 +84,7 @@ async function* producedItems(
     }
     if (finish === 'refuse') throw new MendlogError('NOT_FOUND', 'no more of them');
     if (finish === 'too-long') yield { number: items, bytes: new Uint8Array(LIMITS.messageBytesMax) };
+    const { signal } = abandonment;
     if (finish === 'wait' && !signal.aborted) await once(signal, 'abort');
   } finally {
     generators.ended++;
@@ -150,11 +152,11 @@ export class TestServer implements AsyncDisposable {
       router,
       createContext:
         (request) =>
-        ({ signal }) => ({
+        ({ abandonment }) => ({
           authorization: request.headers.authorization,
           waiting: this.waiting,
           aborts: this.aborts,
-          signal,
+          abandonment,
           generators: this.generators,
         }),
       toErrorShape,

@@ -2,20 +2,44 @@
 import { setMaxListeners } from 'node:events';
 import { type Caller, callerGone } from '@mendlog/core';
 
+/** What the way that a request came by can tell of who waits. */
+export interface CallerAbandonment {
+  readonly isAbandoned: boolean;
+  /** Aborts when nobody waits any more. It may be made when it is asked for. */
+  readonly signal: AbortSignal;
+}
+
 export class RequestCaller implements Caller {
-  /** Aborts when nobody waits any more; undefined where nobody can say so. */
-  readonly signal: AbortSignal | undefined;
+  readonly abandonment: CallerAbandonment | undefined;
   readonly deadlineMs: number;
 
-  /** The deadline is one of `performance.now()`; Infinity where the caller waits as long as the node lets it. */
-  constructor(signal: AbortSignal | undefined, deadlineMs = Number.POSITIVE_INFINITY) {
-    this.signal = signal;
+  /**
+   * Undefined: nobody can say that nobody waits any more. The deadline is one of `performance.now()`; Infinity where
+   * the caller waits as long as the node lets it.
+   */
+  constructor(abandonment: CallerAbandonment | undefined, deadlineMs = Number.POSITIVE_INFINITY) {
+    this.abandonment = abandonment;
     this.deadlineMs = deadlineMs;
   }
 
-  get isGone(): boolean {
-    return this.signal?.aborted === true || performance.now() >= this.deadlineMs;
+  /** Aborts when nobody waits any more; undefined where nobody can say so. To be asked for where it is used only. */
+  get signal(): AbortSignal | undefined {
+    return this.abandonment?.signal;
   }
+
+  get isGone(): boolean {
+    return this.abandonment?.isAbandoned === true || performance.now() >= this.deadlineMs;
+  }
+}
+
+/** Of a request whose signal is there anyway. */
+export function abandonmentOf(signal: AbortSignal): CallerAbandonment {
+  return {
+    signal,
+    get isAbandoned() {
+      return signal.aborted;
+    },
+  };
 }
 
 /** A caller inside this process that neither cancels nor has a deadline. */

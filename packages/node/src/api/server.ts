@@ -26,6 +26,7 @@ import { type FirstBytes, serveTlsToo } from './first-byte.js';
 import { retryAfterOf } from './problems.js';
 import type { RouterContext } from './procedure.js';
 import { rawAnswer, refuseRequest } from './refused-request.js';
+import { abandonmentOf } from './request-caller.js';
 import { answerRest } from './rest.js';
 import { binaryRouter, router } from './router.js';
 import type { PeerService, Service } from './service.js';
@@ -94,7 +95,7 @@ export function createApiServer({
     peer,
     log,
     isPeer: carriesToken(request.headers.authorization, token),
-    signal,
+    abandonment: abandonmentOf(signal),
     deadlineMs,
     bytes: Number(request.headers['content-length'] ?? 0),
     gate,

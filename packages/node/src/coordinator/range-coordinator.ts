@@ -61,15 +61,17 @@ export class RangeCoordinator {
   }
 
   #result(request: Parameters<RangeReads['submit']>[0], caller: RequestCaller): Promise<RangeReadResult> {
-    const { signal } = caller;
     return new Promise((resolve) => {
+      let signal: AbortSignal | undefined;
       const cancel = () => this.#core.cancel(read);
       const read = this.#core.submit({ ...request, caller }, (result) => {
         signal?.removeEventListener('abort', cancel);
         resolve(result);
       });
       // One that is over by now has no need of it.
-      if (this.#core.isUnderWay(read)) signal?.addEventListener('abort', cancel);
+      if (!this.#core.isUnderWay(read)) return;
+      signal = caller.signal;
+      signal?.addEventListener('abort', cancel);
     });
   }
 }

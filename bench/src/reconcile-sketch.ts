@@ -1,53 +1,28 @@
-/**
- * Mendlog's sketch, as the planner asks for it: symbols that are maintained are at hand, those beyond are made from the
- * items.
- */
-import { CELL_BYTES, type DigestKernel, planDiff, SketchDecoder, symbolsBytesMax } from '@mendlog/core';
+/** Mendlog's sketch of all records, alone: symbols made from the items, asked for as a session does, without a bound. */
+import { CELL_BYTES, type DigestKernel, SketchDecoder, symbolsBytesMax } from '@mendlog/core';
 import type { Reconciliation } from './reconciliation.js';
 import { milliseconds, type Records } from './records.js';
 
-const RECORD_BYTES = 256;
 const SYMBOLS_MAX = 65_536;
 
-export function reconcileWithSketch(
-  kernel: DigestKernel,
-  { here, there, maintained }: { here: Records; there: Records; maintained: number },
-): Reconciliation {
+export function reconcileWithSketch(kernel: DigestKernel, here: Records, there: Records): Reconciliation {
   const sketch = (first: number, symbols: number, { counters, tags }: Records) => {
     const cells = new Uint8Array(symbols * CELL_BYTES);
     kernel.addToSketch(cells, first, counters, tags, 1);
     return cells;
   };
-  const [own, buildMs] = milliseconds(() => sketch(0, maintained, here));
-  const others = sketch(0, maintained, there);
   const decoder = new SketchDecoder(kernel, { symbolsMax: SYMBOLS_MAX });
+  const gap = Math.abs(here.counters.length - there.counters.length);
+  let wanted = Math.max(16, Math.ceil(1.35 * gap + 4 * Math.sqrt(gap)));
   let bytes = 0;
-  const exchange = (first: number, ownCells: Uint8Array, otherCells: Uint8Array) => {
-    const message = new Uint8Array(symbolsBytesMax(otherCells.length / CELL_BYTES));
-    const length = kernel.encodeSymbols(otherCells, first, message);
-    bytes += length;
-    decoder.push(message.subarray(0, length), ownCells);
-  };
   const [, cpuMs] = milliseconds(() => {
-    while (!decoder.complete) {
+    for (; !decoder.complete; wanted = Math.max(48, Math.ceil(1.5 * wanted))) {
       const first = decoder.symbols;
-      const plan = planDiff({
-        recordsHere: here.counters.length,
-        recordsThere: there.counters.length,
-        recordBytes: RECORD_BYTES,
-        sketchSymbols: SYMBOLS_MAX,
-        symbolsTried: first,
-        sketchWrong: false,
-        rangeKnown: false,
-      });
-      if (plan.method !== 'sketch') throw new Error(`the planner chose ${plan.method}: ${plan.reason}`);
-      const kept = Math.max(0, Math.min(first + plan.symbols, maintained) - first);
-      const range = [first * CELL_BYTES, (first + kept) * CELL_BYTES] as const;
-      if (kept > 0) exchange(first, own.slice(...range), others.slice(...range));
-      const made = plan.symbols - kept;
-      if (made > 0)
-        exchange(first + kept, sketch(first + kept, made, here), sketch(first + kept, made, there));
+      const message = new Uint8Array(symbolsBytesMax(wanted - first));
+      const length = kernel.encodeSymbols(sketch(first, wanted - first, there), first, message);
+      bytes += length;
+      decoder.push(message.subarray(0, length), sketch(first, wanted - first, here));
     }
   });
-  return { bytes, cpuMs, buildMs, found: decoder.items().length };
+  return { bytes, cpuMs, buildMs: 0, found: decoder.items().length };
 }

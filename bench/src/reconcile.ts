@@ -1,8 +1,8 @@
 /**
  * Two sets of a million ids: bytes both ways and CPU of both sides until the differences are known, for Mendlog's sketch
  * and rows, @peerbit/riblt and @canvas-js/okra-memory. `npm run build && node bench/dist/reconcile.js [RECORDS]`;
- * negentropy is in bench/rust. What is kept up to date anyway (sketch, rows, tree) is built beforehand, in a column of
- * its own; riblt has no such thing.
+ * negentropy is in bench/rust. What is kept up to date anyway (rows, tree) is built beforehand, in a column of
+ * its own; sketch and riblt have no such thing.
  */
 import { loadKernel } from '@mendlog/merkle';
 import { reconcileWithOkra } from './reconcile-okra.js';
@@ -20,8 +20,7 @@ const here = recordsOf(all);
 for (const { name, lacks } of differences(records)) {
   const there = recordsOf(all.filter((counter) => !lacks(counter)));
   const results: [string, Reconciliation][] = [
-    [`sketch, M=2048 (${kernel.kind})`, reconcileWithSketch(kernel, { here, there, maintained: 2048 })],
-    [`sketch, M=1024 (${kernel.kind})`, reconcileWithSketch(kernel, { here, there, maintained: 1024 })],
+    [`sketch (${kernel.kind})`, reconcileWithSketch(kernel, here, there)],
     [`rows (${kernel.kind})`, reconcileWithRows(kernel, here, there)],
     ['@peerbit/riblt 1.2.0', await reconcileWithPeerbit(here, there)],
     ['okra-memory 0.4.7', await reconcileWithOkra(here, there)],

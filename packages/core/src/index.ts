@@ -1,3 +1,12 @@
+export { type AnsweredItems, answerItems, unreadItems } from './anti-entropy/answer-items.js';
+export {
+  answerSymbols,
+  type HeldQuestion,
+  type HeldRecords,
+  heldRecords,
+  type SymbolsAnswer,
+  type SymbolsQuestion,
+} from './anti-entropy/answer-symbols.js';
 export {
   JOB_POLICY,
   JOB_PRIORITIES,
@@ -17,7 +26,6 @@ export {
   newJob,
   nextJob,
 } from './anti-entropy/job.js';
-export { type DiffKnown, type DiffPlan, type DiffReason, planDiff } from './anti-entropy/plan-diff.js';
 export {
   AntiEntropySession,
   type SessionOutcome,
@@ -194,6 +202,7 @@ export {
   packDrafts,
   packItems,
 } from './protocol/packed.js';
+export { packRecordItems, type RecordItem, unpackRecordItems } from './protocol/record-items.js';
 export { mergeListings, type RangeReadAnswer } from './quorum/range-read.js';
 export { doubtfulKeys, withoutSuperseded } from './quorum/superseded.js';
 export { type ReplicaAnswer, WriteQuorum, type WriteVerdict } from './quorum/write-quorum.js';

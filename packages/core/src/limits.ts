@@ -75,6 +75,12 @@ export const LIMITS = {
   sessionSegmentsMax: 4096,
   /** Rounds of compare and transfer before a session ends and leaves the rest to the next. */
   sessionRoundsMax: 4,
+  /** Records that one call names by counter and tag prefix. */
+  recordItemsMax: 1024,
+  /** Symbols of one sketch: more differences are listed. */
+  sketchSymbolsMax: 4096,
+  /** Records that one sketch is made of, on either side: more are listed. */
+  sketchRecordsMax: 32_768,
   /** How far ahead of what a replica has seen a counter may be. */
   counterJumpMax: 2 ** 40,
   /** How far ahead of that the counter may be that a client says it has seen. */

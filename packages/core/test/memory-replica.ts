@@ -1,5 +1,13 @@
 // A replica as sets of versions and tags, and a session between two of them, with everything that travels counted.
 import {
+  answerSymbols,
+  type HeldQuestion,
+  type HeldRecords,
+  heldRecords,
+  type SymbolsAnswer,
+  type SymbolsQuestion,
+} from '../src/anti-entropy/answer-symbols.js';
+import {
   AntiEntropySession,
   type SessionOutcome,
   type SessionStep,
@@ -8,6 +16,7 @@ import {
 import { INDEXED_ROW_BYTES, ROW_BYTES, TAG_BYTES } from '../src/digest/kernel.js';
 import { type IndexRange, rowIndexOf } from '../src/digest/layout.js';
 import { compareTags, type Listing, type ListingEntry, type VersionRange } from '../src/protocol/listing.js';
+import { hasPrefix, type RecordItem } from '../src/protocol/record-items.js';
 import { encodeFrame } from '../src/record.js';
 import { compareVersions, formatVersion, type Version } from '../src/version.js';
 import { utf8, version } from './bytes.js';
@@ -74,6 +83,23 @@ export class MemoryReplica {
     return indexedRows([...byIndex].map(([index, entries]) => [index, sumOf(entries)]));
   }
 
+  /** The record behind an item, where it is held. */
+  find({ counter, tagPrefix }: RecordItem): ListingEntry | undefined {
+    return this.records.find(({ version, tag }) => version.counter === counter && hasPrefix(tag, tagPrefix));
+  }
+
+  held(question: Omit<HeldQuestion, 'partition'>): HeldRecords | undefined {
+    return atOnce(heldRecords(this.#store, { partition: '', ...question }));
+  }
+
+  symbols(question: Omit<SymbolsQuestion, 'partition'>): SymbolsAnswer | undefined {
+    return atOnce(answerSymbols(this.#store, oracleKernel, { partition: '', ...question }));
+  }
+
+  get #store() {
+    return { list: (_: string, range: VersionRange) => this.list(range) };
+  }
+
   list({ from, to, limit }: VersionRange): Listing {
     const within = this.records.filter(
       (entry) => compareVersions(entry.version, from) >= 0 && compareVersions(entry.version, to) <= 0,
@@ -84,6 +110,13 @@ export class MemoryReplica {
       trimmedTo: this.#trimmedTo,
       head: Math.max(this.#trimmedTo, this.records.at(-1)?.version.counter ?? 0),
     };
+  }
+}
+
+function atOnce<Result>(work: Generator<void, Result>): Result {
+  for (;;) {
+    const piece = work.next();
+    if (piece.done === true) return piece.value;
   }
 }
 
@@ -106,13 +139,18 @@ export function indexedRows(rows: readonly (readonly [index: number, row: Uint8A
 }
 
 /** The other side of a session: a replica, or something that only claims to be one. */
-export type Peer = Pick<MemoryReplica, 'root' | 'trim' | 'purge' | 'rows' | 'list' | 'get' | 'apply'>;
+export type Peer = Pick<
+  MemoryReplica,
+  'root' | 'trim' | 'purge' | 'rows' | 'list' | 'symbols' | 'find' | 'apply'
+>;
 
 export interface SessionRun {
   readonly outcome: SessionOutcome;
   readonly steps: number;
-  /** Digests and listings that the peer sent. */
+  /** Digests, symbols and listings that the peer sent. */
   readonly bytes: number;
+  /** Steps by what they needed. */
+  readonly needed: Readonly<Record<SessionStep['need'], number>>;
   readonly pulled: readonly Version[];
   readonly pushed: readonly Version[];
 }
@@ -124,6 +162,17 @@ export function runSession(here: MemoryReplica, there: Peer, options: { preview:
   const pulled: Version[] = [];
   const pushed: Version[] = [];
   let bytes = 0;
+  const needed = {
+    roots: 0,
+    trim: 0,
+    purge: 0,
+    rows: 0,
+    held: 0,
+    symbols: 0,
+    listings: 0,
+    transfer: 0,
+    nothing: 0,
+  };
   const received = (answer: Uint8Array) => {
     bytes += answer.length;
     return answer;
@@ -134,6 +183,7 @@ export function runSession(here: MemoryReplica, there: Peer, options: { preview:
   };
   let step: SessionStep = session.start();
   for (let steps = 1; steps <= stepsMax; steps++) {
+    needed[step.need]++;
     switch (step.need) {
       case 'roots':
         step = session.roots(here.root(), summarised(there.root()));
@@ -154,6 +204,18 @@ export function runSession(here: MemoryReplica, there: Peer, options: { preview:
           received(there.rows(step.level, step.ranges)),
         );
         break;
+      case 'held':
+        step = session.held(here.held(step));
+        break;
+      case 'symbols': {
+        const theirs = there.symbols(step);
+        if (theirs !== undefined) {
+          received(theirs.message);
+          received(theirs.row);
+        }
+        step = session.symbols(theirs);
+        break;
+      }
       case 'listings': {
         const theirs = step.ranges.map((range) => there.list(range));
         for (const { entries } of theirs) received(entries);
@@ -163,22 +225,30 @@ export function runSession(here: MemoryReplica, there: Peer, options: { preview:
         );
         break;
       }
-      case 'transfer':
-        move(step.pull, there, here, pulled);
+      case 'transfer': {
+        const vanished = move(step.pull, there, here, pulled);
         move(step.push, here, there, pushed);
-        step = session.transferred();
+        step = session.transferred(vanished);
         break;
+      }
       case 'nothing':
-        return { outcome: step.outcome, steps, bytes, pulled, pushed };
+        return { outcome: step.outcome, steps, bytes, needed, pulled, pushed };
     }
   }
   throw new Error(`the session did not end in ${stepsMax} steps`);
 }
 
-function move(versions: readonly Version[], from: Peer, to: Peer, moved: Version[]): void {
-  for (const version of versions) {
-    moved.push(version);
-    const entry = from.get(version);
-    if (entry !== undefined) to.apply(entry);
+/** Returns how many were not there any more. */
+function move(items: readonly RecordItem[], from: Peer, to: Peer, moved: Version[]): number {
+  let vanished = 0;
+  for (const item of items) {
+    const entry = from.find(item);
+    if (entry === undefined) {
+      vanished++;
+      continue;
+    }
+    moved.push(entry.version);
+    to.apply(entry);
   }
+  return vanished;
 }

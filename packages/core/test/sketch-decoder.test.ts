@@ -96,3 +96,16 @@ test('sketch decoder: symbols that contradict each other are MALFORMED', () => {
     expect.objectContaining({ code: 'MALFORMED' }),
   );
 });
+
+test.each([
+  ['on one side', 200, 0],
+  ['on both sides alike', 100, 100],
+  ['on both sides', 150, 30],
+])('sketch decoder: a few symbols tell about how many differences there are (200 or so %s)', (_, a, b) => {
+  const all = Array.from({ length: a + b }, (__, i) => 1000 + i);
+  const decoder = newDecoder();
+  decoder.push(piece(sketchOf(all.slice(a)), 0, SYMBOLS).message, sketchOf(all.slice(0, a)));
+  expect(decoder.complete).toBe(false);
+  expect(decoder.differencesEstimate).toBeGreaterThan((a + b) / 2);
+  expect(decoder.differencesEstimate).toBeLessThan((a + b) * 2);
+});

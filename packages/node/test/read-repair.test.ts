@@ -113,7 +113,7 @@ describe('read repair', () => {
         async () => {
           const versions = [version(1)];
           const { packed } = await cluster.ask('n1', (call) =>
-            call.peer.fetch.query({ partition: 'orders', versions }),
+            call.peer.frames.query({ partition: 'orders', versions }),
           );
           return decodePacked(packed).flatMap((group) =>
             [...itemsOf(group)].map((item) => Buffer.from(item)),

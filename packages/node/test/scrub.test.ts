@@ -23,7 +23,7 @@ async function samples(cluster: TestCluster, id: string, name: string): Promise<
 async function bytesAt(cluster: TestCluster, id: string, counter: number): Promise<string[]> {
   const versions = [version(counter)];
   const { packed } = await cluster.ask(id, (call) =>
-    call.peer.fetch.query({ partition: 'orders', versions }),
+    call.peer.frames.query({ partition: 'orders', versions }),
   );
   return decodePacked(packed).flatMap((group) => [...itemsOf(group)].map(hex));
 }

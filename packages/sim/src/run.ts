@@ -38,6 +38,7 @@ export interface RunResult {
   readonly faults: FaultCounts;
   readonly events: number;
   readonly purges: number;
+  readonly symbolMessages: number;
   readonly healing: Healing;
   readonly violations: readonly Violation[];
   readonly trace: Trace;
@@ -92,7 +93,7 @@ class Run {
       scheduler,
       random,
       faults,
-      counts: { purges: 0 },
+      counts: { purges: 0, symbolMessages: 0 },
       network: new Network({ scheduler, random, faults, callsMax: scenario.callsMax }),
       trace: new Trace(options.trace, now),
       monitor: this.#monitor,
@@ -155,6 +156,7 @@ class Run {
       faults,
       events: scheduler.events,
       purges: this.#context.counts.purges,
+      symbolMessages: this.#context.counts.symbolMessages,
       healing,
       violations,
       trace,

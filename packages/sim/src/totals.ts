@@ -9,6 +9,8 @@ export interface Totals {
   readonly healings: Record<Healing, number>;
   events: number;
   purges: number;
+  /** Messages of symbols, which sessions were told. */
+  symbolMessages: number;
   violations: number;
   violatedSeeds: number;
   readonly outcomes: OutcomeCounts;
@@ -22,6 +24,7 @@ export function noTotals(): Totals {
     healings: { 'hints and sessions': 0, 'hints alone': 0, 'sessions alone': 0 },
     events: 0,
     purges: 0,
+    symbolMessages: 0,
     violations: 0,
     violatedSeeds: 0,
     outcomes: { ok: 0, fail: 0, unknown: 0 },
@@ -32,12 +35,13 @@ export function noTotals(): Totals {
 
 export function addRun(
   totals: Totals,
-  { outcomes, scans, faults, events, purges, healing, violations }: RunResult,
+  { outcomes, scans, faults, events, purges, symbolMessages, healing, violations }: RunResult,
 ): void {
   totals.runs += 1;
   totals.healings[healing] += 1;
   totals.events += events;
   totals.purges += purges;
+  totals.symbolMessages += symbolMessages;
   totals.violations += violations.length;
   totals.violatedSeeds += violations.length > 0 ? 1 : 0;
   for (const outcome of ['ok', 'fail', 'unknown'] as const) totals.outcomes[outcome] += outcomes[outcome];
@@ -51,6 +55,7 @@ export function describeTotals({
   healings,
   events,
   purges,
+  symbolMessages,
   outcomes,
   scans,
   faults,
@@ -61,7 +66,7 @@ export function describeTotals({
   const happened = FAULT_KINDS.map((kind) => `${kind} ${faults[kind]}`).join(', ');
   const healed = HEALINGS.map((healing) => `${healing} ${healings[healing]}`).join(', ');
   return (
-    `${runs} runs (healed by ${healed}), ${events} events, ${purges} purges, ` +
+    `${runs} runs (healed by ${healed}), ${events} events, ${purges} purges, ${symbolMessages} messages of symbols, ` +
     `${ok + fail + unknown} operations: ${ok} acknowledged, ${unknown} unknown, ${fail} failed; ` +
     `${scans.ok + scans.fail} scans (${scans.fail} failed); ` +
     `faults: ${happened}; ${violations} violations in ${violatedSeeds} runs`

@@ -1,94 +1,153 @@
 /**
- * Plans how two replicas find their differences: what to exchange next, and why.
+ * Plans how two replicas find their differences in the segments whose rows differ: which of them are listed, and which
+ * are compared by sketches, with how many symbols.
  *
- *   counts --> transfer   one side has nothing, or so little that telling costs more than sending
- *          \-> sketch     a few symbols, then half as many again, up to what both sides maintain
- *           \-> rows      more differs than a sketch finds, or it is known where
+ *   a segment, by its rows' counts --> listed     few records there, or so many differences that a sketch costs more
+ *                                 \-> sketched   with others, as many as one sketch is made of
  *
- * Symbols cost about 21 bytes and 1.4 of them find one difference, wherever it is. Rows cost a list of 256
- * a level and a listing a segment, whatever differs there, so they win where damage is large or in one
- * place. A whole sketch costs about as much as one walk down the rows: to try it first at most doubles
- * the bytes of a repair, and makes the usual one, of few records, a hundred times cheaper.
+ * A listing costs 32 bytes for each record that the peer holds in a segment, a sketch 21 bytes a symbol and about 1.5
+ * symbols a difference, whatever the segments hold. How many differences there are is not known, but at how few it can
+ * stop: as many as the counts are apart, and two where they are equal, since then each side has something of its own.
+ * Where that was too few, the symbols themselves tell about how many there are, and more are asked for, as long as all
+ * of them together cost less than the listing: to try a sketch at most doubles the bytes.
  */
+import { segmentCounters } from '../digest/layout.js';
+import { LIMITS } from '../limits.js';
 import { LISTING_ENTRY_BYTES } from '../protocol/listing.js';
 
-export interface DiffKnown {
+/** A segment whose rows differ, and the records that these count. */
+export interface DifferingSegment {
+  readonly segment: number;
   readonly recordsHere: number;
   readonly recordsThere: number;
-  /** Bytes of a record on the wire, on average. */
-  readonly recordBytes: number;
-  /** Symbols that both sides maintain; 0 where one has no sketch at hand. */
-  readonly sketchSymbols: number;
-  /** Symbols that were exchanged and did not complete. */
-  readonly symbolsTried: number;
-  /** The peer's symbols were malformed or contradicted each other. */
-  readonly sketchWrong: boolean;
-  /** All differences lie in a range that is known, such as that of expired hints. */
-  readonly rangeKnown: boolean;
 }
 
-export type DiffReason =
-  | 'ONE_SIDE_EMPTY'
-  | 'TELLING_COSTS_MORE'
-  | 'RANGE_KNOWN'
-  | 'NO_SKETCH'
-  | 'SKETCH_WRONG'
-  | 'TOO_MANY_DIFFER'
-  | 'FEW_MAY_DIFFER'
-  | 'MORE_DIFFER';
+/** Segments that one sketch compares. */
+export interface SketchPlan {
+  /** They ascend. */
+  readonly segments: readonly number[];
+  readonly recordsThere: number;
+  /** To begin with. */
+  readonly symbols: number;
+}
 
-export type DiffPlan =
-  /** Send all records of that side; the other one answers with those that were not among them. */
-  | { readonly method: 'transfer'; readonly from: 'here' | 'there'; readonly reason: DiffReason }
-  /** Exchange the symbols from `first` on; so many. */
-  | {
-      readonly method: 'sketch';
-      readonly first: number;
-      readonly symbols: number;
-      readonly reason: DiffReason;
-    }
-  | { readonly method: 'rows'; readonly reason: DiffReason };
+export interface DiffPlan {
+  /** They ascend. */
+  readonly listed: readonly number[];
+  readonly sketches: readonly SketchPlan[];
+}
 
-/** Symbols a difference takes, with room for an unlucky draw: 1.36 at the best, 1.7 for a handful. */
-const SYMBOLS_PER_DIFFERENCE = 1.5;
+/** Symbols that a difference more takes; a little above, so that a segment of which one side has nothing is listed. */
+const SYMBOLS_PER_DIFFERENCE = 1.6;
 
-/** The first exchange: 340 bytes, which settle up to about 8 differences. */
+/** The first exchange, at least: 340 bytes, which settle up to about 8 differences. */
 const SYMBOLS_FIRST = 16;
 
-/** The second exchange: about 30 differences. */
+/** The second exchange, at least: about 30 differences. */
 const SYMBOLS_SECOND = 48;
 
-/** From then on: a step that is too long costs bytes, one that is too short a round trip. */
+/** At least, from then on: a step that is too long costs bytes, one that is too short a round trip. */
 const GROWTH = 1.5;
 
 /** Bytes of a symbol in a message. */
 const SYMBOL_BYTES = 21;
 
-export function planDiff(known: DiffKnown): DiffPlan {
-  const { recordsHere, recordsThere, sketchSymbols, symbolsTried } = known;
-  const from = recordsHere > recordsThere ? 'here' : 'there';
-  const fewer = Math.min(recordsHere, recordsThere);
-  const more = Math.max(recordsHere, recordsThere);
-  if (fewer === 0) return { method: 'transfer', from, reason: 'ONE_SIDE_EMPTY' };
-  // At least the gap between the counts differs.
-  const needed = Math.max(SYMBOLS_FIRST, Math.ceil((more - fewer) * SYMBOLS_PER_DIFFERENCE));
-  const sketchBytes = needed <= sketchSymbols ? needed * SYMBOL_BYTES : Number.POSITIVE_INFINITY;
-  // A transfer sends in vain what the other side had, at worst all of it.
-  if (fewer * known.recordBytes < Math.min(sketchBytes, more * LISTING_ENTRY_BYTES)) {
-    return { method: 'transfer', from, reason: 'TELLING_COSTS_MORE' };
-  }
-  if (known.sketchWrong) return { method: 'rows', reason: 'SKETCH_WRONG' };
-  if (known.rangeKnown) return { method: 'rows', reason: 'RANGE_KNOWN' };
-  if (sketchSymbols === 0) return { method: 'rows', reason: 'NO_SKETCH' };
-  if (needed > sketchSymbols || symbolsTried >= sketchSymbols)
-    return { method: 'rows', reason: 'TOO_MANY_DIFFER' };
-  const grown =
-    symbolsTried === 0 ? SYMBOLS_FIRST : Math.max(SYMBOLS_SECOND, Math.ceil(GROWTH * symbolsTried));
-  const end = Math.min(sketchSymbols, Math.max(needed, grown));
-  return {
-    method: 'sketch',
-    first: symbolsTried,
-    symbols: end - symbolsTried,
-    reason: symbolsTried === 0 ? 'FEW_MAY_DIFFER' : 'MORE_DIFFER',
+/** Half of what one sketch may be made of, since there may be more by the time that it is made. */
+const RECORDS_PER_SKETCH = LIMITS.sketchRecordsMax / 2;
+
+/** So that a sketch can grow. */
+const SYMBOLS_TO_BEGIN_MAX = LIMITS.sketchSymbolsMax / 2;
+
+/** `segments` ascend. At or below the trim watermark rows count what has yet to be removed, and listings are empty. */
+export function planDiff(segments: readonly DifferingSegment[], options: { trimmedTo: number }): DiffPlan {
+  const listed: number[] = [];
+  const sketches: SketchPlan[] = [];
+  let open: Batch = new Batch();
+  const close = () => {
+    if (open.isWorthIt) sketches.push(open.plan);
+    else listed.push(...open.plan.segments);
+    open = new Batch();
   };
+  for (const differing of segments) {
+    if (isListed(differing, options.trimmedTo)) listed.push(differing.segment);
+    else {
+      if (!open.hasRoom(differing)) close();
+      open.add(differing);
+    }
+  }
+  close();
+  return { listed: listed.sort((a, b) => a - b), sketches };
+}
+
+/**
+ * How many symbols there are to be in all, after so many that did not complete and let expect that many differences.
+ * Undefined: it is to be listed.
+ */
+export function symbolsAfter(
+  tried: { readonly symbols: number; readonly differences: number },
+  { recordsThere }: SketchPlan,
+): number | undefined {
+  const grown = Math.max(SYMBOLS_SECOND, GROWTH * tried.symbols, symbolsFor(tried.differences));
+  const symbols = Math.min(Math.ceil(grown), LIMITS.sketchSymbolsMax);
+  return symbols > tried.symbols && costsLess(symbols, recordsThere) ? symbols : undefined;
+}
+
+function isListed(differing: DifferingSegment, trimmedTo: number): boolean {
+  const { segment, recordsHere, recordsThere } = differing;
+  return (
+    Math.max(1, segmentCounters(segment).from) <= trimmedTo ||
+    Math.max(recordsHere, recordsThere) > RECORDS_PER_SKETCH ||
+    symbolsFor(differencesOf(differing)) > SYMBOLS_TO_BEGIN_MAX ||
+    !costsLess(SYMBOLS_PER_DIFFERENCE * differencesOf(differing), recordsThere)
+  );
+}
+
+/** At the least. */
+function differencesOf({ recordsHere, recordsThere }: DifferingSegment): number {
+  return Math.abs(recordsHere - recordsThere) || 2;
+}
+
+/** Enough nine times in ten: on average it takes 1.35 each of many, 1.46 of a hundred, 1.73 of ten. */
+function symbolsFor(differences: number): number {
+  return Math.max(SYMBOLS_FIRST, Math.ceil(1.35 * differences + 4 * Math.sqrt(differences)));
+}
+
+function costsLess(symbols: number, recordsThere: number): boolean {
+  return symbols * SYMBOL_BYTES < recordsThere * LISTING_ENTRY_BYTES;
+}
+
+/** The segments of one sketch. */
+class Batch {
+  readonly #segments: number[] = [];
+  #here = 0;
+  #there = 0;
+  #differences = 0;
+
+  hasRoom(differing: DifferingSegment): boolean {
+    return (
+      this.#segments.length < LIMITS.rangesMax &&
+      this.#here + differing.recordsHere <= RECORDS_PER_SKETCH &&
+      this.#there + differing.recordsThere <= RECORDS_PER_SKETCH &&
+      symbolsFor(this.#differences + differencesOf(differing)) <= SYMBOLS_TO_BEGIN_MAX
+    );
+  }
+
+  add(differing: DifferingSegment): void {
+    this.#segments.push(differing.segment);
+    this.#here += differing.recordsHere;
+    this.#there += differing.recordsThere;
+    this.#differences += differencesOf(differing);
+  }
+
+  get plan(): SketchPlan {
+    return {
+      segments: this.#segments,
+      recordsThere: this.#there,
+      symbols: symbolsFor(this.#differences),
+    };
+  }
+
+  get isWorthIt(): boolean {
+    return this.#segments.length > 0 && costsLess(this.plan.symbols, this.#there);
+  }
 }

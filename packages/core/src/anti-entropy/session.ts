@@ -2,27 +2,32 @@
  * An anti-entropy session: finds and moves exactly the records in which two replicas of one
  * partition differ. Pure: the shell fetches what a step needs from both sides and hands it in.
  *
- *   roots --differ--> rows (top level) --> rows (next level) ... --> listings --> transfer
- *   | ^ ^\--equal--> nothing (done)                                     ^  \--next chunk--/  |
- *   | | \------------------------- next round, compare again --------------------------------/
+ *   roots --differ--> rows (top level) --> rows (next level) ... --> sketches --> listings --> transfer
+ *   | ^ ^\--equal--> nothing (done)                                      ^  \--failed--^ ^          |
+ *   | | |                                                                \------ next ----+----------/
+ *   | | \------------------------------ next round, compare again ----------------------------------/
  *   v |
  *   trim or purge, where the watermarks differ: the lower one is raised before anything is compared,
  *         so that what one side has thrown away does not come back from the other
  *
- * Cost follows the differences: a session over equal replicas is one root, one over a lost record
- * is one row list a level and one segment's listing. Writes in flight look like differences; moving
- * such a record early is harmless, since applying a record twice changes nothing. A session is
- * bounded by rounds, and in each by segments and by listings that go on, and what is left is found by the
- * next one. What a peer answers beyond the question is MALFORMED and ends the session.
+ * Cost follows the differences: a session over equal replicas is one root, one over a lost record is one row list a
+ * level and a sketch of one segment. Where a segment holds few records, or differs in many, it is listed
+ * (plan-diff.ts); so is what a sketch fails to compare, and the first that fails is the last of the session. Writes in
+ * flight look like differences; moving such a record early is harmless, since applying a record twice changes nothing.
+ * A session is bounded by rounds, and in each by segments, by the symbols of a sketch and by listings that go on, and
+ * what is left is found by the next one. A root, a row or a listing beyond the question is MALFORMED and ends it.
  */
 import type { DigestKernel } from '../digest/kernel.js';
-import { ROW_BYTES } from '../digest/kernel.js';
+import { INDEXED_ROW_BYTES, ROW_BYTES } from '../digest/kernel.js';
 import { allRows, childRanges, DIGEST_LAYOUT, type IndexRange, segmentCounters } from '../digest/layout.js';
 import { MendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { Listing, VersionRange } from '../protocol/listing.js';
-import { mergeListings } from '../quorum/range-read.js';
-import { ORIGIN_HIGHEST, ORIGIN_LOWEST, type Version } from '../version.js';
+import type { RecordItem } from '../protocol/record-items.js';
+import type { HeldRecords, SymbolsAnswer } from './answer-symbols.js';
+import type { DifferingSegment } from './plan-diff.js';
+import { type RoundStep, SegmentRound } from './segment-round.js';
+import type { SketchStep } from './segment-sketch.js';
 
 /** What stands for all that one side holds: one row of 24 bytes, and its trim and purge watermarks. */
 export interface SideSummary {
@@ -41,7 +46,7 @@ export function sidesAreEqual(a: SideSummary, b: SideSummary): boolean {
   );
 }
 
-/** What the session needs next, from both sides. */
+/** What the session needs next, from both sides unless told. */
 export type SessionStep =
   | { readonly need: 'roots' }
   /** Both sides are to be trimmed to this counter. */
@@ -49,12 +54,16 @@ export type SessionStep =
   /** Both sides are to purge tombstones to this counter. */
   | { readonly need: 'purge'; readonly purgeTo: number }
   | { readonly need: 'rows'; readonly level: number; readonly ranges: readonly IndexRange[] }
+  | SketchStep
   | { readonly need: 'listings'; readonly ranges: readonly VersionRange[] }
-  /** Both sides have purged up to `purgedTo`: what moves comes from one that has. */
+  /**
+   * The holder finds the records behind the items, as answerItems() does. Both sides have purged up to `purgedTo`: what
+   * moves comes from one that has.
+   */
   | {
       readonly need: 'transfer';
-      readonly pull: readonly Version[];
-      readonly push: readonly Version[];
+      readonly pull: readonly RecordItem[];
+      readonly push: readonly RecordItem[];
       readonly purgedTo: number;
     }
   | { readonly need: 'nothing'; readonly outcome: SessionOutcome };
@@ -73,26 +82,21 @@ export interface SessionOutcome {
   readonly differences: readonly IndexRange[];
 }
 
-/** Segments whose listings travel in one step: about 4,000 records, 128 KiB a side. */
-const SEGMENTS_PER_STEP = 16;
-/** How often one round asks for the rest of a segment that holds more records than one listing. */
-const CONTINUATIONS_PER_ROUND_MAX = 256;
 const DIFFERENCES_MAX = 1000;
 
 export class AntiEntropySession {
   readonly #kernel: DigestKernel;
   readonly #preview: boolean;
   #level = DIGEST_LAYOUT.levels - 1;
-  /** Rows, then listings, that were asked for last: answers must lie in them. */
+  /** Rows that were asked for last: answers must lie in them. */
   #askedRows: readonly IndexRange[] = [];
-  #asked: readonly VersionRange[] = [];
-  /** Ranges that are still to be listed in this round. */
-  #open: VersionRange[] = [];
-  #continuationsLeft = 0;
+  #segments: SegmentRound | undefined;
+  #hasSketchFailed = false;
   /** Nothing that differed was left out of this round; and of one that has ended. */
   #isRoundWhole = false;
   #isWhole = false;
   #raises = 0;
+  #trimmedTo = 0;
   #purgedTo = 0;
   #rounds = 0;
   #missingHere = 0;
@@ -125,11 +129,11 @@ export class AntiEntropySession {
       if (differs.trim) return { need: 'trim', trimTo };
       if (differs.purge) return { need: 'purge', purgeTo };
     }
+    this.#trimmedTo = Math.max(here.trimmedTo, there.trimmedTo);
     this.#purgedTo = Math.min(here.purgedTo, there.purgedTo);
     if (here.root.every((byte, i) => byte === there.root[i])) return this.#end(true);
     if (this.#rounds >= LIMITS.sessionRoundsMax) return this.#end(false);
     this.#rounds++;
-    this.#continuationsLeft = CONTINUATIONS_PER_ROUND_MAX;
     this.#isRoundWhole = true;
     return this.#askRows(DIGEST_LAYOUT.levels - 1, [allRows(DIGEST_LAYOUT.levels - 1)]);
   }
@@ -154,8 +158,29 @@ export class AntiEntropySession {
     if (differing.length === 0) return this.#nextRound();
     if (this.#level > 0) return this.#askRows(this.#level - 1, childRanges(differing));
     for (const segment of differing) this.#noteDifference(segmentCounters(segment));
-    this.#open = differing.map(rangeOfSegment);
-    return this.#nextListings();
+    const [recordsHere, recordsThere] = [recordsOfRows(here), recordsOfRows(there)];
+    const segments = differing.map((segment): DifferingSegment => {
+      return {
+        segment,
+        recordsHere: recordsHere.get(segment) ?? 0,
+        recordsThere: recordsThere.get(segment) ?? 0,
+      };
+    });
+    this.#segments = new SegmentRound(this.#kernel, segments, {
+      trimmedTo: this.#trimmedTo,
+      usesSketches: !this.#hasSketchFailed,
+    });
+    return this.#go(this.#segments.next());
+  }
+
+  /** What is held here in the segments that were asked for; undefined where it is too much for a sketch. */
+  held(records: HeldRecords | undefined): SessionStep {
+    return this.#go(this.#running.held(records));
+  }
+
+  /** The peer's symbols; undefined where it holds too much for a sketch. */
+  symbols(answer: SymbolsAnswer | undefined): SessionStep {
+    return this.#go(this.#running.symbols(answer));
   }
 
   /**
@@ -163,45 +188,37 @@ export class AntiEntropySession {
    * listing, the rest is asked for later in the round.
    */
   listings(here: readonly Listing[], there: readonly Listing[]): SessionStep {
-    const pull: Version[] = [];
-    const push: Version[] = [];
-    for (const [i, range] of this.#asked.entries()) {
-      const hereListing = here[i];
-      const thereListing = there[i];
-      if (hereListing === undefined || thereListing === undefined) {
-        this.#isRoundWhole = false;
-        break;
+    return this.#go(this.#running.listings(here, there));
+  }
+
+  /** So many of the records that were to be pulled have gone since: not all is here that the other side held. */
+  transferred(vanished: number): SessionStep {
+    if (vanished > 0) this.#isRoundWhole = false;
+    return this.#go(this.#running.next());
+  }
+
+  #go(step: RoundStep): SessionStep {
+    switch (step.need) {
+      case 'differences': {
+        const { pull, push } = step;
+        this.#missingHere += pull.length;
+        this.#missingThere += push.length;
+        this.#recordsCompared += step.recordsCompared;
+        if (this.#preview || pull.length + push.length === 0) return this.#go(this.#running.next());
+        return { need: 'transfer', pull, push, purgedTo: this.#purgedTo };
       }
-      const merged = mergeListings(
-        new Map([
-          ['here', hereListing],
-          ['there', thereListing],
-        ]),
-        range,
-      );
-      if (merged.next !== undefined) {
-        if (this.#continuationsLeft-- > 0) this.#open.push({ ...range, from: merged.next });
-        else this.#isRoundWhole = false;
-      }
-      this.#recordsCompared += merged.entries.length;
-      pull.push(...(merged.missing.get('here') ?? []));
-      push.push(...(merged.missing.get('there') ?? []));
+      case 'end':
+        if (!step.isWhole) this.#isRoundWhole = false;
+        this.#hasSketchFailed ||= step.hasSketchFailed;
+        return this.#nextRound();
+      default:
+        return step;
     }
-    this.#missingHere += pull.length;
-    this.#missingThere += push.length;
-    if (this.#preview || pull.length + push.length === 0) return this.#nextListings();
-    return { need: 'transfer', pull, push, purgedTo: this.#purgedTo };
   }
 
-  transferred(): SessionStep {
-    return this.#nextListings();
-  }
-
-  #nextListings(): SessionStep {
-    const chunk = this.#open.splice(0, SEGMENTS_PER_STEP);
-    if (chunk.length === 0) return this.#nextRound();
-    this.#asked = chunk;
-    return { need: 'listings', ranges: chunk };
+  get #running(): SegmentRound {
+    if (this.#segments === undefined) throw new Error('no segments are being compared');
+    return this.#segments;
   }
 
   #askRows(level: number, ranges: readonly IndexRange[]): SessionStep {
@@ -237,11 +254,13 @@ export class AntiEntropySession {
   }
 }
 
-function rangeOfSegment(segment: number): VersionRange {
-  const { from, to } = segmentCounters(segment);
-  return {
-    from: { counter: from, origin: ORIGIN_LOWEST },
-    to: { counter: to, origin: ORIGIN_HIGHEST },
-    limit: LIMITS.batchRecordsMax,
-  };
+/** Records that indexed rows count, by index. */
+function recordsOfRows(rows: Uint8Array): Map<number, number> {
+  const view = new DataView(rows.buffer, rows.byteOffset, rows.byteLength);
+  const records = new Map<number, number>();
+  for (let at = 0; at < rows.length; at += INDEXED_ROW_BYTES) {
+    const index = Number(view.getBigUint64(at, true));
+    records.set(index, Number(view.getBigUint64(at + INDEXED_ROW_BYTES - 8, true)));
+  }
+  return records;
 }

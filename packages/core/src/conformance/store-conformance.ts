@@ -5,6 +5,7 @@ import { randomCase } from './random-case.js';
 import { RANGE_CASES } from './range-cases.js';
 import { RECORD_CASES } from './record-cases.js';
 import { REFUSAL_CASES } from './refusal-cases.js';
+import { SESSION_CASES } from './session-cases.js';
 import { SIDE_CASES } from './side-cases.js';
 import type { ConformanceCase, StoreEngine } from './store-engine.js';
 import { TAIL_CASES } from './tail-cases.js';
@@ -33,6 +34,7 @@ export function storeConformance(
     ...TAIL_CASES,
     ...HINT_CASES,
     ...SIDE_CASES,
+    ...SESSION_CASES,
   ];
   return cases.map(({ name, run }) => ({ name, run: () => run(engine) }));
 }

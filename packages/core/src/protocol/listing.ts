@@ -9,8 +9,18 @@
  * here, it was thrown away.
  */
 import { TAG_BYTES } from '../digest/kernel.js';
+import type { IndexRange } from '../digest/layout.js';
 import { MendlogError } from '../errors.js';
-import { compareVersions, readVersion, VERSION_BYTES, type Version, writeVersion } from '../version.js';
+import { LIMITS } from '../limits.js';
+import {
+  compareVersions,
+  ORIGIN_HIGHEST,
+  ORIGIN_LOWEST,
+  readVersion,
+  VERSION_BYTES,
+  type Version,
+  writeVersion,
+} from '../version.js';
 
 export const LISTING_ENTRY_BYTES = VERSION_BYTES + TAG_BYTES;
 
@@ -37,6 +47,15 @@ export interface Listing {
 export interface ListingEntry {
   readonly version: Version;
   readonly tag: Uint8Array;
+}
+
+/** All versions of these counters, both ends included, as many as one listing holds. */
+export function rangeOfCounters({ from, to }: IndexRange): VersionRange {
+  return {
+    from: { counter: from, origin: ORIGIN_LOWEST },
+    to: { counter: to, origin: ORIGIN_HIGHEST },
+    limit: LIMITS.batchRecordsMax,
+  };
 }
 
 /** Entries back to back, as a listing holds them. */

@@ -4,27 +4,30 @@
  */
 import {
   AntiEntropySession,
+  answerItems,
   type DigestKernel,
   decodePacked,
   encodePacked,
-  formatVersion,
   frameVersion,
+  heldRecords,
   itemsOf,
   LIMITS,
   MendlogError,
-  type PackedGroup,
   packItems,
+  packRecordItems,
+  type RecordItem,
   ROW_BYTES,
   type SessionOutcome,
   type SessionStep,
   type SideSummary,
   type Store,
-  type Version,
+  unreadItems,
 } from '@mendlog/core';
 import type { PeerConnection } from '../membership/peers.js';
+import { inPieces } from './in-pieces.js';
 
 export interface SessionReport extends SessionOutcome {
-  /** Bytes of digests, listings and records; message envelopes not counted. */
+  /** Bytes of digests, symbols, listings, items and records; message envelopes not counted. */
   readonly bytesSent: number;
   readonly bytesReceived: number;
 }
@@ -34,8 +37,6 @@ export interface SessionPeers {
   readonly store: Store;
   readonly peer: PeerConnection;
 }
-
-const TRANSFER_BYTES_MAX = LIMITS.messageBytesMax / 4;
 
 export async function runSession(
   sides: SessionPeers,
@@ -74,6 +75,17 @@ export async function runSession(
         step = session.rows(store.rows(partition, step.level, ranges), rows);
         break;
       }
+      case 'held':
+        step = session.held(await inPieces(heldRecords(store, { partition, segments: step.segments })));
+        break;
+      case 'symbols': {
+        const { first, symbols } = step;
+        const segments = [...step.segments];
+        const { answer } = await peer.symbols.query({ partition, segments, first, symbols });
+        if (answer !== undefined) bytes.received += answer.message.length + answer.row.length;
+        step = session.symbols(answer);
+        break;
+      }
       case 'listings': {
         const here = step.ranges.map((range) => store.list(partition, range));
         const { listings } = await peer.list.query({
@@ -84,15 +96,16 @@ export async function runSession(
         break;
       }
       case 'transfer': {
-        const pulled = await pull(sides, { partition, versions: step.pull, purgedTo: step.purgedTo });
-        const pushed = await push(sides, { partition, versions: step.push, purgedTo: step.purgedTo });
-        bytes.received += pulled.bytes;
-        bytes.sent += pushed.bytes;
+        const { purgedTo } = step;
+        const pulled = await pull(sides, { partition, items: step.pull, purgedTo });
+        const pushed = await push(sides, { partition, items: step.push, purgedTo });
+        bytes.received += pulled.received + pushed.received;
+        bytes.sent += pulled.sent + pushed.sent;
         const unread = pulled.unread + pushed.unread;
         // All others are where they belong by now.
         if (unread > 0)
           throw new MendlogError('NOT_FOUND', `${unread} records cannot be read where they are listed`);
-        step = session.transferred();
+        step = session.transferred(pulled.vanished);
         break;
       }
       case 'nothing':
@@ -101,72 +114,61 @@ export async function runSession(
   }
 }
 
-/** What a transfer moved, and how many records the side that lists them could not give. */
+/** What a transfer cost, and how many of its records were not there to be moved. */
 interface Transfer {
-  readonly bytes: number;
+  readonly sent: number;
+  readonly received: number;
+  /** Listed where they are, and damaged. */
   readonly unread: number;
+  /** Gone since they were found. */
+  readonly vanished: number;
 }
 
 /** Records that are to be moved, from a side that has purged up to there. */
 interface Moved {
   readonly partition: string;
-  readonly versions: readonly Version[];
+  readonly items: readonly RecordItem[];
   readonly purgedTo: number;
 }
 
 /** Brings the records here. */
-async function pull(sides: SessionPeers, { partition, versions, purgedTo }: Moved): Promise<Transfer> {
-  let bytes = 0;
-  let unread = 0;
-  let open = [...versions];
-  while (open.length > 0) {
-    const asked = open.slice(0, LIMITS.batchRecordsMax);
-    const { packed } = await sides.peer.call.peer.fetch.query({ partition, versions: asked });
-    const wanted = new Set(asked.map(formatVersion));
-    const got = new Map<string, Uint8Array>();
-    for (const group of decodePacked(packed)) {
-      for (const frame of itemsOf(group)) {
-        const version = formatVersion(frameVersion(frame));
-        // What was not asked for is not taken: an answer cannot bring other records.
-        if (group.partition === partition && wanted.has(version)) got.set(version, frame);
-      }
-    }
-    bytes += packed.length;
-    await sides.store.apply([packItems(partition, [...got.values()])], [], { purgedTo });
-    const answered = answeredUpTo(asked, got);
-    unread += answered - got.size;
-    open = open.slice(answered);
+async function pull(sides: SessionPeers, { partition, items, purgedTo }: Moved): Promise<Transfer> {
+  const total = { sent: 0, received: 0, unread: 0, vanished: 0 };
+  for (let at = 0; at < items.length; ) {
+    const asked = items.slice(at, at + LIMITS.recordItemsMax);
+    const packedItems = packRecordItems(asked);
+    const answer = await sides.peer.call.peer.items.query({ partition, items: packedItems });
+    const { answered, vanished } = answer;
+    const wanted = new Set(asked.map(({ counter }) => counter));
+    // What was not asked for is not taken: an answer cannot bring other records.
+    const frames = decodePacked(answer.packed)
+      .filter((group) => group.partition === partition)
+      .flatMap((group) => [...itemsOf(group)])
+      .filter((frame) => wanted.has(frameVersion(frame).counter));
+    const unread = unreadItems(asked.length, { frames, answered, vanished });
+    if (frames.length > 0) await sides.store.apply([packItems(partition, frames)], [], { purgedTo });
+    total.sent += packedItems.length;
+    total.received += answer.packed.length;
+    total.unread += unread;
+    total.vanished += vanished;
+    at += answered;
   }
-  return { bytes, unread };
+  return total;
 }
 
 /** Gives the records to the peer. */
-async function push(sides: SessionPeers, { partition, versions, purgedTo }: Moved): Promise<Transfer> {
-  let bytes = 0;
-  let unread = 0;
-  for (let at = 0; at < versions.length; ) {
-    const asked = versions.slice(at, at + LIMITS.batchRecordsMax);
-    const group = readGroup(sides.store, partition, asked);
-    const got = new Map([...itemsOf(group)].map((frame) => [formatVersion(frameVersion(frame)), frame]));
-    const packed = encodePacked([group]);
-    bytes += packed.length;
-    if (got.size > 0) await sides.peer.call.peer.store.mutate({ packed, source: { purgedTo } });
-    const answered = answeredUpTo(asked, got);
-    unread += answered - got.size;
-    at += answered;
+async function push(sides: SessionPeers, { partition, items, purgedTo }: Moved): Promise<Transfer> {
+  const total = { sent: 0, received: 0, unread: 0, vanished: 0 };
+  for (let at = 0; at < items.length; ) {
+    const given = answerItems(sides.store, partition, items.slice(at, at + LIMITS.recordItemsMax));
+    const packed = encodePacked([packItems(partition, given.frames)]);
+    if (given.frames.length > 0) await sides.peer.call.peer.store.mutate({ packed, source: { purgedTo } });
+    total.sent += packed.length;
+    total.unread += given.answered - given.vanished - given.frames.length;
+    total.vanished += given.vanished;
+    at += given.answered;
   }
-  return { bytes, unread };
-}
-
-/**
- * How many of the versions asked for an answer covers: where it is full, those up to its last record; else
- * all of them, and what is not in it could not be read. At least one, so that a transfer ends.
- */
-function answeredUpTo(asked: readonly Version[], got: ReadonlyMap<string, Uint8Array>): number {
-  let bytes = 0;
-  for (const frame of got.values()) bytes += frame.length;
-  if (bytes < TRANSFER_BYTES_MAX) return asked.length;
-  return 1 + asked.findLastIndex((version) => got.has(formatVersion(version)));
+  return total;
 }
 
 export const EMPTY_SIDE: SideSummary = { root: new Uint8Array(ROW_BYTES), trimmedTo: 0, purgedTo: 0 };
@@ -175,8 +177,4 @@ export const EMPTY_SIDE: SideSummary = { root: new Uint8Array(ROW_BYTES), trimme
 export function sideSummary(store: Store, partition: string): SideSummary {
   const { root, trimmedTo, purgedTo } = store.summary(partition) ?? EMPTY_SIDE;
   return { root, trimmedTo, purgedTo };
-}
-
-export function readGroup(store: Store, partition: string, versions: readonly Version[]): PackedGroup {
-  return packItems(partition, store.readVersions(partition, versions, TRANSFER_BYTES_MAX));
 }

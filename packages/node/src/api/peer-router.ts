@@ -1,5 +1,5 @@
 /** What nodes ask each other: it needs the cluster secret, and a replica. */
-import { decodePacked, encodePacked, packItems } from '@mendlog/core';
+import { decodePacked, encodePacked, packItems, unpackRecordItems } from '@mendlog/core';
 import { packOutcomes } from '../coordinator/packed-outcomes.js';
 import { packPages } from '../coordinator/packed-pages.js';
 import { peerProcedure, t } from './procedure.js';
@@ -48,16 +48,20 @@ export const peer = t.router({
   digests: peerProcedure
     .input(schemas.PeerRangesInput)
     .query(({ ctx, input }) => ({ digests: ctx.peer.digests(input.partition, input.ranges) })),
-  frames: peerProcedure.input(schemas.PeerFetchInput).query(({ ctx, input }) => {
+  frames: peerProcedure.input(schemas.PeerFramesInput).query(({ ctx, input }) => {
     const { frames, ...rest } = ctx.peer.frames(input.partition, input.versions);
     return { packed: encodePacked([packItems(input.partition, frames)]), ...rest };
   }),
   timeRanges: peerProcedure
     .input(schemas.PeerTimeRangesInput)
     .query(({ ctx, input }) => ctx.peer.timeRanges(input.partition, input, input)),
-  fetch: peerProcedure.input(schemas.PeerFetchInput).query(({ ctx, input }) => ({
-    packed: encodePacked([ctx.peer.fetch(input.partition, input.versions)]),
-  })),
+  items: peerProcedure.input(schemas.PeerItemsInput).query(({ ctx, input }) => {
+    const { frames, ...rest } = ctx.peer.items(input.partition, unpackRecordItems(input.items));
+    return { packed: encodePacked([packItems(input.partition, frames)]), ...rest };
+  }),
+  symbols: peerProcedure
+    .input(schemas.PeerSymbolsInput)
+    .query(async ({ ctx, input }) => ({ answer: await ctx.peer.symbols(input, ctx.caller) })),
   rows: peerProcedure.input(schemas.PeerRowsInput).query(({ ctx, input }) => ({
     rows: ctx.peer.rows(input.partition, input.level, input.ranges),
   })),

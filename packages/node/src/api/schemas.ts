@@ -1,5 +1,6 @@
 /** The shapes of every call and answer: one place, for tRPC, REST and the OpenAPI document. */
 import {
+  allRows,
   CONSISTENCY_LEVELS,
   JOB_REASONS,
   JOB_STATUSES,
@@ -487,7 +488,7 @@ export const PeerTimeRangesInput = z.object({
   from: Counter,
   limit: z.int().min(1).max(LIMITS.rangesMax),
 });
-export const PeerFetchInput = z.object({
+export const PeerFramesInput = z.object({
   partition: PartitionId,
   versions: z.array(VersionShape).max(LIMITS.batchRecordsMax),
 });
@@ -496,6 +497,18 @@ export const PeerRowsInput = z.object({
   level: z.int().min(0).max(10),
   ranges: z.array(IndexRangeShape).max(LIMITS.rowsMax),
 });
+export const PeerItemsInput = z.object({ partition: PartitionId, items: Bytes });
+const Segment = z.int().min(0).max(allRows(0).to);
+export const PeerSymbolsInput = z
+  .object({
+    partition: PartitionId,
+    segments: z.array(z.object({ from: Segment, to: Segment })).max(LIMITS.rangesMax),
+    first: z.int().min(0),
+    symbols: z.int().min(1),
+  })
+  .refine(({ first, symbols }) => first + symbols <= LIMITS.sketchSymbolsMax, {
+    error: `a sketch has at most ${LIMITS.sketchSymbolsMax} symbols`,
+  });
 export const PeerPartitionInput = z.object({ partition: PartitionId });
 export const PeerTreeInput = z.object({ partition: PartitionId, reach: Counter });
 export const PeerCompareInput = z.object({ partition: PartitionId, other: NodeId });

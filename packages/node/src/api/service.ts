@@ -4,6 +4,7 @@
  */
 import type {
   AnsweredFrames,
+  AnsweredItems,
   ApplyResult,
   ArrivalCursor,
   CatalogEntry,
@@ -20,8 +21,11 @@ import type {
   RangeDigest,
   RangePage,
   RecordId,
+  RecordItem,
   RecordSource,
   SideSummary,
+  SymbolsAnswer,
+  SymbolsQuestion,
   TailPage,
   TimeRanges,
   TimeWindow,
@@ -209,7 +213,10 @@ export interface PeerService {
     time: TimeWindow,
     options: { from: number; limit: number },
   ): TimeRanges & { isKnown: boolean };
-  fetch(partition: string, versions: readonly Version[]): PackedGroup;
+  /** The records behind items of a session, as many as fit one answer. */
+  items(partition: string, items: readonly RecordItem[]): AnsweredItems;
+  /** Undefined where the segments hold too much for a sketch. */
+  symbols(question: SymbolsQuestion, caller: RequestCaller): Promise<SymbolsAnswer | undefined>;
   rows(partition: string, level: number, ranges: readonly IndexRange[]): Uint8Array;
   root(partition: string): SideSummary;
   /** The roots of the partitions that this replica holds, in order of name, after one. */

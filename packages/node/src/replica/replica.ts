@@ -1,5 +1,7 @@
 /** What this node does for its peers: the procedures of the `peer` router over the local store. */
 import {
+  answerItems,
+  answerSymbols,
   type DigestKernel,
   digestsOf,
   framesOf,
@@ -7,12 +9,12 @@ import {
   type Listing,
   pagesOf,
   type Store,
-  type Version,
   type VersionRange,
 } from '@mendlog/core';
 import type { AntiEntropy } from '../anti-entropy/anti-entropy.js';
+import { inPieces } from '../anti-entropy/in-pieces.js';
 import { purgeDigest } from '../anti-entropy/purge-digest.js';
-import { readGroup, sideSummary } from '../anti-entropy/run-session.js';
+import { sideSummary } from '../anti-entropy/run-session.js';
 import type { PeerService } from '../api/service.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { PartitionChanges } from '../catalog/partition-changes.js';
@@ -90,7 +92,8 @@ export function createReplica({
       votes.expectVote(partition);
       return timeRangesOf(store, partition, { time, ...range });
     },
-    fetch: (partition: string, versions: readonly Version[]) => readGroup(store, partition, versions),
+    items: (partition, items) => answerItems(store, partition, items),
+    symbols: (question, caller) => inPieces(answerSymbols(store, kernel, question), caller),
     rows: (partition: string, level: number, ranges: readonly IndexRange[]) =>
       store.rows(partition, level, ranges),
     roots: (after, limit) =>

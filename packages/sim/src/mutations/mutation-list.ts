@@ -14,6 +14,8 @@ const TASK = 'core/dist/coordination/range-task.js';
 const MERGE = 'core/dist/quorum/range-read.js';
 const STORE = 'core/dist/storage/memory-store.js';
 const SESSION = 'core/dist/anti-entropy/session.js';
+const SKETCH = 'core/dist/anti-entropy/segment-sketch.js';
+const SEGMENTS = 'core/dist/anti-entropy/segment-round.js';
 const VOTES = 'core/dist/votes/store-votes.js';
 const PURGE = 'core/dist/anti-entropy/tombstone-purge.js';
 const DISK = 'sim/dist/world/disk.js';
@@ -229,10 +231,28 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'pushed-nothing',
     breaks: 'a session does not send what the other side lacks',
     file: SESSION,
-    find: "push.push(...(merged.missing.get('there') ?? []));",
-    replace: '',
+    find: 'const { pull, push } = step;',
+    replace: 'const { pull } = step, push = [];',
     invariants: ['I2'],
     seeds: 400,
+  },
+  {
+    name: 'incomplete-sketch-believed',
+    breaks: 'a session takes what a sketch shows so far for all that differs',
+    file: SKETCH,
+    find: 'if (this.#decoder.complete)',
+    replace: 'if (this.#decoder.symbols > 0)',
+    invariants: ['I2'],
+    seeds: 400,
+  },
+  {
+    name: 'sketch-gives-nothing',
+    breaks: 'a session does not send what a sketch shows that the other side lacks',
+    file: SEGMENTS,
+    find: 'push: onlyHere',
+    replace: 'push: []',
+    invariants: ['I2'],
+    seeds: 600,
   },
   {
     name: 'hint-dropped',

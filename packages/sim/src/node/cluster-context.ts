@@ -27,7 +27,7 @@ export interface ClusterContext {
   readonly trace: Trace;
   readonly faults: FaultCounts;
   /** Purges of a partition's tombstones that came to their end. */
-  readonly counts: { purges: number };
+  readonly counts: { purges: number; symbolMessages: number };
   readonly monitor: Watch;
   readonly kernel: DigestKernel;
   readonly tagKeyOf: (partition: string) => Uint8Array;

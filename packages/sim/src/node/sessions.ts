@@ -1,15 +1,21 @@
 /** Anti-entropy sessions of one node: core's state machine, what it asks for fetched from both sides, step by step. */
 
 import {
+  type AnsweredItems,
   AntiEntropySession,
   type ApplyResult,
+  answerItems,
+  answerSymbols,
+  heldRecords,
   type Listing,
-  type PackedGroup,
   packItems,
+  type RecordItem,
   ROW_BYTES,
   type SessionStep,
   type SideSummary,
-  type Version,
+  type SymbolsAnswer,
+  type SymbolsQuestion,
+  unreadItems,
 } from '@mendlog/core';
 import type { Answer } from '../world/network.js';
 import type { NodeShell, SessionEnded } from './cluster-context.js';
@@ -68,7 +74,8 @@ class SessionRun {
 
   perform(step: SessionStep): void {
     const partition = this.#partition;
-    const { store } = this.#node.disk;
+    const { context, disk } = this.#node;
+    const { store } = disk;
     switch (step.need) {
       case 'roots':
         this.#ask(
@@ -99,6 +106,20 @@ class SessionRun {
         );
         break;
       }
+      case 'held':
+        this.perform(this.#session.held(atOnce(heldRecords(store, { partition, segments: step.segments }))));
+        break;
+      case 'symbols': {
+        const question: SymbolsQuestion = { partition, ...step };
+        this.#ask<SymbolsAnswer | undefined>(
+          answerWith((peer) => atOnce(answerSymbols(peer.disk.store, context.kernel, question))),
+          (there) => {
+            context.counts.symbolMessages++;
+            return this.#session.symbols(there);
+          },
+        );
+        break;
+      }
       case 'listings': {
         const { ranges } = step;
         const here = ranges.map((range) => store.list(partition, range));
@@ -118,25 +139,25 @@ class SessionRun {
     }
   }
 
-  #transfer(pull: readonly Version[], push: readonly Version[], source: { purgedTo: number }): void {
-    const pushed = groupOf(this.#node, this.#partition, push);
-    this.#ask(
-      answerWith((peer) => groupOf(peer, this.#partition, pull)),
+  #transfer(pull: readonly RecordItem[], push: readonly RecordItem[], source: { purgedTo: number }): void {
+    const pushed = itemsOn(this.#node, this.#partition, push);
+    this.#ask<AnsweredItems>(
+      answerWith((peer) => itemsOn(peer, this.#partition, pull)),
       (pulled) => {
         const stored = (answer: Answer<ApplyResult>) => {
           if (!answer.ok) return this.#ended(undefined);
           this.#ask<ApplyResult>(
-            (peer, done) => storeOn(peer, [[pushed], []], done, source),
+            (peer, done) => storeOn(peer, [[packItems(this.#partition, pushed.frames)], []], done, source),
             () => {
-              const moved = pulled.ends.length + pushed.ends.length;
+              const unread = unreadItems(pull.length, pulled) + unreadItems(push.length, pushed);
               // A record that is listed and cannot be read is for the scrub to mend.
-              if (moved < pull.length + push.length) this.#ended(undefined);
-              else return this.#session.transferred();
+              if (unread > 0) this.#ended(undefined);
+              else return this.#session.transferred(pulled.vanished);
               return undefined;
             },
           );
         };
-        storeOn(this.#node, [[pulled], []], stored, source);
+        storeOn(this.#node, [[packItems(this.#partition, pulled.frames)], []], stored, source);
         return undefined;
       },
     );
@@ -161,6 +182,17 @@ export function summaryOf({ disk }: NodeShell, partition: string): SideSummary {
   return { root, trimmedTo: disk.trimmedTo(partition), purgedTo: disk.purgedTo(partition) };
 }
 
-function groupOf({ disk }: NodeShell, partition: string, versions: readonly Version[]): PackedGroup {
-  return packItems(partition, disk.readVersions(partition, versions));
+function itemsOn({ disk }: NodeShell, partition: string, items: readonly RecordItem[]): AnsweredItems {
+  const answer = answerItems(disk.ranges, partition, items);
+  if (answer.answered < items.length)
+    throw new Error('records are to be few and small: one answer holds them');
+  return answer;
+}
+
+/** In one turn: nothing else happens in this instant. */
+function atOnce<Result>(work: Generator<void, Result>): Result {
+  for (;;) {
+    const piece = work.next();
+    if (piece.done === true) return piece.value;
+  }
 }

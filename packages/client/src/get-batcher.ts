@@ -21,8 +21,10 @@ import { RequestPacer } from './request-pacer.js';
 interface PendingGet {
   readonly partition: string;
   readonly key: RecordKey;
-  /** In the time of `performance.now()`. */
-  readonly deadlineMs: number;
+  readonly level: Level | undefined;
+  attempt: number;
+  /** Of the attempt, in the time of `performance.now()`. */
+  deadlineMs: number;
   readonly resolve: (frame: Uint8Array | undefined) => void;
   readonly reject: (error: MendlogError) => void;
 }
@@ -53,28 +55,37 @@ export class GetBatcher {
   }
 
   /** The frame of the record that holds the key, a tombstone where it was deleted. */
-  async get(partition: string, key: RecordKey, level: Level | undefined): Promise<Uint8Array | undefined> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#ask(partition, key, level);
-      } catch (thrown) {
-        // Reads change nothing, so one that a dying node took along is asked of the next node.
-        if (toMendlogError(thrown).code !== 'CONNECTION_LOST' || attempt >= ATTEMPTS_MAX) throw thrown;
-      }
-    }
+  get(partition: string, key: RecordKey, level: Level | undefined): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#ask({ partition, key, level, attempt: 1, deadlineMs: 0, resolve, reject });
+    });
   }
 
-  #ask(partition: string, key: RecordKey, level: Level | undefined): Promise<Uint8Array | undefined> {
-    return new Promise((resolve, reject) => {
-      const lane = this.#laneOf(this.#pool.pick(partition), level);
-      const nowMs = performance.now();
-      if (this.#waiting >= LIMITS.readQueueMax || !lane.queue.hasRoom(key.length))
-        throw lane.queue.refusal(nowMs);
-      const deadlineMs = nowMs + this.#timeoutMs;
-      lane.queue.add({ partition, key, deadlineMs, resolve, reject }, key.length, nowMs);
-      this.#waiting++;
-      this.#schedule();
-    });
+  /** Throws where it is not let in. */
+  #ask(get: PendingGet): void {
+    const { partition, key, level } = get;
+    const lane = this.#laneOf(this.#pool.pick(partition), level);
+    const nowMs = performance.now();
+    if (this.#waiting >= LIMITS.readQueueMax || !lane.queue.hasRoom(key.length))
+      throw lane.queue.refusal(nowMs);
+    get.deadlineMs = nowMs + this.#timeoutMs;
+    lane.queue.add(get, key.length, nowMs);
+    this.#waiting++;
+    this.#schedule();
+  }
+
+  /** Reads change nothing, so one that a dying node took along is asked of the next node. */
+  #failed(get: PendingGet, error: MendlogError): void {
+    if (error.code !== 'CONNECTION_LOST' || get.attempt >= ATTEMPTS_MAX) {
+      get.reject(error);
+      return;
+    }
+    get.attempt++;
+    try {
+      this.#ask(get);
+    } catch (thrown) {
+      get.reject(toMendlogError(thrown));
+    }
   }
 
   #schedule(): void {
@@ -140,15 +151,15 @@ export class GetBatcher {
       const { frames, failed } = await connection.call.batches.get.query(input, {
         context: timeLeft(batch),
       });
-      const failures = new Map(failed);
-      const isShort = frames.some(({ length }) => length > 0);
+      const failures = failed.length === 0 ? undefined : new Map(failed);
+      const isShort = failures !== undefined && frames.some(({ length }) => length > 0);
       const again: PendingGet[] = [];
       for (const [i, get] of batch.entries()) {
         const { resolve, reject } = get;
-        const failure = failures.get(i);
+        const failure = failures?.get(i);
         const frame = frames[i];
         if (failure?.code === 'TOO_LARGE' && isShort) again.push(get);
-        else if (failure !== undefined) reject(MendlogError.fromShape(failure));
+        else if (failure !== undefined) this.#failed(get, MendlogError.fromShape(failure));
         else if (frame === undefined)
           reject(new MendlogError('INTERNAL', 'the node answered without an outcome for this key'));
         else resolve(frame.length === 0 ? undefined : frame);
@@ -157,7 +168,7 @@ export class GetBatcher {
       this.#waiting += again.length;
     } catch (thrown) {
       const error = toMendlogError(thrown);
-      for (const { reject } of batch) reject(error);
+      for (const get of batch) this.#failed(get, error);
     }
   }
 }

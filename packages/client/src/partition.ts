@@ -6,7 +6,7 @@ import {
   decodePacked,
   draftOf,
   formatVersion,
-  frameKey,
+  frameIsTombstone,
   frameVersion,
   itemsOf,
   type Level,
@@ -186,7 +186,7 @@ export class Partition<T> {
     if (!pool.isReady) await pool.ready();
     const frame = await gets.get(this.name, recordKey, options.consistency ?? this.#options.consistency);
     if (frame === undefined) return undefined;
-    if (frameKey(frame)?.isTombstone === true) {
+    if (frameIsTombstone(frame)) {
       this.#options.seen.note(this.name, frameVersion(frame).counter);
       return undefined;
     }
@@ -233,7 +233,7 @@ export class Partition<T> {
       const page = await this.#call((connection) => connection.call.batches.scan.query(input));
       const frames = decodePacked(page.packed).flatMap((group) => [...itemsOf(group)]);
       for (const frame of frames) {
-        if (frameKey(frame)?.isTombstone === true) continue;
+        if (frameIsTombstone(frame)) continue;
         yield this.#decode(frame);
         left--;
       }
@@ -251,7 +251,7 @@ export class Partition<T> {
    */
   async *tail(options: TailOptions = {}): AsyncGenerator<TailedRecord<T>, void, undefined> {
     for await (const { frame, cursor } of new Tail(this.name, this.#options.pool, options).frames()) {
-      if (frameKey(frame)?.isTombstone !== true) {
+      if (!frameIsTombstone(frame)) {
         yield { ...this.#decode(frame), cursor };
         continue;
       }

@@ -30,6 +30,24 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Throws BAD_REQUEST for a text that is no key. */
 export function putKey(text: string): RecordKey {
+  return asciiKey(text) ?? encodedKey(text);
+}
+
+/** As a rule a key is ASCII, which costs no encoder; undefined for another one, or one that is none. */
+function asciiKey(text: string): RecordKey | undefined {
+  const { length } = text;
+  if (length === 0 || length > LIMITS.keyBytesMax) return undefined;
+  const key = new Uint8Array(1 + length);
+  key[0] = PUT_NAMESPACE;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80) return undefined;
+    key[1 + i] = code;
+  }
+  return key;
+}
+
+function encodedKey(text: string): RecordKey {
   const bytes = encoder.encode(text);
   // A half of a surrogate pair is encoded as a replacement character: two keys would be one.
   if (bytes.length === 0 || bytes.length > LIMITS.keyBytesMax || /\p{Surrogate}/u.test(text)) {

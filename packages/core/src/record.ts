@@ -228,17 +228,20 @@ export function frameIsTombstone(bytes: Uint8Array, start = 0): boolean {
 
 /** The record of a frame; its value is a view on the frame's bytes. Throws MALFORMED. */
 export function decodeFrame(frame: Uint8Array): LogRecord {
-  const version = frameVersion(frame);
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  checkFrame(view, 0, frame.length);
+  const version = readVersion(view, FRAME_VERSION_AT);
   const timeMs = readCounter(view, FRAME_TIME_AT);
-  const value = frame.subarray(valueOffset(frame));
-  const found = frameKey(frame);
-  if (found === undefined) return { version, timeMs, value };
-  const { key, attempt, isTombstone } = found;
-  if (key[0] === APPEND_NAMESPACE)
-    return { version, timeMs, value, append: { id: key.subarray(1), attempt } };
-  const text = keyText(key.subarray(1));
-  return { version, timeMs, value, key: text, ...(isTombstone ? { tombstone: true } : {}) };
+  if (!frameHasKey(frame)) return { version, timeMs, value: frame.subarray(FRAME_HEADER_BYTES) };
+  const { namespace, from, to, attempt, isTombstone } = frameKeyAt(frame, 0);
+  const key = frame.subarray(from, to);
+  const value = frame.subarray(to);
+  if (namespace === APPEND_NAMESPACE)
+    return { version, timeMs, value, append: { id: new Uint8Array(key), attempt } };
+  const text = keyText(key);
+  return isTombstone
+    ? { version, timeMs, value, key: text, tombstone: true }
+    : { version, timeMs, value, key: text };
 }
 
 function checkValueBytes(bytes: number): void {
@@ -289,11 +292,6 @@ function writeHeader(
   view.setUint32(offset + FRAME_TIME_AT, Math.floor(record.timeMs / UINT32));
   view.setUint32(offset + FRAME_TIME_AT + 4, record.timeMs % UINT32);
   return offset + FRAME_HEADER_BYTES;
-}
-
-/** Where the value begins in a sound frame. */
-function valueOffset(frame: Uint8Array): number {
-  return frameHasKey(frame) ? frameKeyAt(frame, 0).to : FRAME_HEADER_BYTES;
 }
 
 /** Checks the key part of a frame of so many bytes; returns where in the frame the value begins. */

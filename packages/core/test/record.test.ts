@@ -106,6 +106,7 @@ describe('frame', () => {
   test.each([
     ['an empty key', () => putKey('')],
     ['a key of 1,025 bytes', () => putKey(`${'ä'.repeat(512)}a`)],
+    ['a key of 1,025 bytes of ASCII', () => putKey('a'.repeat(1025))],
     ['half of a surrogate pair', () => putKey('a\ud800')],
     ['an append key of 15 bytes', () => appendKey(new Uint8Array(15))],
   ])('record key: what is none is BAD_REQUEST (%s)', (_, make) => {

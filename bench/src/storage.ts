@@ -1,13 +1,14 @@
 /**
  * The speed of one store: acknowledged records a second over so many partitions, the index kept up with,
  * beside a plain LMDB loop that puts each record under its partition and number.
- * `npm run build && node bench/dist/storage.js [--keys | --puts KEYS] [SECONDS] [PARTITIONS ...]`
+ * `npm run build && node bench/dist/storage.js [--keys | --puts KEYS] [--records 1024] [--groups 1024] [--no-plain]
+ * [SECONDS] [PARTITIONS ...]`
  *
  * With --keys each record has an append key, a time-ordered random one (UUIDv7), as idempotent appends do. With
  * --puts each is a put of one of so many keys a partition, drawn at random.
  *
- * Records of 256 bytes; a commit brings 1,024 of them, spread over the partitions; four commits are under
- * way. A store's figure counts the time until its index has caught up as well.
+ * Records of 256 bytes; a commit brings 1,024 of them, spread over the partitions, or so many in so many of them; four
+ * commits are under way. --no-plain leaves the plain loop out. A store's figure counts the time until its index has caught up as well.
  */
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,11 +28,19 @@ import { LmdbStore } from '@mendlog/node/storage';
 import { open } from 'lmdb';
 
 const { values: flags, positionals } = parseArgs({
-  options: { keys: { type: 'boolean', default: false }, puts: { type: 'string' } },
+  options: {
+    keys: { type: 'boolean', default: false },
+    puts: { type: 'string' },
+    records: { type: 'string', default: '1024' },
+    groups: { type: 'string' },
+    plain: { type: 'boolean', default: true },
+  },
+  allowNegative: true,
   allowPositionals: true,
 });
 const VALUE_BYTES = 256;
-const COMMIT_RECORDS = 1024;
+const COMMIT_RECORDS = Number(flags.records);
+const COMMIT_GROUPS_MAX = Number(flags.groups ?? COMMIT_RECORDS);
 const COMMITS_UNDER_WAY = 4;
 const putKeys = Number(flags.puts ?? 0);
 const seconds = Number(positionals[0] ?? 10);
@@ -75,20 +84,22 @@ function uuidv7(): Uint8Array {
 /** Commits without end: each partition's counters ascend. */
 function* commits(partitions: number): Generator<PackedGroup[]> {
   const counters = new Float64Array(partitions);
-  const groupsOfCommit = Math.min(partitions, COMMIT_RECORDS);
-  const perGroup = COMMIT_RECORDS / groupsOfCommit;
+  const groupsOfCommit = Math.min(partitions, COMMIT_GROUPS_MAX);
+  /** Where in a commit a group begins. */
+  const startOf = (group: number) => Math.floor((group * COMMIT_RECORDS) / groupsOfCommit);
   for (let next = 0; ; next = (next + groupsOfCommit) % partitions) {
     const groups: PackedGroup[] = [];
     // Views on one message, as a node gets them.
     const message = Buffer.alloc(COMMIT_RECORDS * FRAME_BYTES);
     for (let g = 0; g < groupsOfCommit; g++) {
       const partition = (next + g) % partitions;
-      const bytes = message.subarray(g * perGroup * FRAME_BYTES, (g + 1) * perGroup * FRAME_BYTES);
-      const ends = new Uint32Array(perGroup);
-      for (let i = 0; i < perGroup; i++) {
+      const [start, end] = [startOf(g), startOf(g + 1)];
+      const bytes = message.subarray(start * FRAME_BYTES, end * FRAME_BYTES);
+      const ends = new Uint32Array(end - start);
+      for (let i = 0; i < ends.length; i++) {
         const counter = (counters[partition] ?? 0) + 1;
         counters[partition] = counter;
-        writeRecord(message, (g * perGroup + i) * FRAME_BYTES, { counter, origin });
+        writeRecord(message, (start + i) * FRAME_BYTES, { counter, origin });
         ends[i] = (i + 1) * FRAME_BYTES;
       }
       groups.push({ partition: `p${partition}`, bytes, ends });
@@ -133,6 +144,35 @@ async function perSecond(
   };
 }
 
+/** Each record put on its own, under its partition and number. */
+async function plainLoop(path: string, partitions: number) {
+  const env = open({
+    path,
+    overlappingSync: false,
+    eventTurnBatching: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+  });
+  const figures = await perSecond(
+    partitions,
+    (groups) =>
+      env.batch(() => {
+        for (const { partition, bytes, ends } of groups) {
+          for (let i = 0; i < ends.length; i++) {
+            const frame = bytes.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
+            const key = Buffer.allocUnsafe(12);
+            key.writeUInt32BE(Number(partition.slice(1)), 0);
+            key.set(frame.subarray(2, 10), 4);
+            void env.put(key, frame as Buffer);
+          }
+        }
+      }),
+    async () => undefined,
+  );
+  await env.close();
+  return figures;
+}
+
 const table: Record<string, string | number>[] = [];
 for (const partitions of partitionCounts) {
   const folder = mkdtempSync(join(tmpdir(), 'mendlog-bench-'));
@@ -154,37 +194,14 @@ for (const partitions of partitionCounts) {
     bytes(`index/${readdirSync(join(folder, 'store', 'index'))[0]}`),
   ];
 
-  const env = open({
-    path: join(folder, 'plain'),
-    overlappingSync: false,
-    eventTurnBatching: false,
-    encoding: 'binary',
-    keyEncoding: 'binary',
-  });
-  const plain = await perSecond(
-    partitions,
-    (groups) =>
-      env.batch(() => {
-        for (const { partition, bytes, ends } of groups) {
-          for (let i = 0; i < ends.length; i++) {
-            const frame = bytes.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
-            const key = Buffer.allocUnsafe(12);
-            key.writeUInt32BE(Number(partition.slice(1)), 0);
-            key.set(frame.subarray(2, 10), 4);
-            void env.put(key, frame as Buffer);
-          }
-        }
-      }),
-    async () => undefined,
-  );
-  await env.close();
+  const plain = flags.plain ? await plainLoop(join(folder, 'plain'), partitions) : undefined;
   rmSync(folder, { recursive: true });
   table.push({
     partitions,
     'records/s': Math.round(ours.perSecond),
-    'plain loop/s': Math.round(plain.perSecond),
+    'plain loop/s': plain === undefined ? '' : Math.round(plain.perSecond),
     'CPU us/record': ours.cpuUs.toFixed(2),
-    'plain loop CPU us': plain.cpuUs.toFixed(2),
+    'plain loop CPU us': plain?.cpuUs.toFixed(2) ?? '',
     'p50 ms': ours.p50.toFixed(1),
     'p99 ms': ours.p99.toFixed(1),
     'index behind ms': Math.round(ours.lagMs),

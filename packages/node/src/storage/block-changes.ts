@@ -1,21 +1,71 @@
 /** How the blocks of a partition change: which ones are written with what, and which ones go. */
-import { type BlockNews, BlockWriter, blockOf, type IndexBlock } from './index-block.js';
+import {
+  type BlockNews,
+  type BlockOut,
+  blockBytes,
+  blockOf,
+  type IndexBlock,
+  writePlaces,
+  writeRun,
+} from './index-block.js';
 import type { LocatedRecord, Run } from './located-record.js';
 
-/** Reads a block as it is. */
-type ReadBlock = (block: number) => IndexBlock | undefined;
+/** Where blocks come from and go to. */
+export interface BlockTable {
+  /** The block as it is, until the next call. */
+  read(block: number): IndexBlock | undefined;
+  readonly out: BlockOut & { begin(bytesMax: number): void };
+  /** What was written since begin(), or since the last call, is the block. */
+  written(block: number): void;
+  gone(block: number): void;
+}
 
-/** The blocks that differ afterwards; undefined where nothing is left. `added` ascend and are not there yet. */
-export function* changedBlocks(
+/**
+ * Writes the blocks that differ afterwards. `added` ascend and are not there yet; where they begin above `head`, the highest
+ * counter that was ever there, and nothing goes, they are appended.
+ */
+export function changeBlocks(
   { added, removed }: { added: readonly Run[]; removed: readonly LocatedRecord[] },
-  read: ReadBlock,
-): Generator<[block: number, value: Buffer | undefined]> {
-  const gone = byBlock(removed);
-  for (const [block, news] of newsByBlock(added)) {
-    yield [block, merged(read(block), news, gone.get(block))];
-    gone.delete(block);
+  head: number,
+  table: BlockTable,
+): void {
+  const [first] = added;
+  if (removed.length === 0 && first !== undefined && first.entry.counter(first.from) > head) {
+    appendRuns(added, head, table);
+    return;
   }
-  for (const [block, places] of gone) yield [block, merged(read(block), [], places)];
+  const goneOf = byBlock(removed);
+  for (const { block, news } of newsByBlock(added)) {
+    mergeBlock(block, { news, gone: goneOf.get(block) ?? [] }, table);
+    goneOf.delete(block);
+  }
+  for (const [block, gone] of goneOf) mergeBlock(block, { news: [], gone }, table);
+}
+
+/** Of the blocks that are there only the last can change, and nothing of it lies above what comes. */
+function appendRuns(added: readonly Run[], head: number, { read, out, written }: BlockTable): void {
+  let records = 0;
+  for (const { from, to } of added) records += to - from;
+  let block = -1;
+  for (const run of added) {
+    const { entry } = run;
+    for (let from = run.from, to = from; from < run.to; from = to) {
+      const of = blockOf(entry.counter(from));
+      to = from + 1;
+      while (to < run.to && blockOf(entry.counter(to)) === of) to++;
+      if (of !== block) {
+        if (block >= 0) written(block);
+        else {
+          const old = of > blockOf(head) ? undefined : read(of);
+          out.begin(blockBytes(records + (old?.records ?? 0)));
+          if (old !== undefined) writePlaces(out, old, { from: 0, to: old.records });
+        }
+        block = of;
+      }
+      writeRun(out, { run, from, to });
+    }
+  }
+  if (block >= 0) written(block);
 }
 
 function byBlock(records: readonly LocatedRecord[]): Map<number, LocatedRecord[]> {
@@ -29,44 +79,52 @@ function byBlock(records: readonly LocatedRecord[]): Map<number, LocatedRecord[]
   return blocks;
 }
 
-function* newsByBlock(runs: readonly Run[]): Generator<[block: number, news: readonly BlockNews[]]> {
-  let block = -1;
-  let news: BlockNews[] = [];
+function newsByBlock(runs: readonly Run[]): { readonly block: number; readonly news: BlockNews[] }[] {
+  const blocks: { block: number; news: BlockNews[] }[] = [];
   for (const run of runs) {
     for (let from = run.from, to = from; from < run.to; from = to) {
-      const of = blockOf(run.entry.counter(from));
+      const block = blockOf(run.entry.counter(from));
       to = from + 1;
-      while (to < run.to && blockOf(run.entry.counter(to)) === of) to++;
-      if (of !== block) {
-        if (news.length > 0) yield [block, news];
-        block = of;
-        news = [];
-      }
-      news.push({ run, from, to });
+      while (to < run.to && blockOf(run.entry.counter(to)) === block) to++;
+      const last = blocks.at(-1);
+      if (last?.block === block) last.news.push({ run, from, to });
+      else blocks.push({ block, news: [{ run, from, to }] });
     }
   }
-  if (news.length > 0) yield [block, news];
+  return blocks;
 }
 
-function merged(
-  old: IndexBlock | undefined,
-  news: readonly BlockNews[],
-  gone: readonly LocatedRecord[] = [],
-): Buffer | undefined {
+function mergeBlock(
+  block: number,
+  { news, gone }: { news: readonly BlockNews[]; gone: readonly LocatedRecord[] },
+  { read, out, written, gone: removed }: BlockTable,
+): void {
+  const old = read(block);
   const added = news.reduce((sum, { from, to }) => sum + to - from, 0);
   const left = (old?.records ?? 0) - gone.length;
-  if (added + left === 0) return undefined;
-  const writer = new BlockWriter(added + left);
-  if (old === undefined) {
-    for (const of of news) writer.addRun(of);
-    return writer.finish();
+  if (added + left === 0) {
+    removed(block);
+    return;
   }
+  out.begin(blockBytes(added + left));
+  const end = out.at + blockBytes(added + left);
+  if (old === undefined) for (const of of news) writeRun(out, of);
+  else mergeInto(out, old, { news, gone });
+  if (out.at !== end) throw new RangeError('a block of the index has gaps');
+  written(block);
+}
+
+function mergeInto(
+  out: BlockOut,
+  old: IndexBlock,
+  { news, gone }: { news: readonly BlockNews[]; gone: readonly LocatedRecord[] },
+): void {
   const isGone = new Set(gone.map(({ version }) => old.placeOf(version)));
   let place = 0;
   /** Brings in the old places below this one. */
   const upTo = (end: number) => {
-    if (isGone.size === 0 && end > place) writer.addBlock(old, place, end);
-    else for (let i = place; i < end; i++) if (!isGone.has(i)) writer.addBlock(old, i, i + 1);
+    if (isGone.size === 0 && end > place) writePlaces(out, old, { from: place, to: end });
+    else for (let i = place; i < end; i++) if (!isGone.has(i)) writePlaces(out, old, { from: i, to: i + 1 });
     place = Math.max(place, end);
   };
   for (const { run, from, to } of news) {
@@ -75,14 +133,13 @@ function merged(
     // As a rule nothing old lies between: then all of them go in together.
     if (isWholeAbove) {
       upTo(old.placeOf(last));
-      writer.addRun({ run, from, to });
+      writeRun(out, { run, from, to });
       continue;
     }
     for (let i = from; i < to; i++) {
       upTo(old.placeOf(run.entry.version(i)));
-      writer.addRun({ run, from: i, to: i + 1 });
+      writeRun(out, { run, from: i, to: i + 1 });
     }
   }
   upTo(old.records);
-  return writer.finish();
 }

@@ -45,42 +45,50 @@ export interface BlockNews {
   readonly to: number;
 }
 
-/** Writes blocks, of records of the log and of what is left of another block. */
-export class BlockWriter {
-  readonly #bytes: Buffer;
-  readonly #view: DataView;
-  #at = 0;
+/** Where the bytes of a block are written, from `at` on. */
+export interface BlockOut {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+  at: number;
+}
 
-  constructor(records: number) {
-    this.#bytes = Buffer.allocUnsafe(records * RECORD_BYTES);
-    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length);
-  }
+/** Bytes that so many records take. */
+export function blockBytes(records: number): number {
+  return records * RECORD_BYTES;
+}
 
-  /** The next records in order: those of these places. */
-  addRun({ run: { arrival, entry }, from, to }: BlockNews): void {
-    for (let place = from; place < to; place++) {
-      const start = entry.identityAt(place);
-      copyBytes(this.#bytes, this.#at, { from: entry.bytes, start, length: LISTING_ENTRY_BYTES });
-      this.#view.setUint16(this.#at + ARRIVAL_AT, Math.floor(arrival / 2 ** 32));
-      this.#view.setUint32(this.#at + ARRIVAL_AT + 2, arrival % 2 ** 32);
-      const keyBit = entry.hasKey(place) ? KEY_BIT : 0;
-      const tombstoneBit = entry.isTombstone(place) ? TOMBSTONE_BIT : 0;
-      this.#view.setUint16(this.#at + ORDINAL_AT, entry.ordinal(place) | keyBit | tombstoneBit);
-      this.#view.setUint32(this.#at + LENGTH_AT, entry.length(place));
-      this.#at += RECORD_BYTES;
-    }
+/** Writes the next records of a block in order: those of these places. */
+export function writeRun(out: BlockOut, { run: { arrival, entry }, from, to }: BlockNews): void {
+  const { view } = out;
+  const { view: source } = entry;
+  const arrivalHigh = Math.floor(arrival / 2 ** 32);
+  const arrivalLow = arrival % 2 ** 32;
+  for (let place = from; place < to; place++) {
+    const start = entry.identityAt(place);
+    const { at } = out;
+    for (let i = 0; i < LISTING_ENTRY_BYTES; i += 4) view.setUint32(at + i, source.getUint32(start + i));
+    view.setUint16(at + ARRIVAL_AT, arrivalHigh);
+    view.setUint32(at + ARRIVAL_AT + 2, arrivalLow);
+    const keyBit = entry.hasKey(place) ? KEY_BIT : 0;
+    const tombstoneBit = entry.isTombstone(place) ? TOMBSTONE_BIT : 0;
+    view.setUint16(at + ORDINAL_AT, entry.ordinal(place) | keyBit | tombstoneBit);
+    view.setUint32(at + LENGTH_AT, entry.length(place));
+    out.at += RECORD_BYTES;
   }
+}
 
-  /** The next records in order: the places of another block. */
-  addBlock(block: IndexBlock, from: number, to: number): void {
-    this.#bytes.set(block.bytes.subarray(from * RECORD_BYTES, to * RECORD_BYTES), this.#at);
-    this.#at += (to - from) * RECORD_BYTES;
-  }
+/** Writes the next records in order: the places of another block. */
+export function writePlaces(out: BlockOut, block: IndexBlock, { from, to }: PlaceRange): void {
+  const { buffer, byteOffset } = block.bytes;
+  // Not copy(): the length of the bytes of a fast read is not that of their view.
+  const places = new Uint8Array(buffer, byteOffset + from * RECORD_BYTES, (to - from) * RECORD_BYTES);
+  out.bytes.set(places, out.at);
+  out.at += (to - from) * RECORD_BYTES;
+}
 
-  finish(): Buffer {
-    if (this.#at !== this.#bytes.length) throw new RangeError('a block of the index has gaps');
-    return this.#bytes;
-  }
+interface PlaceRange {
+  readonly from: number;
+  readonly to: number;
 }
 
 export class IndexBlock {

@@ -11,6 +11,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LIMITS, MendlogError } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { ArrivedRun } from './arrivals.js';
+import type { ArrivedEntry } from './live-shares.js';
 import { ascendingRuns, type Run } from './located-record.js';
 import { OutwornEntries } from './outworn-entries.js';
 import type { PartitionState } from './partition-state.js';
@@ -20,7 +21,7 @@ import type { VersionIndex } from './version-index.js';
 const STEP_RECORDS = 131_072;
 
 /** Records that are enough for a step, and how long fewer wait for more. */
-const GATHERED_RECORDS = 32_768;
+const GATHERED_RECORDS = 65_536;
 const GATHER_MS = 1000;
 
 /** Records that a start brings into the index at a time. */
@@ -98,11 +99,13 @@ export class IndexFollower {
   catchUp(): number[] {
     const lost: number[] = [];
     let arrived = new Map<number, Run[]>();
+    let entries: ArrivedEntry[] = [];
     let records = 0;
     let last = 0;
     const apply = () => {
-      if (records > 0) this.#index.applySync(arrived, last);
+      if (records > 0) this.#index.applySync({ runs: arrived, entries, applied: last });
       arrived = new Map();
+      entries = [];
       records = 0;
     };
     for (const { arrival, entry } of this.#log.after(this.#index.applied)) {
@@ -117,6 +120,7 @@ export class IndexFollower {
         for (const run of ascending) this.#checkKeyed(partitionId, run);
         runs.push(...ascending);
       }
+      entries.push({ arrival, entry });
       records += entry.records;
       last = arrival;
       if (records >= CATCH_UP_RECORDS) apply();
@@ -305,12 +309,14 @@ export class IndexFollower {
 
   async #indexStep(): Promise<void> {
     const arrived = new Map<PartitionState, Run[]>();
+    const entries: ArrivedRun[] = [];
     let taken = 0;
     let records = 0;
     let last = 0;
     for (const followed of this.#queue) {
       if (records > 0 && records + followed.records > STEP_RECORDS) break;
       for (const run of followed.runs) {
+        if (run.entry !== entries.at(-1)?.entry) entries.push(run);
         const runs = arrived.get(run.state);
         if (runs === undefined) arrived.set(run.state, [run]);
         else runs.push(run);
@@ -319,7 +325,8 @@ export class IndexFollower {
       last = followed.last;
       taken++;
     }
-    const changed = await this.#index.apply(new Map([...arrived].map(([{ id }, runs]) => [id, runs])), last);
+    const runs = new Map([...arrived].map(([{ id }, runs]) => [id, runs]));
+    const changed = await this.#index.apply({ runs, entries, applied: last });
     const isIndexed = (arrival: number) => arrival <= last;
     for (const state of arrived.keys()) {
       state.overlay.forgetUpTo(last);

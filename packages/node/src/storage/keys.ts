@@ -39,6 +39,7 @@ export function arrivalOfKey(key: Buffer): number {
 
 const arrivalScratch = Buffer.alloc(NUMBER_BYTES);
 const blockScratch = Buffer.alloc(PARTITION_KEY_BYTES + NUMBER_BYTES);
+const rowScratch = Buffer.alloc(ROW_KEY_BYTES);
 
 /** The key of one look-up, which LMDB copies: the next call overwrites it. */
 export function arrivalLookup(arrival: number): Buffer {
@@ -51,6 +52,14 @@ export function blockLookup(partitionId: number, block: number): Buffer {
   blockScratch.writeUInt32BE(partitionId, 0);
   writeNumber(blockScratch, PARTITION_KEY_BYTES, block);
   return blockScratch;
+}
+
+/** The same for a row. */
+export function rowLookup(partitionId: number, level: number, index: number): Buffer {
+  rowScratch.writeUInt32BE(partitionId, 0);
+  rowScratch.writeUInt8(level, 4);
+  writeNumber(rowScratch, 5, index);
+  return rowScratch;
 }
 
 export function partitionIdKey(partitionId: number): Buffer {

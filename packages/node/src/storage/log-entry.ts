@@ -228,7 +228,8 @@ function newEntry({ groups, records, frameBytes, flags }: EntrySize, roomFor: (b
 export class LogEntry {
   readonly bytes: Uint8Array;
   readonly records: number;
-  readonly #view: DataView;
+  /** On the same bytes. */
+  readonly view: DataView;
   #buffer: Buffer | undefined;
   readonly #groups: number;
   readonly #ordinalsAt: number | undefined;
@@ -239,7 +240,7 @@ export class LogEntry {
     // Not a Buffer, whose slices are views; and LMDB's own says its length in `length` alone.
     this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    this.#view = view;
+    this.view = view;
     if (bytes.length < HEADER_BYTES || bytes[CHECKSUM_BYTES] !== FORMAT) throw damaged();
     const hasOrdinals = bytes[CHECKSUM_BYTES + 1] === FLAG_ORDINALS;
     this.#groups = view.getUint16(CHECKSUM_BYTES + 2);
@@ -261,9 +262,9 @@ export class LogEntry {
     let from = 0;
     for (let i = 0; i < this.#groups; i++) {
       const at = HEADER_BYTES + i * GROUP_BYTES;
-      const to = from + this.#view.getUint32(at + 4);
+      const to = from + this.view.getUint32(at + 4);
       if (to > this.records) throw damaged();
-      yield { partitionId: this.#view.getUint32(at), from, to };
+      yield { partitionId: this.view.getUint32(at), from, to };
       from = to;
     }
     if (from !== this.records) throw damaged();
@@ -285,27 +286,27 @@ export class LogEntry {
   ordinal(place: number): number {
     return this.#ordinalsAt === undefined
       ? place
-      : this.#view.getUint16(this.#ordinalsAt + place * ORDINAL_BYTES);
+      : this.view.getUint16(this.#ordinalsAt + place * ORDINAL_BYTES);
   }
 
   version(place: number): Version {
-    return readVersion(this.#view, this.identityAt(place));
+    return readVersion(this.view, this.identityAt(place));
   }
 
   counter(place: number): number {
-    return readCounter(this.#view, this.identityAt(place));
+    return readCounter(this.view, this.identityAt(place));
   }
 
   /** The time of a record, as far as the disk has kept it. */
   timeMs(place: number): number {
     const at = this.#framesAt + this.#start(place) + FRAME_TIME_AT;
     if (at + 8 > this.bytes.length) return 0;
-    return this.#view.getUint32(at) * 2 ** 32 + this.#view.getUint32(at + 4);
+    return this.view.getUint32(at) * 2 ** 32 + this.view.getUint32(at + 4);
   }
 
   /** As compareVersions() of the record's version and this one. */
   compareVersion(place: number, version: Version): number {
-    return compareVersionAt(this.#view, this.identityAt(place), version);
+    return compareVersionAt(this.view, this.identityAt(place), version);
   }
 
   /** Where in `bytes` the version and the tag of a record lie, one after the other. */
@@ -337,11 +338,11 @@ export class LogEntry {
   }
 
   hasKey(place: number): boolean {
-    return this.#view.getUint32(this.identityAt(place) + END_AT) >= KEY_BIT;
+    return this.view.getUint32(this.identityAt(place) + END_AT) >= KEY_BIT;
   }
 
   isTombstone(place: number): boolean {
-    return this.#view.getUint32(this.identityAt(place) + END_AT) % KEY_BIT >= TOMBSTONE_BIT;
+    return this.view.getUint32(this.identityAt(place) + END_AT) % KEY_BIT >= TOMBSTONE_BIT;
   }
 
   /** The key of a record that has one, as far as the disk has kept it. */
@@ -358,7 +359,7 @@ export class LogEntry {
   #end(place: number): number {
     const at = this.identityAt(place) + END_AT;
     if (place < 0 || at + 4 > this.bytes.length) throw damaged();
-    return this.#view.getUint32(at) % TOMBSTONE_BIT;
+    return this.view.getUint32(at) % TOMBSTONE_BIT;
   }
 }
 

@@ -110,10 +110,9 @@ export class PartitionState {
     const arrivals = { after: this.#summedTo, flushed };
     if (flushed > this.#summedTo) {
       const changes = new RowChanges();
-      for (const { entry, from, to } of this.overlay.runs(arrivals)) {
-        for (let place = from; place < to; place++)
-          changes.add(this.id, entry.counter(place), { bytes: entry.bytes, at: entry.tagAt(place), sign: 1 });
-        this.#bytes += entry.frameBytes(from, to);
+      for (const run of this.overlay.runs(arrivals)) {
+        changes.addRun(this.id, run);
+        this.#bytes += run.entry.frameBytes(run.from, run.to);
       }
       for (const { version, tag, length } of this.leaving.by(arrivals)) {
         changes.add(this.id, version.counter, { bytes: tag, at: 0, sign: -1 });

@@ -1,13 +1,6 @@
 /** Tags on their way into and out of digest rows: one call of the kernel a level, whatever the partitions. */
-import {
-  DIGEST_LAYOUT,
-  type DigestKernel,
-  ROW_BYTES,
-  rowSpan,
-  TAG_BYTES,
-  type TimeWindow,
-} from '@mendlog/core';
-import { copyBytes } from './copy-bytes.js';
+import { DIGEST_LAYOUT, type DigestKernel, ROW_BYTES, rowSpan, TAG_BYTES } from '@mendlog/core';
+import type { Run } from './located-record.js';
 
 interface SignedTag {
   readonly bytes: Uint8Array;
@@ -20,37 +13,45 @@ interface SignedTag {
 
 /** Tags back to back, and of each the place of its counter in `RowChanges`. */
 class TagList {
-  readonly #places: number[] = [];
-  #tags = new Uint8Array(0);
+  #places = new Uint32Array(4);
+  #tags = new Uint8Array(4 * TAG_BYTES);
+  #view = new DataView(this.#tags.buffer);
+  #count = 0;
 
-  add(bytes: Uint8Array, tagAt: number, place: number): void {
-    const at = this.#places.length * TAG_BYTES;
-    if (at === this.#tags.length) {
-      const more = new Uint8Array(Math.max(2 * TAG_BYTES, 2 * this.#tags.length));
-      more.set(this.#tags);
-      this.#tags = more;
-    }
-    copyBytes(this.#tags, at, { from: bytes, start: tagAt, length: TAG_BYTES });
-    this.#places.push(place);
+  add(from: DataView, at: number, place: number): void {
+    if (this.#count === this.#places.length) this.#grow();
+    const to = this.#count * TAG_BYTES;
+    for (let i = 0; i < TAG_BYTES; i += 4) this.#view.setUint32(to + i, from.getUint32(at + i));
+    this.#places[this.#count++] = place;
   }
 
   apply(kernel: DigestKernel, rows: Uint8Array, { rowOf, sign }: { rowOf: Uint32Array; sign: 1 | -1 }): void {
-    const count = this.#places.length;
+    const count = this.#count;
     if (count === 0) return;
     // Where all tags go one way their places are 0, 1, 2, ...
     const rowOfTag =
-      count === rowOf.length ? rowOf : Uint32Array.from(this.#places, (place) => rowOf[place] as number);
+      count === rowOf.length ? rowOf : this.#places.slice(0, count).map((place) => rowOf[place] as number);
     kernel.addTags(rows, rowOfTag, this.#tags.subarray(0, count * TAG_BYTES), sign);
+  }
+
+  #grow(): void {
+    const [places, tags] = [this.#places, this.#tags];
+    this.#places = new Uint32Array(2 * places.length);
+    this.#places.set(places);
+    this.#tags = new Uint8Array(2 * tags.length);
+    this.#tags.set(tags);
+    this.#view = new DataView(this.#tags.buffer);
   }
 }
 
 /** The rows that changed: `rows` packed, each with its partition and index. */
 export interface ChangedRows {
   readonly rows: Uint8Array;
-  readonly partitionIds: number[];
-  readonly indexes: number[];
-  /** Of the records that came in, where anything is known of them. */
-  readonly times: readonly (TimeWindow | undefined)[];
+  readonly partitionIds: readonly number[];
+  readonly indexes: readonly number[];
+  /** Of each row the times of the records that came in; a window that ends before it begins where nothing is known. */
+  readonly fromMs: readonly number[];
+  readonly toMs: readonly number[];
 }
 
 type ReadRow = (partitionId: number, index: number, out: Uint8Array) => void;
@@ -71,10 +72,18 @@ export class RowChanges {
 
   /** Calls come in ascending order of partition, then counter. The tag lies in `bytes` from `at` on. */
   add(partitionId: number, counter: number, { bytes, at, sign, timeMs = Number.NaN }: SignedTag): void {
-    (sign === 1 ? this.#in : this.#out).add(bytes, at, this.#counters.length);
-    this.#partitionIds.push(partitionId);
-    this.#counters.push(counter);
-    this.#times.push(timeMs);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    (sign === 1 ? this.#in : this.#out).add(view, at, this.#counters.length);
+    this.#note(partitionId, counter, timeMs);
+  }
+
+  /** The same of records that come in, with their times. */
+  addRun(partitionId: number, { entry, from, to }: Run): void {
+    const { view } = entry;
+    for (let place = from; place < to; place++) {
+      this.#in.add(view, entry.tagAt(place), this.#counters.length);
+      this.#note(partitionId, entry.counter(place), entry.timeMs(place));
+    }
   }
 
   /** The rows of one level, from what they were; `before` fills in 24 bytes that are zero. */
@@ -87,25 +96,37 @@ export class RowChanges {
     return this.#changed(kernel, ALL_COUNTERS, (partitionId, _, out) => before(partitionId, out));
   }
 
+  #note(partitionId: number, counter: number, timeMs: number): void {
+    this.#partitionIds.push(partitionId);
+    this.#counters.push(counter);
+    this.#times.push(timeMs);
+  }
+
   #changed(kernel: DigestKernel, span: number, before: ReadRow): ChangedRows {
     const partitionIds: number[] = [];
     const indexes: number[] = [];
-    const times: (TimeWindow | undefined)[] = [];
+    const fromMs: number[] = [];
+    const toMs: number[] = [];
     const rowOf = new Uint32Array(this.#counters.length);
+    let row = -1;
     let lastPartition = -1;
     let lastIndex = -1;
     for (let i = 0; i < rowOf.length; i++) {
       const partitionId = this.#partitionIds[i] as number;
       const index = Math.floor((this.#counters[i] as number) / span);
+      const timeMs = this.#times[i] as number;
       if (partitionId !== lastPartition || index !== lastIndex) {
         partitionIds.push(partitionId);
         indexes.push(index);
+        fromMs.push(Number.POSITIVE_INFINITY);
+        toMs.push(Number.NEGATIVE_INFINITY);
         lastPartition = partitionId;
         lastIndex = index;
+        row++;
       }
-      rowOf[i] = indexes.length - 1;
-      const timeMs = this.#times[i] as number;
-      if (!Number.isNaN(timeMs)) times[indexes.length - 1] = withTime(times[indexes.length - 1], timeMs);
+      rowOf[i] = row;
+      if (timeMs < (fromMs[row] as number)) fromMs[row] = timeMs;
+      if (timeMs > (toMs[row] as number)) toMs[row] = timeMs;
     }
     const rows = new Uint8Array(indexes.length * ROW_BYTES);
     for (let i = 0; i < indexes.length; i++) {
@@ -115,14 +136,8 @@ export class RowChanges {
     // In this order: a record that one batch both brings and replaces must be in before it goes out.
     this.#in.apply(kernel, rows, { rowOf, sign: 1 });
     this.#out.apply(kernel, rows, { rowOf, sign: -1 });
-    return { rows, partitionIds, indexes, times };
+    return { rows, partitionIds, indexes, fromMs, toMs };
   }
-}
-
-function withTime(times: TimeWindow | undefined, timeMs: number): TimeWindow {
-  if (times === undefined) return { fromMs: timeMs, toMs: timeMs };
-  if (timeMs >= times.fromMs && timeMs <= times.toMs) return times;
-  return { fromMs: Math.min(times.fromMs, timeMs), toMs: Math.max(times.toMs, timeMs) };
 }
 
 /** What an absent row stands for. */

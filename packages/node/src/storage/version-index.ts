@@ -23,13 +23,15 @@ import {
   versionAfter,
 } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { changedBlocks } from './block-changes.js';
+import { type BlockTable, changeBlocks } from './block-changes.js';
 import { checkCounts } from './check-counts.js';
 import type { FoundRecords } from './found-records.js';
 import { blockOf, IndexBlock } from './index-block.js';
+import { IndexWrites } from './index-writes.js';
 import { keyOfFrame } from './key-holders.js';
 import {
   arrivalKey,
+  arrivalLookup,
   arrivalOfKey,
   attemptOfClaim,
   blockKey,
@@ -50,12 +52,13 @@ import {
   partitionValue,
   rowIndexOfKey,
   rowKey,
+  rowLookup,
   segmentTimes,
   segmentValue,
   textOfKeyKey,
 } from './keys.js';
-import { LiveShares } from './live-shares.js';
-import type { LocatedRecord, Run } from './located-record.js';
+import { type ArrivedEntry, type ChangedShare, LiveShares } from './live-shares.js';
+import { type LocatedRecord, type Run, recordsOf } from './located-record.js';
 import { changeOf, isAppendKey } from './partition-change.js';
 import type { PartitionChange, PartitionView } from './partition-view.js';
 import { DIGEST_LEVELS, EMPTY_ROW, RowChanges } from './row-changes.js';
@@ -72,20 +75,29 @@ const EMPTY_PARTITION: IndexedPartition = {
 };
 
 /** What a slice of a step costs at most; a partition costs as much as so many records. */
-const SLICE_COST = 2048;
+const SLICE_COST = 8192;
 const PARTITION_COST = 16;
 const APPLIED_KEY = 'applied';
 /** Keys that are looked through at a time. */
 const KEYS_PAGE = 1000;
+/** What is put under an entry that is outworn: the key says it all. */
+const OUTWORN = Buffer.of(0xc3);
+/** Shares that are written in one transaction. */
+const SHARES_MAX = 2048;
 const NO_TIME: TimeWindow = { fromMs: Number.POSITIVE_INFINITY, toMs: Number.NEGATIVE_INFINITY };
 
-/** By partition, in the order of arrival. */
-export type ArrivedRuns = ReadonlyMap<number, readonly Run[]>;
+/** What a step brings. */
+export interface Arrived {
+  /** By partition, in the order of arrival. */
+  readonly runs: ReadonlyMap<number, readonly Run[]>;
+  /** All entries in which they lie. */
+  readonly entries: readonly ArrivedEntry[];
+  /** The arrival number up to which that is all. */
+  readonly applied: number;
+}
 
 /** Partitions as they are in the index after a change. */
 export type ChangedPartitions = ReadonlyMap<number, IndexedPartition>;
-
-type Write = () => void;
 
 /** What the slices of one step have in common. */
 interface Step {
@@ -122,7 +134,7 @@ export class VersionIndex {
   readonly #keys: Database<Buffer, Buffer>;
   readonly #partitions: Database<Buffer, Buffer>;
   readonly #live: Database<Buffer, Buffer>;
-  readonly #outworn: Database<true, Buffer>;
+  readonly #outworn: Database<Buffer, Buffer>;
   readonly #meta: Database<number, string>;
 
   constructor(path: string, { kernel, frameOf, goneOf }: VersionIndexOptions) {
@@ -139,7 +151,7 @@ export class VersionIndex {
       this.#keys = env.openDB({ name: 'keys', ...binary });
       this.#partitions = env.openDB({ name: 'partitions', ...binary });
       this.#live = env.openDB({ name: 'live', ...binary });
-      this.#outworn = env.openDB({ name: 'outworn', keyEncoding: 'binary' });
+      this.#outworn = env.openDB({ name: 'outworn', ...binary });
       this.#meta = env.openDB({ name: 'meta' });
       const binaryTables = [this.#blocks, this.#rows, this.#keys, this.#partitions, this.#live];
       checkCounts([...binaryTables, this.#outworn, this.#meta]);
@@ -275,7 +287,7 @@ export class VersionIndex {
   }
 
   isOutworn(arrival: number): boolean {
-    return this.#outworn.get(arrivalKey(arrival)) === true;
+    return this.#outworn.doesExist(arrivalKey(arrival));
   }
 
   /** Resolves when all that was committed is on the disk: what it no longer points to may then leave the log. */
@@ -294,24 +306,31 @@ export class VersionIndex {
    * A large step is made in slices, so that others have their turn between them: each partition has a
    * watermark of its own, and the common one follows with the last slice.
    */
-  async apply(arrived: ArrivedRuns, applied: number): Promise<ChangedPartitions> {
-    const shares = new LiveShares((arrival) => this.live(arrival));
+  async apply({ runs, entries, applied }: Arrived): Promise<ChangedPartitions> {
+    const shares = new LiveShares((arrival) => this.live(arrival), entries);
     const after = new Map<number, IndexedPartition>();
-    for (const slice of slicesOf(arrived)) {
+    for (const slice of slicesOf(runs)) {
       await this.#commit(this.#writesOf(slice, { shares, applied, after, isOfDisk: false }));
     }
-    await this.#commit([() => void this.#meta.put(APPLIED_KEY, applied)]);
+    const arrived = shares.arrived();
+    for (let from = 0; from < arrived.length; from += SHARES_MAX) {
+      const writes = new IndexWrites();
+      this.#writeShares(writes, arrived.slice(from, from + SHARES_MAX));
+      await this.#commit(writes);
+    }
+    await this.#commit(new IndexWrites(), applied);
     return after;
   }
 
-  /** The same, done on return. */
-  applySync(arrived: ArrivedRuns, applied: number): void {
-    const shares = new LiveShares((arrival) => this.live(arrival));
-    const writes = this.#writesOf([...arrived], { shares, applied, after: new Map(), isOfDisk: true });
-    writes.push(() => void this.#meta.put(APPLIED_KEY, applied));
-    checkRoom(this.path, writes.length * WRITE_BYTES);
+  /** The same, done on return, of entries that were read from the disk. */
+  applySync({ runs, entries, applied }: Arrived): void {
+    const shares = new LiveShares((arrival) => this.live(arrival), entries);
+    const writes = this.#writesOf([...runs], { shares, applied, after: new Map(), isOfDisk: true });
+    this.#writeShares(writes, shares.arrived());
+    checkRoom(this.path, writes.size * WRITE_BYTES);
     this.#env.transactionSync(() => {
-      for (const write of writes) write();
+      writes.run();
+      void this.#meta.put(APPLIED_KEY, applied);
     });
   }
 
@@ -364,24 +383,24 @@ export class VersionIndex {
     const changes = new RowChanges();
     const after = new Map([[partitionId, before]]);
     const change = { added: [], removed, dead: [], keys, outworn: new Set<number>() };
-    const writes = this.#changeWrites(partitionId, change, { shares, changes, after });
+    const writes = new IndexWrites();
+    this.#writeChange(writes, partitionId, change, { shares, changes, after });
     after.set(partitionId, { ...(after.get(partitionId) ?? before), ...progress });
-    const known = new Map([[partitionId, before]]);
-    writes.push(...this.#rowWrites(changes, { before: known, after }), ...this.#shareWrites(shares));
+    this.#writeRows(writes, changes, { before: new Map([[partitionId, before]]), after });
+    this.#writeShares(writes, shares.takeChanged());
     await this.#commit(writes);
     return after.get(partitionId) ?? before;
   }
 
   /** Notes that these entries are removed from the log, or hold only what is live. */
   async settle(entries: readonly { arrival: number; bytesInLog: number }[]): Promise<void> {
-    const writes = entries.flatMap(({ arrival, bytesInLog }): Write[] => {
-      const key = arrivalKey(arrival);
+    const writes = new IndexWrites();
+    for (const { arrival, bytesInLog } of entries) {
       const share = this.live(arrival);
-      const settled = () => void this.#outworn.remove(key);
-      if (share === undefined) return [settled];
-      const value = liveValue({ ...share, bytesInLog });
-      return [settled, () => void this.#live.put(key, value)];
-    });
+      writes.remove(this.#outworn, arrivalLookup(arrival));
+      if (share !== undefined)
+        writes.put(this.#live, arrivalLookup(arrival), liveValue({ ...share, bytesInLog }));
+    }
     await this.#commit(writes);
   }
 
@@ -404,20 +423,22 @@ export class VersionIndex {
     await this.#env.close();
   }
 
-  async #commit(writes: readonly Write[]): Promise<void> {
-    checkRoom(this.path, writes.length * WRITE_BYTES);
+  async #commit(writes: IndexWrites, applied?: number): Promise<void> {
+    checkRoom(this.path, writes.size * WRITE_BYTES);
     try {
       await this.#env.batch(() => {
-        for (const write of writes) write();
+        writes.run();
+        if (applied !== undefined) void this.#meta.put(APPLIED_KEY, applied);
       });
     } catch (cause) {
       throw await storeError(cause, this.path);
     }
   }
 
+  /** Until the next read. */
   #block(partitionId: number, block: number): IndexBlock | undefined {
-    const value = this.#blocks.get(blockKey(partitionId, block));
-    return value === undefined ? undefined : new IndexBlock(value);
+    const value = this.#blocks.getBinaryFast(blockLookup(partitionId, block));
+    return value === undefined ? undefined : new IndexBlock(value as Buffer);
   }
 
   /** The key that a record holds, for nobody to hold it. */
@@ -449,8 +470,8 @@ export class VersionIndex {
   #writesOf(
     arrived: readonly (readonly [partitionId: number, runs: readonly Run[]])[],
     { shares, applied, after, isOfDisk }: Step,
-  ): Write[] {
-    const writes: Write[] = [];
+  ): IndexWrites {
+    const writes = new IndexWrites();
     const changes = new RowChanges();
     const known = new Map<number, IndexedPartition>();
     const changed = new Map<number, IndexedPartition>();
@@ -458,9 +479,7 @@ export class VersionIndex {
       const gone = this.#goneOf(partitionId);
       const before = this.partition(partitionId);
       known.set(partitionId, before);
-      // As a rule all: a step that a crash has cut short applied some partitions whole.
-      const fresh = runs.filter(({ arrival }) => arrival > before.applied);
-      const change = changeOf(fresh, {
+      const change = changeOf(this.#freshOf(partitionId, runs, { applied: before.applied, shares }), {
         head: before.head,
         appendHead: before.appendHead,
         trimmedTo: gone.trimmedTo,
@@ -474,17 +493,39 @@ export class VersionIndex {
             : record.entry.key(record.place ?? 0),
       });
       changed.set(partitionId, { ...before, applied: Math.max(before.applied, applied) });
-      for (const write of this.#changeWrites(partitionId, change, { shares, changes, after: changed }))
-        writes.push(write);
+      this.#writeChange(writes, partitionId, change, { shares, changes, after: changed });
     }
-    for (const write of this.#rowWrites(changes, { before: known, after: changed })) writes.push(write);
-    for (const write of this.#shareWrites(shares)) writes.push(write);
+    this.#writeRows(writes, changes, { before: known, after: changed });
+    this.#writeShares(writes, shares.takeChanged());
     for (const [id, partition] of changed) after.set(id, partition);
     return writes;
   }
 
+  /**
+   * As a rule all: a step that was cut short applied some partitions whole. Of what these have in its entries the index
+   * says what is dead.
+   */
+  #freshOf(
+    partitionId: number,
+    runs: readonly Run[],
+    { applied, shares }: { applied: number; shares: LiveShares },
+  ): readonly Run[] {
+    const [first] = runs;
+    if (first === undefined || first.arrival > applied) return runs;
+    for (const run of runs) {
+      if (run.arrival > applied) break;
+      for (const record of recordsOf(run)) {
+        const indexed = this.find(partitionId, record.version);
+        const isLive = indexed?.arrival === record.arrival && indexed.ordinal === record.ordinal;
+        if (!isLive) shares.takeAway(record);
+      }
+    }
+    return runs.filter(({ arrival }) => arrival > applied);
+  }
+
   /** Blocks and keys of a partition; what it changes of rows and shares is noted. */
-  #changeWrites(
+  #writeChange(
+    writes: IndexWrites,
     partitionId: number,
     change: PartitionChange,
     {
@@ -492,91 +533,56 @@ export class VersionIndex {
       changes,
       after,
     }: { shares: LiveShares; changes: RowChanges; after: Map<number, IndexedPartition> },
-  ): Write[] {
+  ): void {
     const { added, removed, dead, keys, outworn } = change;
-    const writes: Write[] = [];
     const before = after.get(partitionId) ?? EMPTY_PARTITION;
     let { bytes, head, appendHead } = before;
-    const headBlock = blockOf(before.head);
-    // Above the head nothing can be there yet: the common case costs no look-up.
-    const read = (block: number) => (block > headBlock ? undefined : this.#block(partitionId, block));
-    for (const [block, value] of changedBlocks(change, read)) {
-      const key = blockKey(partitionId, block);
-      writes.push(
-        value === undefined ? () => void this.#blocks.remove(key) : () => void this.#blocks.put(key, value),
-      );
-    }
+    changeBlocks(change, before.head, this.#blockTable(writes, partitionId, before));
     noteTags(partitionId, change, changes);
-    for (const run of added) {
-      shares.addLive(run);
-      bytes += run.entry.frameBytes(run.from, run.to);
-      head = Math.max(head, run.entry.counter(run.to - 1));
+    for (const { entry, from, to } of added) {
+      bytes += entry.frameBytes(from, to);
+      head = Math.max(head, entry.counter(to - 1));
     }
     for (const record of removed) {
       shares.takeAway(record);
       bytes -= record.length;
     }
     for (const record of dead) {
-      shares.addDead(record);
+      shares.takeAway(record);
       head = Math.max(head, record.version.counter);
     }
     for (const arrival of outworn) shares.setOutworn(arrival);
     for (const [key, claim] of keys) {
-      const at = keyKey(partitionId, key);
-      if (claim === undefined) writes.push(() => void this.#keys.remove(at));
+      const at = keyLookup(partitionId, key);
+      if (claim === undefined) writes.remove(this.#keys, at);
       else {
-        const value = claimValue(claim);
-        writes.push(() => void this.#keys.put(at, value));
+        writes.put(this.#keys, at, claimValue(claim));
         if (isAppendKey(key) && key > appendHead) appendHead = key;
       }
     }
     after.set(partitionId, { ...before, bytes, head, appendHead });
-    return writes;
+  }
+
+  #blockTable(writes: IndexWrites, partitionId: number, { head }: IndexedPartition): BlockTable {
+    const headBlock = blockOf(head);
+    return {
+      out: writes,
+      // Above the head nothing can be there yet: the common case costs no look-up.
+      read: (block) => (block > headBlock ? undefined : this.#block(partitionId, block)),
+      written: (block) => writes.put(this.#blocks, blockLookup(partitionId, block), writes.end()),
+      gone: (block) => writes.remove(this.#blocks, blockLookup(partitionId, block)),
+    };
   }
 
   /** The rows that changed, and the partitions with their new roots, which come into `after`. */
-  #rowWrites(
+  #writeRows(
+    writes: IndexWrites,
     changes: RowChanges,
     { before, after }: { before: ChangedPartitions; after: Map<number, IndexedPartition> },
-  ): Write[] {
-    const writes: Write[] = [];
+  ): void {
     const roots = new Map<number, Uint8Array>();
     if (!changes.isEmpty) {
-      for (const level of DIGEST_LEVELS) {
-        if ([...after.values()].every((partition) => isRootRow(level, partition))) continue;
-        const timesBefore: (TimeWindow | undefined)[] = [];
-        const { rows, partitionIds, indexes, times } = changes.level(
-          this.#kernel,
-          level,
-          (id, index, out) => {
-            const partition = before.get(id) ?? EMPTY_PARTITION;
-            if (isRootRow(level, partition)) {
-              if (index === 0) out.set(partition.root);
-              return;
-            }
-            const value = this.#rows.getBinaryFast(rowKey(id, level, index)) as Buffer | undefined;
-            if (value !== undefined) out.set(value.subarray(0, ROW_BYTES));
-            if (level === 0) timesBefore.push(value && segmentTimes(value));
-          },
-        );
-        for (const [i, index] of indexes.entries()) {
-          const id = partitionIds[i] as number;
-          if (isRootRow(level, after.get(id) ?? EMPTY_PARTITION)) continue;
-          const key = rowKey(id, level, index);
-          const sum = Buffer.from(rows.buffer, rows.byteOffset + i * ROW_BYTES, ROW_BYTES);
-          const row = level === 0 ? segmentValue(sum, widened(timesBefore[i], times[i])) : sum;
-          // An absent row is an empty one: what was trimmed leaves nothing behind.
-          const isEmpty = sum.equals(EMPTY_ROW);
-          writes.push(() => void (isEmpty ? this.#rows.remove(key) : this.#rows.put(key, row)));
-        }
-        const changed = new Set(partitionIds.filter((_, i) => indexes[i] === 0));
-        for (const [id, partition] of after) {
-          const was = before.get(id) ?? EMPTY_PARTITION;
-          const isFirstStored = isRootRow(level, was) && !isRootRow(level, partition);
-          if (!isFirstStored || changed.has(id) || Buffer.compare(was.root, EMPTY_ROW) === 0) continue;
-          writes.push(() => void this.#rows.put(rowKey(id, level, 0), Buffer.from(was.root)));
-        }
-      }
+      for (const level of DIGEST_LEVELS) this.#writeLevel(writes, level, changes, { before, after });
       const { rows, partitionIds } = changes.roots(this.#kernel, (id, out) =>
         out.set(after.get(id)?.root ?? EMPTY_ROW),
       );
@@ -587,21 +593,66 @@ export class VersionIndex {
     for (const [id, changed] of after) {
       const partition = { ...changed, root: roots.get(id) ?? changed.root };
       after.set(id, partition);
-      const value = partitionValue(partition);
-      writes.push(() => void this.#partitions.put(partitionIdKey(id), value));
+      writes.put(this.#partitions, partitionIdKey(id), partitionValue(partition));
     }
-    return writes;
   }
 
-  #shareWrites(shares: LiveShares): Write[] {
-    const writes: Write[] = [];
-    for (const { arrival, share, isOutworn } of shares.takeChanged()) {
-      const key = arrivalKey(arrival);
-      if (isOutworn) writes.push(() => void this.#outworn.put(key, true));
-      const value = share.records > 0 ? liveValue(share) : undefined;
-      writes.push(() => void (value === undefined ? this.#live.remove(key) : this.#live.put(key, value)));
+  #writeLevel(
+    writes: IndexWrites,
+    level: number,
+    changes: RowChanges,
+    { before, after }: { before: ChangedPartitions; after: ChangedPartitions },
+  ): void {
+    if (areRootRows(level, after)) return;
+    const timesBefore: (TimeWindow | undefined)[] = [];
+    const { rows, partitionIds, indexes, fromMs, toMs } = changes.level(
+      this.#kernel,
+      level,
+      (id, index, out) => {
+        const partition = before.get(id) ?? EMPTY_PARTITION;
+        if (isRootRow(level, partition)) {
+          if (index === 0) out.set(partition.root);
+          return;
+        }
+        const value = this.#rows.getBinaryFast(rowLookup(id, level, index)) as Buffer | undefined;
+        if (value !== undefined) for (let i = 0; i < ROW_BYTES; i++) out[i] = value[i] as number;
+        if (level === 0) timesBefore.push(value && segmentTimes(value));
+      },
+    );
+    for (let i = 0; i < indexes.length; i++) {
+      const id = partitionIds[i] as number;
+      if (isRootRow(level, after.get(id) ?? EMPTY_PARTITION)) continue;
+      const key = rowLookup(id, level, indexes[i] as number);
+      const sum = rows.subarray(i * ROW_BYTES, (i + 1) * ROW_BYTES);
+      // An absent row is an empty one: what was trimmed leaves nothing behind.
+      if (Buffer.compare(sum, EMPTY_ROW) === 0) writes.remove(this.#rows, key);
+      else if (level > 0) writes.put(this.#rows, key, sum);
+      else {
+        const { fromMs: oldFromMs, toMs: oldToMs } = timesBefore[i] ?? NO_TIME;
+        const times = {
+          fromMs: Math.min(oldFromMs, fromMs[i] as number),
+          toMs: Math.max(oldToMs, toMs[i] as number),
+        };
+        writes.put(this.#rows, key, segmentValue(sum, times));
+      }
     }
-    return writes;
+    const changed = new Set(partitionIds.filter((_, i) => indexes[i] === 0));
+    for (const [id, partition] of after) {
+      const was = before.get(id) ?? EMPTY_PARTITION;
+      const isFirstStored = isRootRow(level, was) && !isRootRow(level, partition);
+      if (!isFirstStored || changed.has(id) || Buffer.compare(was.root, EMPTY_ROW) === 0) continue;
+      writes.put(this.#rows, rowLookup(id, level, 0), Uint8Array.from(was.root));
+    }
+  }
+
+  #writeShares(writes: IndexWrites, shares: readonly ChangedShare[]): void {
+    for (const { arrival, share, isOutworn } of shares) {
+      const key = arrivalLookup(arrival);
+      if (isOutworn) writes.put(this.#outworn, key, OUTWORN);
+      if (share === undefined) continue;
+      if (share.records > 0) writes.put(this.#live, key, liveValue(share));
+      else writes.remove(this.#live, key);
+    }
   }
 }
 
@@ -617,14 +668,17 @@ function isRootRow(level: number, { head }: IndexedPartition): boolean {
   return level > 0 && head < rowSpan(level);
 }
 
-/** Both windows, and what lies between them. */
-function widened(a: TimeWindow | undefined, b: TimeWindow | undefined): TimeWindow {
-  const [one, other] = [a ?? b ?? NO_TIME, b ?? a ?? NO_TIME];
-  return { fromMs: Math.min(one.fromMs, other.fromMs), toMs: Math.max(one.toMs, other.toMs) };
+function areRootRows(level: number, partitions: ChangedPartitions): boolean {
+  for (const partition of partitions.values()) if (!isRootRow(level, partition)) return false;
+  return true;
 }
 
 /** Notes the tags that come in and go out, by ascending counter. */
 function noteTags(partitionId: number, { added, removed }: PartitionChange, changes: RowChanges): void {
+  if (removed.length === 0) {
+    for (const run of added) changes.addRun(partitionId, run);
+    return;
+  }
   let r = 0;
   /** Those that go out below this counter. */
   const outUpTo = (counter: number) => {
@@ -633,19 +687,17 @@ function noteTags(partitionId: number, { added, removed }: PartitionChange, chan
       changes.add(partitionId, record.version.counter, { bytes: record.tag, at: 0, sign: -1 });
     }
   };
-  for (const { entry, from, to } of added) {
+  for (const { arrival, entry, from, to } of added) {
     for (let place = from; place < to; place++) {
-      const counter = entry.counter(place);
-      if (r < removed.length) outUpTo(counter);
-      const at = entry.tagAt(place);
-      changes.add(partitionId, counter, { bytes: entry.bytes, at, sign: 1, timeMs: entry.timeMs(place) });
+      if (r < removed.length) outUpTo(entry.counter(place));
+      changes.addRun(partitionId, { arrival, entry, from: place, to: place + 1 });
     }
   }
   outUpTo(Number.POSITIVE_INFINITY);
 }
 
 /** The partitions by id, in slices of bounded cost. */
-function slicesOf(arrived: ArrivedRuns): [number, readonly Run[]][][] {
+function slicesOf(arrived: Arrived['runs']): [number, readonly Run[]][][] {
   const slices: [number, readonly Run[]][][] = [];
   let cost = SLICE_COST;
   for (const [partitionId, runs] of [...arrived].sort(([a], [b]) => a - b)) {

@@ -1,10 +1,12 @@
 // Sessions that compare segments by sketches: exact where they decode, and no worse than listings where they do not.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { SegmentRound } from '../src/anti-entropy/segment-round.js';
 import { CELL_BYTES, ROW_BYTES, symbolsBytesMax } from '../src/digest/kernel.js';
 import { LIMITS } from '../src/limits.js';
 import { LISTING_ENTRY_BYTES, type ListingEntry } from '../src/protocol/listing.js';
 import { formatVersion, type Version } from '../src/version.js';
+import { listing } from './listings.js';
 import { MemoryReplica, type Peer, record, runSession } from './memory-replica.js';
 import { oracleKernel } from './oracle-kernel.js';
 
@@ -281,6 +283,30 @@ describe('session: what sketches fail at is listed', () => {
     expect(needed).toMatchObject({ held: 1, listings: 1 });
     expect(needed.symbols).toBeLessThanOrEqual(15);
   }, 60_000);
+
+  test('session: where one sketch of a round fails, the segments of the others are listed too, each once', () => {
+    const segments = counters(1, 200).map((segment) => ({ segment, recordsHere: 250, recordsThere: 249 }));
+    const round = new SegmentRound(oracleKernel, segments, { trimmedTo: 0, usesSketches: true });
+    const first = round.next();
+    if (first.need !== 'held') throw new Error(`a sketch is next, not ${first.need}`);
+    expect(first.segments.flatMap(({ from, to }) => counters(from, to)).length).toBeLessThan(100);
+    let step = round.held(undefined);
+    const listed: number[] = [];
+    while (step.need !== 'end') {
+      if (step.need === 'listings') {
+        listed.push(...step.ranges.map(({ from }) => from.counter / 250));
+        step = round.listings(
+          step.ranges.map(() => listing([])),
+          step.ranges.map(() => listing([])),
+        );
+      } else {
+        expect(step.need).toBe('differences');
+        step = round.next();
+      }
+    }
+    expect(step).toEqual({ need: 'end', isWhole: true, hasSketchFailed: true });
+    expect(sorted(listed)).toEqual(counters(1, 200));
+  });
 
   test('session: a sketch that failed is the last one of the session', () => {
     const { here, there } = sides();

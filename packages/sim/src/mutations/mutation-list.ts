@@ -243,7 +243,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'if (this.#decoder.complete)',
     replace: 'if (this.#decoder.symbols > 0)',
     invariants: ['I2'],
-    seeds: 400,
+    seeds: 600,
   },
   {
     name: 'sketch-gives-nothing',
@@ -252,7 +252,16 @@ export const MUTATIONS: readonly Mutation[] = [
     find: 'push: onlyHere',
     replace: 'push: []',
     invariants: ['I2'],
-    seeds: 600,
+    seeds: 1000,
+  },
+  {
+    name: 'item-by-counter',
+    breaks: 'a replica gives some record of the counter that was named, whichever it is',
+    file: 'core/dist/anti-entropy/answer-items.js',
+    find: 'if (hasPrefix(tag, items[place].tagPrefix))',
+    replace: '',
+    invariants: ['I2'],
+    seeds: 400,
   },
   {
     name: 'hint-dropped',

@@ -58,6 +58,11 @@ export class FoundRecords {
     return this.claims[i * KEY_CLAIM_BYTES] === KEY_HELD;
   }
 
+  /** Whether it is held there in the log. */
+  isAt(i: number, arrival: number, ordinal: number): boolean {
+    return this.isHeld(i) && this.arrivals[i] === arrival && this.ordinals[i] === ordinal;
+  }
+
   counter(i: number): number {
     return readCounter(this.claimView, versionAt(i));
   }

@@ -21,9 +21,12 @@ export class LeavingRecords {
   readonly #byPlace = new Map<number, Leaving>();
 
   add(record: LocatedRecord, by: number): void {
-    const { version, tag, arrival, ordinal, length, hasKey, isTombstone } = record;
-    // A copy, which does not keep the entry.
-    const kept = { version, tag: tag.slice(), arrival, ordinal, length, hasKey, isTombstone };
+    const { version, tag, arrival, ordinal, length, hasKey, isTombstone, entry } = record;
+    // A copy, which does not keep the entry; what was found in the index is one.
+    const kept =
+      entry === undefined
+        ? record
+        : { version, tag: tag.slice(), arrival, ordinal, length, hasKey, isTombstone };
     this.#byPlace.set(placeId(record), { record: kept, by });
   }
 

@@ -3,6 +3,7 @@
  * which less than half is live are written anew under their own number.
  */
 import type { ArrivalLog } from './arrival-log.js';
+import { FoundRecords } from './found-records.js';
 import type { LiveShare } from './keys.js';
 import type { VersionIndex } from './version-index.js';
 
@@ -78,13 +79,15 @@ export class OutwornEntries {
     const entry = this.#log.readWhole(arrival);
     if (entry === undefined) return undefined;
     const groups: { partitionId: number; places: number[] }[] = [];
+    const found = new FoundRecords(entry.records);
     let records = 0;
     for (const { partitionId, from, to } of entry.groups()) {
+      // Those of a group lie in few blocks, each of which is looked up once.
+      for (let place = from; place < to; place++) found.seek(place, entry.version(place));
+      this.#index.locate(partitionId, found, found.soughtByCounter(from, to));
       const places: number[] = [];
-      for (let place = from; place < to; place++) {
-        const indexed = this.#index.find(partitionId, entry.version(place));
-        if (indexed?.arrival === arrival && indexed.ordinal === entry.ordinal(place)) places.push(place);
-      }
+      for (let place = from; place < to; place++)
+        if (found.isAt(place, arrival, entry.ordinal(place))) places.push(place);
       if (places.length > 0) groups.push({ partitionId, places });
       records += places.length;
     }

@@ -2,7 +2,7 @@
 import { decodePacked, itemsOf, LIMITS, packRecordItems } from '@mendlog/core';
 import { describe, expect, test } from 'vitest';
 import { eventually } from './eventually.js';
-import { counters, frame, groupOf } from './records.js';
+import { counters, frame, frameOf, groupOf } from './records.js';
 import { TestCluster } from './test-cluster.js';
 
 const RECORDS = 3000;
@@ -67,6 +67,41 @@ describe('anti-entropy: sketches', () => {
     await repaired(cluster);
     await cluster.converged();
   });
+
+  test('anti-entropy: records that are superseded before they are fetched end no job (keys=200)', async () => {
+    await using cluster = await TestCluster.start(2);
+    const put = (counter: number) => frameOf(counter, `value ${counter}`, { key: `key ${counter % 200}` });
+    await cluster.storeOnlyOn('n1', [groupOf('orders', [put(1)])]);
+    let isWriting = true;
+    const writing = (async () => {
+      for (let counter = 2; isWriting; counter += 200) {
+        const frames = counters(counter, counter + 199).map(put);
+        await Promise.all([
+          cluster.storeOnlyOn('n1', [
+            groupOf(
+              'orders',
+              frames.filter((_, i) => i % 7 !== 0),
+            ),
+          ]),
+          cluster.storeOnlyOn('n2', [
+            groupOf(
+              'orders',
+              frames.filter((_, i) => i % 11 !== 0),
+            ),
+          ]),
+        ]);
+      }
+    })();
+    try {
+      for (let jobs = 0; jobs < 2; jobs++)
+        expect(await repaired(cluster)).toMatchObject({ status: 'COMPLETED', error: null });
+    } finally {
+      isWriting = false;
+      await writing;
+    }
+    await repaired(cluster);
+    await cluster.converged();
+  });
 });
 
 describe('peer: symbols and items', () => {
@@ -112,5 +147,20 @@ describe('peer: symbols and items', () => {
     );
     expect(answered).toMatchObject({ answered: 3, vanished: 3 });
     expect(decodePacked(answered.packed).flatMap((group) => [...itemsOf(group)])).toEqual([]);
+  });
+
+  test('peer: there are no symbols of more records than a sketch is made of', async () => {
+    await using cluster = await TestCluster.start(1);
+    const count = LIMITS.sketchRecordsMax + 1;
+    const frames = counters(1, count).map((counter) => frame(counter));
+    for (let at = 0; at < count; at += LIMITS.batchRecordsMax)
+      await cluster.storeOnlyOn('n1', [groupOf('orders', frames.slice(at, at + LIMITS.batchRecordsMax))]);
+    const answerTo = (to: number) =>
+      cluster.ask('n1', (call) => {
+        const segments = [{ from: 0, to }];
+        return call.peer.symbols.query({ partition: 'orders', segments, first: 0, symbols: 16 });
+      });
+    expect((await answerTo(1000)).answer).toBeUndefined();
+    expect((await answerTo(100)).answer?.message.length).toBeGreaterThan(0);
   });
 });

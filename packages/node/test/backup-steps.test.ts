@@ -121,7 +121,7 @@ test('store: of an index that is copied while it changes, LMDB takes the copied 
   let applied = 0;
   let stopped = false;
   const commits = (async () => {
-    while (!stopped) await index.apply({ runs: new Map(), entries: [], applied: ++applied });
+    while (!stopped) await index.apply({ runs: [], entries: [], applied: ++applied });
   })();
   for (let i = 0; i < 10; i++) {
     const copy = join(folder.path, `copy-${i}`);

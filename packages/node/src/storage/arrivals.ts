@@ -83,10 +83,27 @@ export interface Known {
   holder(state: PartitionState, key: string): FoundHolder | undefined;
 }
 
-/** Everything that can fail for a reason of the input happens here. Throws MALFORMED and CLOCK_JUMP. */
-export function checkGroup(state: PartitionState, group: PackedGroup): CheckedGroup {
+/**
+ * Everything that can fail for a reason of the input happens here. Throws MALFORMED and CLOCK_JUMP.
+ *
+ * The groups of a batch are views on one message as a rule: then one view serves to look at all of them.
+ */
+export function checkGroups(
+  groups: readonly PackedGroup[],
+  stateOf: (partition: string) => PartitionState,
+): CheckedGroup[] {
+  let view: DataView | undefined;
+  return groups.map((group) => {
+    const { buffer } = group.bytes;
+    if (view?.buffer !== buffer) view = new DataView(buffer);
+    return checkGroup(stateOf(group.partition), group, view);
+  });
+}
+
+/** `view` is of the whole buffer in which the group lies. */
+function checkGroup(state: PartitionState, group: PackedGroup, view: DataView): CheckedGroup {
   const { bytes, ends } = group;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const base = bytes.byteOffset;
   let below = 0;
   let ascendsFrom: number | undefined = Number.POSITIVE_INFINITY;
   let hasKeys = false;
@@ -94,7 +111,7 @@ export function checkGroup(state: PartitionState, group: PackedGroup): CheckedGr
   let start = 0;
   for (let i = 0; i < ends.length; i++) {
     const end = ends[i] as number;
-    const counter = checkFrame(view, start, end);
+    const counter = checkFrame(view, base + start, base + end);
     if (i === 0) ascendsFrom = counter;
     else if (counter <= below) ascendsFrom = undefined;
     below = counter;
@@ -116,7 +133,7 @@ interface SortOptions {
 /** Which records of a batch go into the log. */
 export function sortArrivals(checked: readonly CheckedGroup[], options: SortOptions): Sorted {
   const sorter = new Sorter(options);
-  const statesRepeat = new Set(checked.map(({ state }) => state)).size < checked.length;
+  const statesRepeat = doStatesRepeat(checked);
   for (const group of checked) {
     const { state, ascendsFrom = 0, hasKeys } = group;
     if (group.group.ends.length === 0) continue;
@@ -125,6 +142,18 @@ export function sortArrivals(checked: readonly CheckedGroup[], options: SortOpti
     else sorter.takeEach(group);
   }
   return sorter.sorted();
+}
+
+/** Marks the states of each batch with a number of its own: a set of hundreds would cost more than what it tells. */
+let batches = 0;
+
+function doStatesRepeat(checked: readonly CheckedGroup[]): boolean {
+  batches++;
+  for (const { state } of checked) {
+    if (state.batch === batches) return true;
+    state.batch = batches;
+  }
+  return false;
 }
 
 /** A record of the batch that another one of it may meet. */

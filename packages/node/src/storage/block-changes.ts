@@ -1,13 +1,5 @@
 /** How the blocks of a partition change: which ones are written with what, and which ones go. */
-import {
-  type BlockNews,
-  type BlockOut,
-  blockBytes,
-  blockOf,
-  type IndexBlock,
-  writePlaces,
-  writeRun,
-} from './index-block.js';
+import { type BlockOut, blockBytes, blockOf, type IndexBlock, writePlaces, writeRun } from './index-block.js';
 import type { LocatedRecord, Run } from './located-record.js';
 
 /** Where blocks come from and go to. */
@@ -62,10 +54,15 @@ function appendRuns(added: readonly Run[], head: number, { read, out, written }:
         }
         block = of;
       }
-      writeRun(out, { run, from, to });
+      writeRun(out, partOf(run, from, to));
     }
   }
   if (block >= 0) written(block);
+}
+
+function partOf(run: Run, from: number, to: number): Run {
+  if (from === run.from && to === run.to) return run;
+  return { arrival: run.arrival, entry: run.entry, from, to };
 }
 
 function byBlock(records: readonly LocatedRecord[]): Map<number, LocatedRecord[]> {
@@ -79,16 +76,16 @@ function byBlock(records: readonly LocatedRecord[]): Map<number, LocatedRecord[]
   return blocks;
 }
 
-function newsByBlock(runs: readonly Run[]): { readonly block: number; readonly news: BlockNews[] }[] {
-  const blocks: { block: number; news: BlockNews[] }[] = [];
+function newsByBlock(runs: readonly Run[]): { readonly block: number; readonly news: Run[] }[] {
+  const blocks: { block: number; news: Run[] }[] = [];
   for (const run of runs) {
     for (let from = run.from, to = from; from < run.to; from = to) {
       const block = blockOf(run.entry.counter(from));
       to = from + 1;
       while (to < run.to && blockOf(run.entry.counter(to)) === block) to++;
       const last = blocks.at(-1);
-      if (last?.block === block) last.news.push({ run, from, to });
-      else blocks.push({ block, news: [{ run, from, to }] });
+      if (last?.block === block) last.news.push(partOf(run, from, to));
+      else blocks.push({ block, news: [partOf(run, from, to)] });
     }
   }
   return blocks;
@@ -96,7 +93,7 @@ function newsByBlock(runs: readonly Run[]): { readonly block: number; readonly n
 
 function mergeBlock(
   block: number,
-  { news, gone }: { news: readonly BlockNews[]; gone: readonly LocatedRecord[] },
+  { news, gone }: { news: readonly Run[]; gone: readonly LocatedRecord[] },
   { read, out, written, gone: removed }: BlockTable,
 ): void {
   const old = read(block);
@@ -117,7 +114,7 @@ function mergeBlock(
 function mergeInto(
   out: BlockOut,
   old: IndexBlock,
-  { news, gone }: { news: readonly BlockNews[]; gone: readonly LocatedRecord[] },
+  { news, gone }: { news: readonly Run[]; gone: readonly LocatedRecord[] },
 ): void {
   const isGone = new Set(gone.map(({ version }) => old.placeOf(version)));
   let place = 0;
@@ -127,18 +124,19 @@ function mergeInto(
     else for (let i = place; i < end; i++) if (!isGone.has(i)) writePlaces(out, old, { from: i, to: i + 1 });
     place = Math.max(place, end);
   };
-  for (const { run, from, to } of news) {
-    const last = run.entry.version(to - 1);
-    const isWholeAbove = old.placeOf(run.entry.version(from)) === old.placeOf(last);
+  for (const run of news) {
+    const { entry, from, to } = run;
+    const last = entry.version(to - 1);
+    const isWholeAbove = old.placeOf(entry.version(from)) === old.placeOf(last);
     // As a rule nothing old lies between: then all of them go in together.
     if (isWholeAbove) {
       upTo(old.placeOf(last));
-      writeRun(out, { run, from, to });
+      writeRun(out, run);
       continue;
     }
     for (let i = from; i < to; i++) {
-      upTo(old.placeOf(run.entry.version(i)));
-      writeRun(out, { run, from: i, to: i + 1 });
+      upTo(old.placeOf(entry.version(i)));
+      writeRun(out, partOf(run, i, i + 1));
     }
   }
   upTo(old.records);

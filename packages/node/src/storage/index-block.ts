@@ -38,13 +38,6 @@ export function blockOf(counter: number): number {
   return Math.floor(counter / BLOCK_COUNTERS);
 }
 
-/** Some of the places of a run: those whose records belong to one block. */
-export interface BlockNews {
-  readonly run: Run;
-  readonly from: number;
-  readonly to: number;
-}
-
 /** Where the bytes of a block are written, from `at` on. */
 export interface BlockOut {
   readonly bytes: Buffer;
@@ -57,8 +50,8 @@ export function blockBytes(records: number): number {
   return records * RECORD_BYTES;
 }
 
-/** Writes the next records of a block in order: those of these places. */
-export function writeRun(out: BlockOut, { run: { arrival, entry }, from, to }: BlockNews): void {
+/** Writes the next records of a block in order: those of a run. */
+export function writeRun(out: BlockOut, { arrival, entry, from, to }: Run): void {
   const { view } = out;
   const { view: source } = entry;
   const arrivalHigh = Math.floor(arrival / 2 ** 32);

@@ -38,7 +38,7 @@ interface Followed {
 }
 
 /** What a run takes in memory beside its share of the entry, about. */
-const RUN_BYTES = 200;
+const RUN_BYTES = 128;
 
 /** Steps that have the index to themselves, one between two of the follower's own. */
 interface Task {
@@ -103,7 +103,8 @@ export class IndexFollower {
     let records = 0;
     let last = 0;
     const apply = () => {
-      if (records > 0) this.#index.applySync({ runs: arrived, entries, applied: last });
+      const runs = [...arrived].sort(([a], [b]) => a - b);
+      if (records > 0) this.#index.applySync({ runs, entries, applied: last });
       arrived = new Map();
       entries = [];
       records = 0;
@@ -308,7 +309,7 @@ export class IndexFollower {
   }
 
   async #indexStep(): Promise<void> {
-    const arrived = new Map<PartitionState, Run[]>();
+    const states: PartitionState[] = [];
     const entries: ArrivedRun[] = [];
     let taken = 0;
     let records = 0;
@@ -317,18 +318,20 @@ export class IndexFollower {
       if (records > 0 && records + followed.records > STEP_RECORDS) break;
       for (const run of followed.runs) {
         if (run.entry !== entries.at(-1)?.entry) entries.push(run);
-        const runs = arrived.get(run.state);
-        if (runs === undefined) arrived.set(run.state, [run]);
-        else runs.push(run);
+        const { state } = run;
+        if (state.arriving.length === 0) states.push(state);
+        state.arriving.push(run);
       }
       records += followed.records;
       last = followed.last;
       taken++;
     }
-    const runs = new Map([...arrived].map(([{ id }, runs]) => [id, runs]));
+    states.sort((a, b) => a.id - b.id);
+    const runs = states.map(({ id, arriving }) => [id, arriving] as const);
+    for (const state of states) state.arriving = [];
     const changed = await this.#index.apply({ runs, entries, applied: last });
     const isIndexed = (arrival: number) => arrival <= last;
-    for (const state of arrived.keys()) {
+    for (const state of states) {
       state.overlay.forgetUpTo(last);
       if (!state.holders.isEmpty) state.holders.forget(isIndexed);
       state.leaving.forget(last);

@@ -39,6 +39,7 @@ export function arrivalOfKey(key: Buffer): number {
 
 const arrivalScratch = Buffer.alloc(NUMBER_BYTES);
 const blockScratch = Buffer.alloc(PARTITION_KEY_BYTES + NUMBER_BYTES);
+const partitionScratch = Buffer.alloc(PARTITION_KEY_BYTES);
 const rowScratch = Buffer.alloc(ROW_KEY_BYTES);
 
 /** The key of one look-up, which LMDB copies: the next call overwrites it. */
@@ -60,6 +61,12 @@ export function rowLookup(partitionId: number, level: number, index: number): Bu
   rowScratch.writeUInt8(level, 4);
   writeNumber(rowScratch, 5, index);
   return rowScratch;
+}
+
+/** The same for a partition. */
+export function partitionLookup(partitionId: number): Buffer {
+  partitionScratch.writeUInt32BE(partitionId, 0);
+  return partitionScratch;
 }
 
 export function partitionIdKey(partitionId: number): Buffer {
@@ -217,9 +224,16 @@ export function indexedPartition(value: Buffer): IndexedPartition {
     cleanedTo: value.readDoubleBE(16),
     purgedTo: value.readDoubleBE(24),
     bytes: value.readDoubleBE(32),
-    root: Uint8Array.from(value.subarray(ROOT_AT, APPEND_HEAD_AT)),
+    root: rootOf(value),
     appendHead: value.toString('latin1', APPEND_HEAD_AT),
   };
+}
+
+/** A copy: the bytes may be those of a fast read. */
+function rootOf(value: Buffer): Uint8Array {
+  const root = new Uint8Array(ROW_BYTES);
+  copyBytes(root, 0, { from: value, start: ROOT_AT, length: ROW_BYTES });
+  return root;
 }
 
 /** What of an entry of the log the index still points to. */

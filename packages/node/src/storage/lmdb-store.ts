@@ -57,7 +57,7 @@ import { ArrivalLog } from './arrival-log.js';
 import {
   type ArrivedRun,
   applyResult,
-  checkGroup,
+  checkGroups,
   entriesOf,
   type Known,
   type Sorted,
@@ -236,7 +236,7 @@ export class LmdbStore implements Store {
     hints: readonly HintBatch[],
     source: RecordSource = 'write',
   ): Promise<ApplyResult> {
-    const checked = groups.map((group) => checkGroup(this.#stateOf(group.partition), group));
+    const checked = checkGroups(groups, (partition) => this.#stateOf(partition));
     await this.#follower.room();
     this.#checkOpen();
     const sorted = sortArrivals(checked, { known: this.#known, kernel: this.#kernel, source });

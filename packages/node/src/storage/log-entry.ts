@@ -110,13 +110,19 @@ export class EntryWriter {
   readonly #kernel: DigestKernel;
   readonly #sealKey: Uint8Array;
   readonly #slabs = new EntrySlabs();
+  /** What a call of the kernel needs, from entry to entry. */
+  readonly #keys = new Uint8Array(ENTRY_RECORDS_MAX * KEY_BYTES);
+  readonly #groupEnds = new Uint32Array(ENTRY_RECORDS_MAX);
+  readonly #ends = new Uint32Array(ENTRY_RECORDS_MAX);
+  readonly #tags = new Uint8Array(ENTRY_RECORDS_MAX * TAG_BYTES);
+  readonly #end = new Uint32Array(1);
 
   constructor(kernel: DigestKernel, logId: string) {
     this.#kernel = kernel;
     this.#sealKey = kernel.deriveKey('mendlog 2026-11 log entry v1', new TextEncoder().encode(logId));
   }
 
-  /** Its bytes are to be given back. */
+  /** Of parts as they are planned. The bytes of the entry are to be given back. */
   write(parts: readonly EntryPart[]): LogEntry {
     let records = 0;
     let frameBytes = 0;
@@ -126,9 +132,9 @@ export class EntryWriter {
     }
     const size = { groups: parts.length, records, frameBytes, flags: 0 };
     const { out, view, placesAt, framesAt } = newEntry(size, (bytes) => this.#slabs.take(bytes));
-    const keys = new Uint8Array(parts.length * KEY_BYTES);
-    const groupEnds = new Uint32Array(parts.length);
-    const ends = new Uint32Array(records);
+    const keys = this.#keys.subarray(0, parts.length * KEY_BYTES);
+    const groupEnds = this.#groupEnds.subarray(0, parts.length);
+    const ends = this.#ends.subarray(0, records);
     let place = 0;
     let frameAt = framesAt;
     for (let p = 0; p < parts.length; p++) {
@@ -140,7 +146,8 @@ export class EntryWriter {
       let start = itemStart(of.group, from);
       const shift = frameAt - framesAt - start;
       const partEnd = itemStart(of.group, to);
-      out.set(bytes.subarray(start, partEnd), frameAt);
+      const isWhole = start === 0 && partEnd === bytes.length;
+      out.set(isWhole ? bytes : bytes.subarray(start, partEnd), frameAt);
       frameAt += partEnd - start;
       for (let i = from; i < to; i++, place++) {
         const at = placesAt + place * PLACE_BYTES;
@@ -153,13 +160,13 @@ export class EntryWriter {
       }
       groupEnds[p] = place;
     }
-    const tags = new Uint8Array(records * TAG_BYTES);
+    const tags = this.#tags.subarray(0, records * TAG_BYTES);
     this.#kernel.groupTags(keys, groupEnds, out.subarray(framesAt), ends, tags);
     for (let i = 0; i < records; i++) {
       const at = placesAt + i * PLACE_BYTES + TAG_AT;
       copyBytes(out, at, { from: tags, start: i * TAG_BYTES, length: TAG_BYTES });
     }
-    out.set(this.checksum(out.subarray(CHECKSUM_BYTES, framesAt)));
+    this.#seal(out, framesAt);
     return new LogEntry(out);
   }
 
@@ -183,7 +190,7 @@ export class EntryWriter {
       view.setUint32(at + END_AT, end + (entry.hasKey(place) ? KEY_BIT : 0) + tombstoneBit);
       view.setUint16(ordinalsAt + i * ORDINAL_BYTES, entry.ordinal(place));
     }
-    out.set(this.checksum(out.subarray(CHECKSUM_BYTES, framesAt)));
+    this.#seal(out, framesAt);
     return new LogEntry(out);
   }
 
@@ -194,8 +201,17 @@ export class EntryWriter {
 
   checksum(bytes: Uint8Array): Uint8Array {
     const checksum = new Uint8Array(CHECKSUM_BYTES);
-    this.#kernel.tags(this.#sealKey, bytes, Uint32Array.of(bytes.length), checksum);
+    this.#writeChecksum(bytes, checksum);
     return checksum;
+  }
+
+  #seal(entry: Uint8Array, framesAt: number): void {
+    this.#writeChecksum(entry.subarray(CHECKSUM_BYTES, framesAt), entry.subarray(0, CHECKSUM_BYTES));
+  }
+
+  #writeChecksum(bytes: Uint8Array, out: Uint8Array): void {
+    this.#end[0] = bytes.length;
+    this.#kernel.tags(this.#sealKey, bytes, this.#end, out);
   }
 }
 

@@ -5,7 +5,7 @@ import { DamagedRecords } from './damaged-records.js';
 import { KeyHolders } from './key-holders.js';
 import type { IndexedPartition } from './keys.js';
 import { LeavingRecords } from './leaving-records.js';
-import type { LocatedRecord } from './located-record.js';
+import type { LocatedRecord, Run } from './located-record.js';
 import { OverlayRecords } from './overlay.js';
 import { RowChanges } from './row-changes.js';
 
@@ -13,6 +13,8 @@ type PurgeableRecord = Pick<LocatedRecord, 'version' | 'arrival' | 'isTombstone'
 
 export class PartitionState {
   readonly overlay = new OverlayRecords();
+  /** What the next step of the index brings of it, in the order of arrival, while that is put together. */
+  arriving: Run[] = [];
   readonly holders = new KeyHolders();
   readonly leaving = new LeavingRecords();
   readonly damaged = new DamagedRecords();
@@ -20,6 +22,8 @@ export class PartitionState {
   readonly id: number;
   /** The key of its tags. */
   readonly tagKey: Uint8Array;
+  /** The last batch that brought something of it. */
+  batch = 0;
   /** The log knows it: from then on it is there. */
   logged = false;
   head = 0;
@@ -101,7 +105,7 @@ export class PartitionState {
     this.cleanedTo = Math.max(this.cleanedTo, cleanedTo);
     this.appendHead = appendHead;
     this.#summedTo = applied;
-    this.#root = Uint8Array.from(root);
+    this.#root = root.slice();
     this.#bytes = bytes;
   }
 

@@ -13,10 +13,16 @@ interface SignedTag {
 
 /** Tags back to back, and of each the place of its counter in `RowChanges`. */
 class TagList {
-  #places = new Uint32Array(4);
-  #tags = new Uint8Array(4 * TAG_BYTES);
-  #view = new DataView(this.#tags.buffer);
+  #places: Uint32Array;
+  #tags: Uint8Array;
+  #view: DataView;
   #count = 0;
+
+  constructor(capacity: number) {
+    this.#places = new Uint32Array(capacity);
+    this.#tags = new Uint8Array(capacity * TAG_BYTES);
+    this.#view = new DataView(this.#tags.buffer);
+  }
 
   add(from: DataView, at: number, place: number): void {
     if (this.#count === this.#places.length) this.#grow();
@@ -35,10 +41,11 @@ class TagList {
   }
 
   #grow(): void {
+    const capacity = Math.max(4, 2 * this.#places.length);
     const [places, tags] = [this.#places, this.#tags];
-    this.#places = new Uint32Array(2 * places.length);
+    this.#places = new Uint32Array(capacity);
     this.#places.set(places);
-    this.#tags = new Uint8Array(2 * tags.length);
+    this.#tags = new Uint8Array(capacity * TAG_BYTES);
     this.#tags.set(tags);
     this.#view = new DataView(this.#tags.buffer);
   }
@@ -60,20 +67,29 @@ type ReadRow = (partitionId: number, index: number, out: Uint8Array) => void;
 const ALL_COUNTERS = 2 ** 53;
 
 export class RowChanges {
-  readonly #partitionIds: number[] = [];
-  readonly #counters: number[] = [];
-  readonly #times: number[] = [];
-  readonly #in = new TagList();
-  readonly #out = new TagList();
+  #partitionIds: Float64Array;
+  #counters: Float64Array;
+  #times: Float64Array;
+  #count = 0;
+  readonly #in: TagList;
+  readonly #out = new TagList(0);
+
+  /** So many records come in, about. */
+  constructor(capacity = 4) {
+    this.#partitionIds = new Float64Array(capacity);
+    this.#counters = new Float64Array(capacity);
+    this.#times = new Float64Array(capacity);
+    this.#in = new TagList(capacity);
+  }
 
   get isEmpty(): boolean {
-    return this.#counters.length === 0;
+    return this.#count === 0;
   }
 
   /** Calls come in ascending order of partition, then counter. The tag lies in `bytes` from `at` on. */
   add(partitionId: number, counter: number, { bytes, at, sign, timeMs = Number.NaN }: SignedTag): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    (sign === 1 ? this.#in : this.#out).add(view, at, this.#counters.length);
+    (sign === 1 ? this.#in : this.#out).add(view, at, this.#count);
     this.#note(partitionId, counter, timeMs);
   }
 
@@ -81,7 +97,7 @@ export class RowChanges {
   addRun(partitionId: number, { entry, from, to }: Run): void {
     const { view } = entry;
     for (let place = from; place < to; place++) {
-      this.#in.add(view, entry.tagAt(place), this.#counters.length);
+      this.#in.add(view, entry.tagAt(place), this.#count);
       this.#note(partitionId, entry.counter(place), entry.timeMs(place));
     }
   }
@@ -97,9 +113,15 @@ export class RowChanges {
   }
 
   #note(partitionId: number, counter: number, timeMs: number): void {
-    this.#partitionIds.push(partitionId);
-    this.#counters.push(counter);
-    this.#times.push(timeMs);
+    if (this.#count === this.#counters.length) {
+      this.#partitionIds = grown(this.#partitionIds);
+      this.#counters = grown(this.#counters);
+      this.#times = grown(this.#times);
+    }
+    this.#partitionIds[this.#count] = partitionId;
+    this.#counters[this.#count] = counter;
+    this.#times[this.#count] = timeMs;
+    this.#count++;
   }
 
   #changed(kernel: DigestKernel, span: number, before: ReadRow): ChangedRows {
@@ -107,7 +129,7 @@ export class RowChanges {
     const indexes: number[] = [];
     const fromMs: number[] = [];
     const toMs: number[] = [];
-    const rowOf = new Uint32Array(this.#counters.length);
+    const rowOf = new Uint32Array(this.#count);
     let row = -1;
     let lastPartition = -1;
     let lastIndex = -1;
@@ -138,6 +160,12 @@ export class RowChanges {
     this.#out.apply(kernel, rows, { rowOf, sign: -1 });
     return { rows, partitionIds, indexes, fromMs, toMs };
   }
+}
+
+function grown(column: Float64Array): Float64Array {
+  const more = new Float64Array(Math.max(4, 2 * column.length));
+  more.set(column);
+  return more;
 }
 
 /** What an absent row stands for. */

@@ -49,6 +49,7 @@ import {
   liveShare,
   liveValue,
   partitionIdKey,
+  partitionLookup,
   partitionValue,
   rowIndexOfKey,
   rowKey,
@@ -86,10 +87,12 @@ const OUTWORN = Buffer.of(0xc3);
 const SHARES_MAX = 2048;
 const NO_TIME: TimeWindow = { fromMs: Number.POSITIVE_INFINITY, toMs: Number.NEGATIVE_INFINITY };
 
+type ArrivedRuns = readonly [partitionId: number, runs: readonly Run[]];
+
 /** What a step brings. */
 export interface Arrived {
-  /** By partition, in the order of arrival. */
-  readonly runs: ReadonlyMap<number, readonly Run[]>;
+  /** By partition, ascending; those of each in the order of arrival. */
+  readonly runs: readonly ArrivedRuns[];
   /** All entries in which they lie. */
   readonly entries: readonly ArrivedEntry[];
   /** The arrival number up to which that is all. */
@@ -167,8 +170,8 @@ export class VersionIndex {
   }
 
   partition(partitionId: number): IndexedPartition {
-    const value = this.#partitions.get(partitionIdKey(partitionId));
-    return value === undefined ? EMPTY_PARTITION : indexedPartition(value);
+    const value = this.#partitions.getBinaryFast(partitionLookup(partitionId));
+    return value === undefined ? EMPTY_PARTITION : indexedPartition(value as Buffer);
   }
 
   find(partitionId: number, version: Version): LocatedRecord | undefined {
@@ -325,7 +328,7 @@ export class VersionIndex {
   /** The same, done on return, of entries that were read from the disk. */
   applySync({ runs, entries, applied }: Arrived): void {
     const shares = new LiveShares((arrival) => this.live(arrival), entries);
-    const writes = this.#writesOf([...runs], { shares, applied, after: new Map(), isOfDisk: true });
+    const writes = this.#writesOf(runs, { shares, applied, after: new Map(), isOfDisk: true });
     this.#writeShares(writes, shares.arrived());
     checkRoom(this.path, writes.size * WRITE_BYTES);
     this.#env.transactionSync(() => {
@@ -467,12 +470,9 @@ export class VersionIndex {
     return frame && keyOfFrame(frame);
   }
 
-  #writesOf(
-    arrived: readonly (readonly [partitionId: number, runs: readonly Run[]])[],
-    { shares, applied, after, isOfDisk }: Step,
-  ): IndexWrites {
+  #writesOf(arrived: readonly ArrivedRuns[], { shares, applied, after, isOfDisk }: Step): IndexWrites {
     const writes = new IndexWrites();
-    const changes = new RowChanges();
+    const changes = new RowChanges(arrived.reduce((sum, [, runs]) => sum + recordsIn(runs), 0));
     const known = new Map<number, IndexedPartition>();
     const changed = new Map<number, IndexedPartition>();
     for (const [partitionId, runs] of arrived) {
@@ -593,7 +593,7 @@ export class VersionIndex {
     for (const [id, changed] of after) {
       const partition = { ...changed, root: roots.get(id) ?? changed.root };
       after.set(id, partition);
-      writes.put(this.#partitions, partitionIdKey(id), partitionValue(partition));
+      writes.put(this.#partitions, partitionLookup(id), partitionValue(partition));
     }
   }
 
@@ -696,17 +696,23 @@ function noteTags(partitionId: number, { added, removed }: PartitionChange, chan
   outUpTo(Number.POSITIVE_INFINITY);
 }
 
-/** The partitions by id, in slices of bounded cost. */
-function slicesOf(arrived: Arrived['runs']): [number, readonly Run[]][][] {
-  const slices: [number, readonly Run[]][][] = [];
+function recordsIn(runs: readonly Run[]): number {
+  let records = 0;
+  for (const { from, to } of runs) records += to - from;
+  return records;
+}
+
+/** Slices of bounded cost. */
+function slicesOf(arrived: readonly ArrivedRuns[]): ArrivedRuns[][] {
+  const slices: ArrivedRuns[][] = [];
   let cost = SLICE_COST;
-  for (const [partitionId, runs] of [...arrived].sort(([a], [b]) => a - b)) {
+  for (const ofPartition of arrived) {
     if (cost >= SLICE_COST) {
       slices.push([]);
       cost = 0;
     }
-    slices.at(-1)?.push([partitionId, runs]);
-    cost += PARTITION_COST + runs.reduce((sum, { from, to }) => sum + to - from, 0);
+    slices.at(-1)?.push(ofPartition);
+    cost += PARTITION_COST + recordsIn(ofPartition[1]);
   }
   return slices;
 }

@@ -267,8 +267,9 @@ function keyPart({ key, tombstone, append, value }: Keyed): Uint8Array {
   if (tombstone !== undefined && (key === undefined || value.length > 0))
     throw new TypeError('a tombstone has a key and no value');
   if (key !== undefined) {
-    const part = new Uint8Array(KEY_LENGTH_BYTES - 1 + putKey(key).length);
-    part.set(putKey(key), 1);
+    const bytes = putKey(key);
+    const part = new Uint8Array(KEY_LENGTH_BYTES - 1 + bytes.length);
+    part.set(bytes, 1);
     new DataView(part.buffer).setUint16(0, part.length - KEY_LENGTH_BYTES);
     return part;
   }

@@ -347,6 +347,27 @@ describe('store: a commit that fails', () => {
     await opened.reopen();
     expect(opened.store.summary('orders')).toMatchObject({ trimmedTo: 5 });
   });
+
+  test('store: a trim that failed, and was written with records all the same, is in force with the next', async () => {
+    await using opened = new TestStore();
+    const { store } = opened;
+    const late = deferred<'fails'>();
+    {
+      using _ = commitsEnd(late.promise, 'holds', 'fails');
+      const trim = expect(store.trim('orders', 5)).rejects.toMatchObject({ code: 'DISK_FULL' });
+      await new Promise(setImmediate);
+      // The first records of a partition are written with it.
+      await store.apply([groupOf('orders', [frame(6)])], []);
+      late.resolve('fails');
+      await trim;
+      await expect(store.trim('orders', 6)).rejects.toMatchObject({ code: 'DISK_FULL' });
+    }
+    await store.trim('orders', 1);
+    const { trimmedTo, head } = store.summary('orders') ?? {};
+    expect({ trimmedTo, head }).toEqual({ trimmedTo: 5, head: 6 });
+    await opened.reopen();
+    expect(opened.store.summary('orders')).toMatchObject({ trimmedTo: 5, head: 6, records: 1 });
+  });
 });
 
 describe('overlay', () => {

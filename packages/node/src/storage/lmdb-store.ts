@@ -276,15 +276,18 @@ export class LmdbStore implements Store {
     await this.#follower.clean(state);
   }
 
-  async #trimTo(state: PartitionState, counter: number): Promise<void> {
+  async #trimTo(state: PartitionState, wanted: number): Promise<void> {
+    // One that failed may have been written all the same: the next start would put it in force.
+    const before = state.trimmingTo;
+    const counter = Math.max(wanted, before);
     if (counter <= state.trimmedTo) return;
     state.trimmingTo = counter;
     state.isTrimWritten = false;
     try {
       await this.#log.commit(() => this.#log.putPartition(state.name, state.toLog()));
     } catch (cause) {
-      // A commit of records may have written it with its partition: then it is in force at the next start.
-      if (!state.isTrimWritten) state.trimmingTo = state.trimmedTo;
+      // A commit of records may have written it with its partition: then the next trim puts it in force.
+      if (!state.isTrimWritten) state.trimmingTo = before;
       throw cause;
     }
     // What was given to the log before is on its way to the index: nothing comes in below that is not seen.

@@ -27,6 +27,9 @@ import { loadKernel } from '@mendlog/merkle';
 import { LmdbStore } from '@mendlog/node/storage';
 import { open } from 'lmdb';
 
+let uuidMs = 0;
+let uuidCounter = 0;
+
 const { values: flags, positionals } = parseArgs({
   options: {
     keys: { type: 'boolean', default: false },
@@ -72,11 +75,17 @@ function writeRecord(message: Buffer, at: number, version: Version): void {
 }
 
 /** 48 bits of milliseconds, then random ones (RFC 9562). */
+/** As clients make them: ascending. */
 function uuidv7(): Uint8Array {
+  const nowMs = Date.now();
+  if (nowMs > uuidMs || uuidCounter === 0xfff) {
+    uuidMs = Math.max(nowMs, uuidMs + 1);
+    uuidCounter = Math.floor(Math.random() * 0x800);
+  } else uuidCounter++;
   const id = Buffer.allocUnsafe(16);
-  id.writeUIntBE(Date.now(), 0, 6);
-  for (let at = 6; at < 16; at += 2) id.writeUInt16BE(Math.floor(Math.random() * 65_536), at);
-  id[6] = 0x70 | ((id[6] as number) & 0x0f);
+  id.writeUIntBE(uuidMs, 0, 6);
+  id.writeUInt16BE(0x7000 | uuidCounter, 6);
+  for (let at = 8; at < 16; at += 2) id.writeUInt16BE(Math.floor(Math.random() * 65_536), at);
   id[8] = 0x80 | ((id[8] as number) & 0x3f);
   return id;
 }

@@ -218,6 +218,7 @@ export {
   FRAME_HEADER_BYTES,
   FRAME_TIME_AT,
   FRAME_VERSION_AT,
+  frameAppendKeyAt,
   frameHasKey,
   frameIsTombstone,
   frameKey,

@@ -221,6 +221,14 @@ export function frameHasKey(bytes: Uint8Array, start = 0): boolean {
   return bytes[start + 1] !== 0;
 }
 
+/**
+ * Where the append key of the sound frame at `start` begins, of APPEND_KEY_BYTES, the attempt in the byte before it;
+ * 0 where it has none.
+ */
+export function frameAppendKeyAt(bytes: Uint8Array, start: number): number {
+  return bytes[start + 1] === FLAG_APPEND_KEY ? start + FRAME_HEADER_BYTES + 1 : 0;
+}
+
 /** Whether the sound frame at `start` is a tombstone. */
 export function frameIsTombstone(bytes: Uint8Array, start = 0): boolean {
   return ((bytes[start + 1] as number) & FLAG_TOMBSTONE) !== 0;

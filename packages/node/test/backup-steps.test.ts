@@ -96,7 +96,7 @@ test('store: entries without a live record stay while they are held, and go afte
   );
   const entry = log.writer.write([{ of: { state, group }, from: 0, to: 5 }]);
   await log.commit(() => log.putEntry(1, entry.bytes));
-  const run = { state, isAboveAll: true, arrival: 1, entry, from: 0, to: 5 };
+  const run = { state, isAboveAll: true, hasNewAppends: false, arrival: 1, entry, from: 0, to: 5 };
   follower.follow([run], { last: 1, bytes: entry.bytes.length, indexed: () => {} });
   await follower.cleaned();
 

@@ -13,6 +13,7 @@ import {
   type DigestKernel,
   FRAME_VERSION_AT,
   formatVersion,
+  frameAppendKeyAt,
   frameHasKey,
   frameIsTombstone,
   itemAt,
@@ -25,8 +26,10 @@ import {
   TAG_BYTES,
   type Version,
 } from '@mendlog/core';
+import { compareAppendKeys, compareAppendKeyTo } from './append-keys.js';
 import { asBuffer } from './as-buffer.js';
-import { isSuperseded, keyOfFrame } from './key-holders.js';
+import { isSuperseded } from './key-holders.js';
+import { keyOfFrame } from './key-text.js';
 import { ascendingRuns, type LocatedRecord, type Run } from './located-record.js';
 import { type EntryWriter, planEntries } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';
@@ -38,6 +41,10 @@ export interface CheckedGroup {
   /** Its counters ascend from this one on; undefined where they do not ascend. */
   readonly ascendsFrom: number | undefined;
   readonly hasKeys: boolean;
+  /** Each of its records has an append key, and these ascend. */
+  readonly appendsAscend: boolean;
+  /** Nobody can hold these: they are above all that were ever given to the log. */
+  hasNewAppends: boolean;
   /** Its counters ascend from above everything that was ever given to the log: nothing of it can be there. */
   isAboveAll: boolean;
 }
@@ -45,6 +52,7 @@ export interface CheckedGroup {
 export interface ArrivedRun extends Run {
   readonly state: PartitionState;
   readonly isAboveAll: boolean;
+  readonly hasNewAppends: boolean;
 }
 
 interface ArrivedKey extends KeyClaim {
@@ -107,6 +115,8 @@ function checkGroup(state: PartitionState, group: PackedGroup, view: DataView): 
   let below = 0;
   let ascendsFrom: number | undefined = Number.POSITIVE_INFINITY;
   let hasKeys = false;
+  let appendsAscend = true;
+  let appendAt = 0;
   let highest = 0;
   let start = 0;
   for (let i = 0; i < ends.length; i++) {
@@ -117,10 +127,23 @@ function checkGroup(state: PartitionState, group: PackedGroup, view: DataView): 
     below = counter;
     if (counter > highest) highest = counter;
     if (frameHasKey(bytes, start)) hasKeys = true;
+    if (appendsAscend) {
+      const at = frameAppendKeyAt(bytes, start);
+      appendsAscend = at > 0 && (appendAt === 0 || compareAppendKeys(bytes, appendAt, bytes, at) < 0);
+      appendAt = at;
+    }
     start = end;
   }
   checkCounterJump(state.head, highest);
-  return { state, group, ascendsFrom, hasKeys, isAboveAll: false };
+  return {
+    state,
+    group,
+    ascendsFrom,
+    hasKeys,
+    appendsAscend,
+    isAboveAll: false,
+    hasNewAppends: false,
+  };
 }
 
 /** What a batch is looked at with, and where it comes from. */
@@ -138,7 +161,8 @@ export function sortArrivals(checked: readonly CheckedGroup[], options: SortOpti
     const { state, ascendsFrom = 0, hasKeys } = group;
     if (group.group.ends.length === 0) continue;
     group.isAboveAll = !statesRepeat && ascendsFrom > Math.max(state.submittedHead, state.trimmingTo);
-    if (group.isAboveAll && !hasKeys) sorter.takeWhole(group);
+    group.hasNewAppends = group.isAboveAll && hasNewAppends(group);
+    if (group.hasNewAppends || (group.isAboveAll && !hasKeys)) sorter.takeWhole(group);
     else sorter.takeEach(group);
   }
   return sorter.sorted();
@@ -154,6 +178,10 @@ function doStatesRepeat(checked: readonly CheckedGroup[]): boolean {
     state.batch = batches;
   }
   return false;
+}
+
+function hasNewAppends({ state, group: { bytes }, appendsAscend }: CheckedGroup): boolean {
+  return appendsAscend && compareAppendKeyTo(bytes, frameAppendKeyAt(bytes, 0), state.highestAppend) > 0;
 }
 
 /** A record of the batch that another one of it may meet. */
@@ -333,12 +361,12 @@ export function entriesOf(
     entries.push(entry.bytes);
     let place = 0;
     for (const { of, from, to } of parts) {
-      const { state, isAboveAll } = of;
+      const { state, isAboveAll, hasNewAppends } = of;
       const end = place + to - from;
-      const run = { arrival, entry, from: place, to: end, state, isAboveAll };
+      const run = { arrival, entry, from: place, to: end, state, isAboveAll, hasNewAppends };
       place = end;
       if (isAboveAll) runs.push(run);
-      else for (const part of ascendingRuns(run)) runs.push({ ...part, state, isAboveAll });
+      else for (const part of ascendingRuns(run)) runs.push({ ...part, state, isAboveAll, hasNewAppends });
     }
   }
   return { entries, runs };

@@ -86,6 +86,7 @@ export class ContestedRecords {
       removed: this.#removed,
       dead: this.#dead,
       keys,
+      hasNewAppends: false,
       outworn: this.#outworn,
     };
   }

@@ -25,7 +25,8 @@ import {
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { IntegrityFinding, IntegrityStep } from './integrity-finding.js';
-import { isSuperseded, keyOfFrame } from './key-holders.js';
+import { isSuperseded } from './key-holders.js';
+import { keyOfFrame } from './key-text.js';
 import type { LocatedRecord } from './located-record.js';
 import type { LogEntry } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';

@@ -10,6 +10,8 @@
  *            live       arrival u64                          -> live records u32 | live bytes u32 | all bytes u32
  */
 import {
+  APPEND_KEY_BYTES,
+  APPEND_NAMESPACE,
   type KeyClaim,
   LIMITS,
   ROW_BYTES,
@@ -19,6 +21,7 @@ import {
   writeVersion,
 } from '@mendlog/core';
 import { copyBytes } from './copy-bytes.js';
+import type { LogEntry } from './log-entry.js';
 
 const PARTITION_KEY_BYTES = 4;
 const ROW_KEY_BYTES = 4 + 1 + 8;
@@ -136,6 +139,16 @@ export function keyBytesLookup(partitionId: number, { bytes, start, end }: KeyBy
   return lookup;
 }
 
+const appendScratch = Buffer.alloc(PARTITION_KEY_BYTES + 1 + APPEND_KEY_BYTES);
+appendScratch[PARTITION_KEY_BYTES] = APPEND_NAMESPACE;
+
+/** As keyLookup(), of the append key in these bytes; the next call overwrites it. */
+export function appendLookup(partitionId: number, bytes: Uint8Array, start: number): Buffer {
+  appendScratch.writeUInt32BE(partitionId, 0);
+  copyBytes(appendScratch, PARTITION_KEY_BYTES + 1, { from: bytes, start, length: APPEND_KEY_BYTES });
+  return appendScratch;
+}
+
 export function textOfKeyKey(bytes: Buffer): string {
   return bytes.toString('latin1', PARTITION_KEY_BYTES);
 }
@@ -153,8 +166,18 @@ export function markAt(bytes: Uint8Array, at: number): number {
   return (high * 65_536 + middle) * 65_536 + low;
 }
 
+export const CLAIM_BYTES = MARK_AT + MARK_BYTES;
+
+/** The claim of a record of an entry, which has an append key: the same bytes as those of claimValue(). */
+export function writeClaimOf(out: Uint8Array, at: number, entry: LogEntry, place: number): void {
+  const { bytes } = entry;
+  copyBytes(out, at, { from: bytes, start: entry.identityAt(place), length: VERSION_BYTES });
+  out[at + VERSION_BYTES] = bytes[entry.appendKeyAt(place) - 1] as number;
+  copyBytes(out, at + MARK_AT, { from: bytes, start: entry.tagAt(place), length: MARK_BYTES });
+}
+
 export function claimValue({ version, attempt, mark }: IndexedClaim): Buffer {
-  const value = Buffer.allocUnsafe(MARK_AT + MARK_BYTES);
+  const value = Buffer.allocUnsafe(CLAIM_BYTES);
   writeVersion(new DataView(value.buffer, value.byteOffset, value.length), 0, version);
   value[VERSION_BYTES] = attempt;
   value.writeUIntBE(mark, MARK_AT, MARK_BYTES);

@@ -14,10 +14,12 @@
  * record is known.
  */
 import {
+  APPEND_KEY_BYTES,
   compareVersionAt,
   type DigestKernel,
   FRAME_TIME_AT,
   FRAME_VERSION_AT,
+  frameAppendKeyAt,
   frameHasKey,
   frameIsTombstone,
   itemStart,
@@ -33,7 +35,7 @@ import {
 import { asBuffer } from './as-buffer.js';
 import { copyBytes } from './copy-bytes.js';
 import { EntrySlabs } from './entry-slabs.js';
-import { keyOfFrame } from './key-holders.js';
+import { keyOfFrame } from './key-text.js';
 import { lowerBound } from './lower-bound.js';
 
 const FORMAT = 3;
@@ -366,6 +368,12 @@ export class LogEntry {
     // Of an entry that is read for one frame it would be made in vain.
     this.#buffer ??= asBuffer(this.bytes);
     return keyOfFrame(this.#buffer, this.#framesAt + this.#start(place));
+  }
+
+  /** Where in `bytes` the append key of a record lies, its attempt before it; 0 where it has none, or the disk has cut it. */
+  appendKeyAt(place: number): number {
+    const at = frameAppendKeyAt(this.bytes, this.#framesAt + this.#start(place));
+    return at + APPEND_KEY_BYTES <= this.bytes.length ? at : 0;
   }
 
   #start(place: number): number {

@@ -6,20 +6,49 @@
  * which they were taken when they came: so the index made anew from the log is the same. As a rule they
  * are above all that is there and their keys are new; only where they are not is each one looked up.
  */
-import { APPEND_NAMESPACE } from '@mendlog/core';
+import { compareAppendKeys, compareAppendKeyTo } from './append-keys.js';
 import { ContestedRecords } from './contested-records.js';
+import { isAppendKey } from './key-text.js';
 import { type IndexedClaim, markAt } from './keys.js';
 import { type Run, recordsOf } from './located-record.js';
 import type { PartitionChange, PartitionView } from './partition-view.js';
 
 const NO_ENTRY: ReadonlySet<number> = new Set();
+const NO_KEYS: ReadonlyMap<string, IndexedClaim> = new Map();
 
 /** `runs` are in the order of arrival. */
 export function changeOf(runs: readonly Run[], view: PartitionView): PartitionChange {
+  const nothingElse = { added: runs, removed: [], dead: [], outworn: NO_ENTRY };
+  if (areNewAppends(runs, view)) return { ...nothingElse, keys: NO_KEYS, hasNewAppends: true };
   const keys = newKeys(runs, view);
-  return keys === undefined
-    ? oneByOne(runs, view)
-    : { added: runs, removed: [], dead: [], keys, outworn: NO_ENTRY };
+  return keys === undefined ? oneByOne(runs, view) : { ...nothingElse, keys, hasNewAppends: false };
+}
+
+/** Whether all records are above what is there, and so are their append keys, which ascend: as a rule they do. */
+function areNewAppends(
+  runs: readonly Run[],
+  { head, purgedTo, appendHead }: Pick<PartitionView, 'head' | 'purgedTo' | 'appendHead'>,
+): boolean {
+  let below = Math.max(head, purgedTo);
+  let last: Uint8Array | undefined;
+  let lastAt = 0;
+  for (const { entry, from, to } of runs) {
+    if (entry.counter(from) <= below) return false;
+    below = entry.counter(to - 1);
+    const { bytes } = entry;
+    for (let place = from; place < to; place++) {
+      const at = entry.appendKeyAt(place);
+      if (at === 0) return false;
+      const order =
+        last === undefined
+          ? compareAppendKeyTo(bytes, at, appendHead)
+          : compareAppendKeys(bytes, at, last, lastAt);
+      if (order <= 0) return false;
+      last = bytes;
+      lastAt = at;
+    }
+  }
+  return true;
 }
 
 /** The keys of runs of which nothing can be there, nor of their keys; undefined where something may. */
@@ -46,10 +75,6 @@ function newKeys(runs: readonly Run[], view: PartitionView): Map<string, Indexed
 /** Whether the index may know a key: append keys ascend with time, and above the highest there is none. */
 function mayBeHeld(key: string, { appendHead, holder }: PartitionView): boolean {
   return !(isAppendKey(key) && key > appendHead) && holder(key) !== undefined;
-}
-
-export function isAppendKey(key: string): boolean {
-  return key.charCodeAt(0) === APPEND_NAMESPACE;
 }
 
 function oneByOne(runs: readonly Run[], view: PartitionView): PartitionChange {

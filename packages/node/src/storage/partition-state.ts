@@ -57,6 +57,8 @@ export class PartitionState {
   cleanAfter = 0;
   /** The highest append key in the index: those above it need no look-up there. */
   appendHead = '';
+  /** The highest append key that was given to the log, flushed or not: above it nobody can hold one. */
+  highestAppend = '';
   /** What the sums below have: everything that arrived up to there. */
   #summedTo = 0;
   #root: Uint8Array = new Uint8Array(ROW_BYTES);
@@ -104,6 +106,7 @@ export class PartitionState {
     this.submittedHead = Math.max(this.submittedHead, this.head);
     this.cleanedTo = Math.max(this.cleanedTo, cleanedTo);
     this.appendHead = appendHead;
+    if (appendHead > this.highestAppend) this.highestAppend = appendHead;
     this.#summedTo = applied;
     this.#root = root.slice();
     this.#bytes = bytes;

@@ -12,6 +12,8 @@ export interface PartitionChange {
   readonly dead: readonly LocatedRecord[];
   /** Keys with who holds them now; undefined where nobody does. */
   readonly keys: ReadonlyMap<string, IndexedClaim | undefined>;
+  /** All that comes in has an append key of its own, ascending from above the highest; these are not among `keys`. */
+  readonly hasNewAppends: boolean;
   /**
    * Entries with a record that gave way to one of a lower version, as an early attempt does that was late. A
    * trim may take the lower one alone, and nothing would tell that the other is dead: it must leave the log.

@@ -20,7 +20,7 @@ import {
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import { FoundRecords } from './found-records.js';
-import { textOfKey } from './key-holders.js';
+import { textOfKey } from './key-text.js';
 import type { LocatedRecord } from './located-record.js';
 import type { LogEntry } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';

@@ -30,9 +30,9 @@ import {
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { FoundHolder } from './arrivals.js';
+import { isAppendKey } from './key-text.js';
 import type { LocatedRecord } from './located-record.js';
 import type { Arrivals } from './overlay.js';
-import { isAppendKey } from './partition-change.js';
 import type { PartitionState } from './partition-state.js';
 import { PointReads } from './point-reads.js';
 import { EMPTY_ROW, RowChanges } from './row-changes.js';

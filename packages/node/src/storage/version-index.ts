@@ -28,14 +28,16 @@ import { checkCounts } from './check-counts.js';
 import type { FoundRecords } from './found-records.js';
 import { blockOf, IndexBlock } from './index-block.js';
 import { IndexWrites } from './index-writes.js';
-import { keyOfFrame } from './key-holders.js';
+import { isAppendKey, keyOfFrame } from './key-text.js';
 import {
+  appendLookup,
   arrivalKey,
   arrivalLookup,
   arrivalOfKey,
   attemptOfClaim,
   blockKey,
   blockLookup,
+  CLAIM_BYTES,
   claimOf,
   claimValue,
   type IndexedClaim,
@@ -57,10 +59,11 @@ import {
   segmentTimes,
   segmentValue,
   textOfKeyKey,
+  writeClaimOf,
 } from './keys.js';
 import { type ArrivedEntry, type ChangedShare, LiveShares } from './live-shares.js';
 import { type LocatedRecord, type Run, recordsOf } from './located-record.js';
-import { changeOf, isAppendKey } from './partition-change.js';
+import { changeOf } from './partition-change.js';
 import type { PartitionChange, PartitionView } from './partition-view.js';
 import { DIGEST_LEVELS, EMPTY_ROW, RowChanges } from './row-changes.js';
 import { checkRoom, storeError } from './store-error.js';
@@ -385,7 +388,7 @@ export class VersionIndex {
     const shares = new LiveShares((arrival) => this.live(arrival));
     const changes = new RowChanges();
     const after = new Map([[partitionId, before]]);
-    const change = { added: [], removed, dead: [], keys, outworn: new Set<number>() };
+    const change = { added: [], removed, dead: [], keys, hasNewAppends: false, outworn: new Set<number>() };
     const writes = new IndexWrites();
     this.#writeChange(writes, partitionId, change, { shares, changes, after });
     after.set(partitionId, { ...(after.get(partitionId) ?? before), ...progress });
@@ -534,7 +537,7 @@ export class VersionIndex {
       after,
     }: { shares: LiveShares; changes: RowChanges; after: Map<number, IndexedPartition> },
   ): void {
-    const { added, removed, dead, keys, outworn } = change;
+    const { added, removed, dead, keys, hasNewAppends, outworn } = change;
     const before = after.get(partitionId) ?? EMPTY_PARTITION;
     let { bytes, head, appendHead } = before;
     changeBlocks(change, before.head, this.#blockTable(writes, partitionId, before));
@@ -560,7 +563,23 @@ export class VersionIndex {
         if (isAppendKey(key) && key > appendHead) appendHead = key;
       }
     }
+    if (hasNewAppends) {
+      for (const run of added) this.#writeAppends(writes, partitionId, run);
+      const last = added.at(-1);
+      if (last !== undefined) appendHead = last.entry.key(last.to - 1).key;
+    }
     after.set(partitionId, { ...before, bytes, head, appendHead });
+  }
+
+  /** The claims of records that nobody else can hold the keys of, from the bytes of their entry. */
+  #writeAppends(writes: IndexWrites, partitionId: number, { entry, from, to }: Run): void {
+    for (let place = from; place < to; place++) {
+      const start = entry.appendKeyAt(place);
+      writes.begin(CLAIM_BYTES);
+      writeClaimOf(writes.bytes, writes.at, entry, place);
+      writes.at += CLAIM_BYTES;
+      writes.put(this.#keys, appendLookup(partitionId, entry.bytes, start), writes.end());
+    }
   }
 
   #blockTable(writes: IndexWrites, partitionId: number, { head }: IndexedPartition): BlockTable {

@@ -17,7 +17,7 @@ import { seededNumbers } from './seeded-bytes.js';
 import { framesOf, hex } from './store-digests.js';
 import { kernel, TestStore, tagKeyOf } from './test-store.js';
 
-const ROUNDS = 8;
+const ROUNDS = 15;
 const BATCHES = 25;
 const seed = Number(process.env.MENDLOG_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
@@ -52,7 +52,7 @@ test(`appends: keys that ascend, repeat and come late are held as in memory (rou
       highest += 1 + draw(3);
       return highest;
     };
-    const groups: PackedGroup[] = Array.from({ length: BATCHES }, () => {
+    const nextGroup = (): PackedGroup => {
       const frames = Array.from({ length: 1 + draw(random() < 0.5 ? 3 : 40) }, () => {
         counter++;
         const append = { id: idOf(nextId()), attempt: random() < 0.9 ? 0 : draw(3) };
@@ -64,14 +64,23 @@ test(`appends: keys that ascend, repeat and come late are held as in memory (rou
         });
       });
       return groupOf('p', frames);
-    });
+    };
+    // As of a commit of several requests; now and then one comes late, or twice.
+    const nextBatch = (): PackedGroup[] => {
+      const groups = Array.from({ length: 1 + draw(3) }, nextGroup);
+      if (random() < 0.1) groups.reverse();
+      if (random() < 0.1) groups.push(groups[draw(groups.length)] as PackedGroup);
+      return groups;
+    };
+    const batches = Array.from({ length: BATCHES }, nextBatch);
     const keys = Array.from({ length: highest }, (_, i) => appendKey(idOf(i + 1)));
     const expectAlike = (when: string) => {
       expect(framesOf(opened.store, 'p').map(hex), when).toEqual(framesOf(oracle, 'p').map(hex));
       expect(told(opened.store, keys), when).toEqual(told(oracle, keys));
     };
-    for (const group of groups) {
-      await Promise.all([opened.store.apply([group], []), oracle.apply([group], [])]);
+    for (const groups of batches) {
+      const results = await Promise.all([opened.store.apply(groups, []), oracle.apply(groups, [])]);
+      expect(results[0]).toEqual(results[1]);
       if (random() < 0.2) await opened.store.cleaned();
       if (random() < 0.4) expectAlike('before the index has all');
     }

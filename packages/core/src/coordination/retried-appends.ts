@@ -4,14 +4,14 @@
  * every later attempt, the record is written anew; of the records of one append key the highest attempt stays.
  */
 import type { Level } from '../consistency.js';
-import { itemAt, type PackedGroup } from '../protocol/packed.js';
+import type { PackedGroup } from '../protocol/packed.js';
 import { frameHasKey, frameKey, frameKeyAt } from '../record.js';
 import type { KeyQuestion } from './key-read-ports.js';
 
 /** The question to ask first, where a group is the first retry of an append. */
 export function retryQuestion(group: PackedGroup): KeyQuestion | undefined {
   if (group.ends.length !== 1) return undefined;
-  const draft = itemAt(group, 0);
+  const draft = group.bytes;
   // Nearly all are no retries: their key is not copied.
   if (!frameHasKey(draft) || frameKeyAt(draft, 0).attempt !== 1) return undefined;
   const { key } = frameKey(draft) ?? {};

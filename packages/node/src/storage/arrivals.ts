@@ -32,6 +32,7 @@ import { isSuperseded } from './key-holders.js';
 import { keyOfFrame } from './key-text.js';
 import { ascendingRuns, type LocatedRecord, type Run } from './located-record.js';
 import { type EntryWriter, planEntries } from './log-entry.js';
+import type { PartitionBatch } from './partition-batch.js';
 import type { PartitionState } from './partition-state.js';
 
 /** A group whose frames are checked, on its way into the log. */
@@ -41,11 +42,14 @@ export interface CheckedGroup {
   /** Its counters ascend from this one on; undefined where they do not ascend. */
   readonly ascendsFrom: number | undefined;
   readonly hasKeys: boolean;
-  /** Each of its records has an append key, and these ascend. */
+  /** The highest of its counters. */
+  readonly highest: number;
+  /** Each of its records has an append key, and these ascend, up to the one that lies there. */
   readonly appendsAscend: boolean;
+  readonly lastAppendAt: number;
   /** Nobody can hold these: they are above all that were ever given to the log. */
   hasNewAppends: boolean;
-  /** Its counters ascend from above everything that was ever given to the log: nothing of it can be there. */
+  /** Its counters ascend from above everything that was ever given to the log, or comes before it in the batch: nothing of it can be there. */
   isAboveAll: boolean;
 }
 
@@ -140,7 +144,9 @@ function checkGroup(state: PartitionState, group: PackedGroup, view: DataView): 
     group,
     ascendsFrom,
     hasKeys,
+    highest,
     appendsAscend,
+    lastAppendAt: appendAt,
     isAboveAll: false,
     hasNewAppends: false,
   };
@@ -156,32 +162,44 @@ interface SortOptions {
 /** Which records of a batch go into the log. */
 export function sortArrivals(checked: readonly CheckedGroup[], options: SortOptions): Sorted {
   const sorter = new Sorter(options);
-  const statesRepeat = doStatesRepeat(checked);
-  for (const group of checked) {
-    const { state, ascendsFrom = 0, hasKeys } = group;
-    if (group.group.ends.length === 0) continue;
-    group.isAboveAll = !statesRepeat && ascendsFrom > Math.max(state.submittedHead, state.trimmingTo);
-    group.hasNewAppends = group.isAboveAll && hasNewAppends(group);
-    if (group.hasNewAppends || (group.isAboveAll && !hasKeys)) sorter.takeWhole(group);
+  const filled = checked.filter(({ group }) => group.ends.length > 0);
+  const batch = ++batches;
+  for (const group of filled) lookAt(group, batch);
+  for (const group of filled) {
+    const { isMixed, keysAreMixed } = group.state.batch;
+    if (isMixed) group.isAboveAll = false;
+    if (isMixed || keysAreMixed) group.hasNewAppends = false;
+    if (group.hasNewAppends || (group.isAboveAll && !group.hasKeys)) sorter.takeWhole(group);
     else sorter.takeEach(group);
   }
   return sorter.sorted();
 }
 
-/** Marks the states of each batch with a number of its own: a set of hundreds would cost more than what it tells. */
+/** Batches have numbers: a map of the states of one, hundreds of them, would cost more than what it tells. */
 let batches = 0;
 
-function doStatesRepeat(checked: readonly CheckedGroup[]): boolean {
-  batches++;
-  for (const { state } of checked) {
-    if (state.batch === batches) return true;
-    state.batch = batches;
-  }
-  return false;
+/** Tells whether the group is above all that was before it. */
+function lookAt(group: CheckedGroup, number: number): void {
+  const { state, ascendsFrom = 0, highest, hasKeys, lastAppendAt } = group;
+  const { batch } = state;
+  if (batch.number !== number) batch.begin(number, Math.max(state.submittedHead, state.trimmingTo));
+  group.isAboveAll = ascendsFrom > batch.head;
+  if (!group.isAboveAll) batch.isMixed = true;
+  if (highest > batch.head) batch.head = highest;
+  if (!hasKeys) return;
+  group.hasNewAppends = hasNewAppends(group, batch);
+  if (group.hasNewAppends) batch.appends = { bytes: group.group.bytes, at: lastAppendAt };
+  else batch.keysAreMixed = true;
 }
 
-function hasNewAppends({ state, group: { bytes }, appendsAscend }: CheckedGroup): boolean {
-  return appendsAscend && compareAppendKeyTo(bytes, frameAppendKeyAt(bytes, 0), state.highestAppend) > 0;
+function hasNewAppends(
+  { state, group: { bytes }, appendsAscend }: CheckedGroup,
+  { appends }: PartitionBatch,
+): boolean {
+  if (!appendsAscend) return false;
+  const at = frameAppendKeyAt(bytes, 0);
+  if (appends !== undefined) return compareAppendKeys(bytes, at, appends.bytes, appends.at) > 0;
+  return compareAppendKeyTo(bytes, at, state.highestAppend) > 0;
 }
 
 /** A record of the batch that another one of it may meet. */

@@ -7,6 +7,7 @@ import type { IndexedPartition } from './keys.js';
 import { LeavingRecords } from './leaving-records.js';
 import type { LocatedRecord, Run } from './located-record.js';
 import { OverlayRecords } from './overlay.js';
+import { PartitionBatch } from './partition-batch.js';
 import { RowChanges } from './row-changes.js';
 
 type PurgeableRecord = Pick<LocatedRecord, 'version' | 'arrival' | 'isTombstone'>;
@@ -22,8 +23,8 @@ export class PartitionState {
   readonly id: number;
   /** The key of its tags. */
   readonly tagKey: Uint8Array;
-  /** The last batch that brought something of it. */
-  batch = 0;
+  /** Of the batch that is being looked at. */
+  readonly batch = new PartitionBatch();
   /** The log knows it: from then on it is there. */
   logged = false;
   head = 0;

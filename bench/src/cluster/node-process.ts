@@ -3,7 +3,7 @@
  * says that it listens, or why it does not, and ends when its parent asks it to or is gone.
  */
 import { toMendlogError } from '@mendlog/core';
-import { createNode, type NodeOptions } from '@mendlog/node';
+import { createNode, letHeapGrow, type NodeOptions } from '@mendlog/node';
 
 const options: NodeOptions = JSON.parse(process.argv[2] ?? '{}');
 const stopped = new Promise<void>((resolve) => {
@@ -12,6 +12,8 @@ const stopped = new Promise<void>((resolve) => {
 });
 
 try {
+  // As `mendlog serve` does.
+  letHeapGrow();
   await using _node = await createNode(options);
   process.send?.('');
   await stopped;

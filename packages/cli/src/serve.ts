@@ -1,5 +1,5 @@
 /** `mendlog serve`: one node until it is asked to end. */
-import { createNode } from '@mendlog/node';
+import { createNode, letHeapGrow } from '@mendlog/node';
 import { nodeOptionsOf } from '@mendlog/node/config';
 import { readConfig } from './config.js';
 import { untilStopped } from './interrupt.js';
@@ -20,6 +20,7 @@ export async function runServe(options: ServeOptions, signal: AbortSignal): Prom
   const { id, data, listen, peer, secretFile } = options;
   const config = readConfig({ id, dataDir: data, listen, peers: peer, secretFile }, options.config);
   const nodeOptions = nodeOptionsOf(config);
+  letHeapGrow();
   await using node = await createNode({
     ...nodeOptions,
     secret: readSecret(config.secretFile),

@@ -41,12 +41,14 @@ export function writePorts(
   const timers = new Map<number, NodeJS.Timeout[]>();
   const context = { timeoutMs: writeTimeoutMs };
 
-  /** As a rule all peers are sent the same groups: they are encoded once. */
-  const packed = new WeakMap<readonly PackedGroup[], Uint8Array>();
+  /**
+   * As a rule all peers are sent the same groups, one after another: they are encoded once. Not in a WeakMap, whose values
+   * outlive a collection of what is young, and would be old garbage.
+   */
+  let last: { readonly groups: readonly PackedGroup[]; readonly bytes: Uint8Array } | undefined;
   const packedOnce = (groups: readonly PackedGroup[]) => {
-    const bytes = packed.get(groups) ?? encodePacked(groups);
-    packed.set(groups, bytes);
-    return bytes;
+    if (last?.groups !== groups) last = { groups, bytes: encodePacked(groups) };
+    return last.bytes;
   };
   const storeAt = async (commit: number, node: string, groups: readonly PackedGroup[]) => {
     try {

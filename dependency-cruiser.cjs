@@ -21,7 +21,7 @@ function mayImport(name, allowed) {
   };
 }
 
-const words = { npm, 'node:*': '^node:|^[a-z_/]+$' };
+const words = { npm, 'node:*': '^node:|^[a-z0-9_/]+$' };
 
 module.exports = {
   forbidden: [

@@ -260,7 +260,12 @@ describe('session: what sketches fail at is listed', () => {
     const { here, there } = sides();
     const lying = peerWith(there, { symbols: symbolsOf(here) });
     const { outcome, needed } = runSession(here, lying, REPAIR);
-    expect(outcome).toMatchObject({ equal: false, rounds: LIMITS.sessionRoundsMax, missingHere: 0 });
+    expect(outcome).toMatchObject({
+      equal: false,
+      rounds: LIMITS.sessionRoundsMax,
+      missingHere: 0,
+      isWhole: false,
+    });
     expect(needed).toMatchObject({ symbols: LIMITS.sessionRoundsMax, listings: 0 });
   });
 

@@ -71,7 +71,11 @@ export type SessionStep =
 export interface SessionOutcome {
   /** The roots were equal when they were last compared. */
   readonly equal: boolean;
-  /** Everything is here that the other side held when the session began. */
+  /**
+   * Everything is here that the other side held when the session began: the roots are equal, or the last round left out
+   * nothing of what it found. One that found nothing though the roots differed is not whole: rows, symbols or listings
+   * did not show what is there.
+   */
   readonly isWhole: boolean;
   readonly rounds: number;
   /** Records found missing on either side, whether or not they were moved. */
@@ -92,9 +96,11 @@ export class AntiEntropySession {
   #askedRows: readonly IndexRange[] = [];
   #segments: SegmentRound | undefined;
   #hasSketchFailed = false;
-  /** Nothing that differed was left out of this round; and of one that has ended. */
+  /** Nothing that differed was left out of this round; and of the last one that has ended. */
   #isRoundWhole = false;
   #isWhole = false;
+  /** Differences that this round has found. */
+  #found = 0;
   #raises = 0;
   #trimmedTo = 0;
   #purgedTo = 0;
@@ -135,6 +141,7 @@ export class AntiEntropySession {
     if (this.#rounds >= LIMITS.sessionRoundsMax) return this.#end(false);
     this.#rounds++;
     this.#isRoundWhole = true;
+    this.#found = 0;
     return this.#askRows(DIGEST_LAYOUT.levels - 1, [allRows(DIGEST_LAYOUT.levels - 1)]);
   }
 
@@ -191,9 +198,9 @@ export class AntiEntropySession {
     return this.#go(this.#running.listings(here, there));
   }
 
-  /** So many of the records that were to be pulled have gone since: not all is here that the other side held. */
-  transferred(vanished: number): SessionStep {
-    if (vanished > 0) this.#isRoundWhole = false;
+  /** So many of the records that were to be pulled are not here: not all is that the other side held. */
+  transferred(missing: number): SessionStep {
+    if (missing > 0) this.#isRoundWhole = false;
     return this.#go(this.#running.next());
   }
 
@@ -203,6 +210,7 @@ export class AntiEntropySession {
         const { pull, push } = step;
         this.#missingHere += pull.length;
         this.#missingThere += push.length;
+        this.#found += pull.length + push.length;
         this.#recordsCompared += step.recordsCompared;
         if (this.#preview || pull.length + push.length === 0) return this.#go(this.#running.next());
         return { need: 'transfer', pull, push, purgedTo: this.#purgedTo };
@@ -228,7 +236,7 @@ export class AntiEntropySession {
   }
 
   #nextRound(): SessionStep {
-    if (this.#isRoundWhole && !this.#preview) this.#isWhole = true;
+    this.#isWhole = this.#isRoundWhole && this.#found > 0 && !this.#preview;
     return this.#preview ? this.#end(false) : { need: 'roots' };
   }
 

@@ -89,23 +89,26 @@ function digestOf(kernel: DigestKernel, { entries, truncated, trimmedTo, head }:
   return { row, truncated, trimmedTo, head };
 }
 
+/** As many as fit PAGE_BYTES_MAX, the last of them perhaps beyond. */
 export function framesOf(store: RangeStore, partition: string, versions: readonly Version[]): AnsweredFrames {
-  const frames = store.readVersions(partition, versions, PAGE_BYTES_MAX);
-  const found = new Set(frames.map((frame) => formatVersion(frameVersion(frame))));
-  let bytes = 0;
-  for (const { length } of frames) bytes += length;
-  const isFull = bytes >= PAGE_BYTES_MAX;
-  const reached = isFull
-    ? 1 + versions.findLastIndex((version) => found.has(formatVersion(version)))
-    : versions.length;
+  const found = new Map(
+    store
+      .readVersions(partition, versions, PAGE_BYTES_MAX)
+      .map((frame) => [formatVersion(frameVersion(frame)), frame]),
+  );
+  const frames: Uint8Array[] = [];
   const unread: Version[] = [];
-  for (const version of versions.slice(0, reached)) {
-    if (found.has(formatVersion(version))) continue;
-    // Damaged ones before it may have used the room up.
-    const alone = store.readVersions(partition, [version], PAGE_BYTES_MAX);
-    if (alone.length > 0) frames.push(...alone);
-    else if (store.list(partition, { from: version, to: version, limit: 1 }).entries.length > 0)
+  let bytes = 0;
+  for (const [i, version] of versions.entries()) {
+    if (bytes >= PAGE_BYTES_MAX) return { frames, unread, reached: i };
+    // One that was not read may be behind damaged ones, which have used the room up.
+    const frame =
+      found.get(formatVersion(version)) ?? store.readVersions(partition, [version], PAGE_BYTES_MAX)[0];
+    if (frame !== undefined) {
+      frames.push(frame);
+      bytes += frame.length;
+    } else if (store.list(partition, { from: version, to: version, limit: 1 }).entries.length > 0)
       unread.push(version);
   }
-  return { frames, unread, reached };
+  return { frames, unread, reached: versions.length };
 }

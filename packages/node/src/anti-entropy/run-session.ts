@@ -8,6 +8,7 @@ import {
   type DigestKernel,
   decodePacked,
   encodePacked,
+  formatVersion,
   frameVersion,
   heldRecords,
   itemsOf,
@@ -47,6 +48,7 @@ export async function runSession(
   const { peer } = sides.peer.call;
   const session = new AntiEntropySession(kernel, options);
   const bytes = { sent: 0, received: 0 };
+  let unread = 0;
   let step: SessionStep = session.start();
   for (;;) {
     switch (step.need) {
@@ -101,14 +103,17 @@ export async function runSession(
         const pushed = await push(sides, { partition, items: step.push, purgedTo });
         bytes.received += pulled.received + pushed.received;
         bytes.sent += pulled.sent + pushed.sent;
-        const unread = pulled.unread + pushed.unread;
-        // All others are where they belong by now.
-        if (unread > 0)
-          throw new MendlogError('NOT_FOUND', `${unread} records cannot be read where they are listed`);
-        step = session.transferred(pulled.vanished);
+        unread += pulled.unread + pushed.unread;
+        // All others go where they belong first.
+        step = session.transferred(pulled.vanished + pulled.unread);
         break;
       }
       case 'nothing':
+        if (unread > 0)
+          throw new MendlogError(
+            'NOT_FOUND',
+            `${unread} times a record could not be read where it is listed`,
+          );
         return { ...step.outcome, bytesSent: bytes.sent, bytesReceived: bytes.received };
     }
   }
@@ -139,14 +144,13 @@ async function pull(sides: SessionPeers, { partition, items, purgedTo }: Moved):
     const packedItems = packRecordItems(asked);
     const answer = await sides.peer.call.peer.items.query({ partition, items: packedItems });
     const { answered, vanished } = answer;
-    const wanted = new Set(asked.map(({ counter }) => counter));
-    // What was not asked for is not taken: an answer cannot bring other records.
-    const frames = decodePacked(answer.packed)
-      .filter((group) => group.partition === partition)
-      .flatMap((group) => [...itemsOf(group)])
-      .filter((frame) => wanted.has(frameVersion(frame).counter));
+    const frames = framesAsked(partition, asked, answer.packed);
     const unread = unreadItems(asked.length, { frames, answered, vanished });
-    if (frames.length > 0) await sides.store.apply([packItems(partition, frames)], [], { purgedTo });
+    if (frames.length > 0) {
+      const { trimmed, purged } = await sides.store.apply([packItems(partition, frames)], [], { purgedTo });
+      // A watermark has risen since: what lies at or below it is not taken.
+      if (trimmed.length + purged.length > 0) total.vanished++;
+    }
     total.sent += packedItems.length;
     total.received += answer.packed.length;
     total.unread += unread;
@@ -154,6 +158,20 @@ async function pull(sides: SessionPeers, { partition, items, purgedTo }: Moved):
     at += answered;
   }
   return total;
+}
+
+/** What was not asked for is not taken, and nothing twice: one record does not stand for another. */
+function framesAsked(partition: string, asked: readonly RecordItem[], packed: Uint8Array): Uint8Array[] {
+  const wanted = new Set(asked.map(({ counter }) => counter));
+  const frames = new Map<string, Uint8Array>();
+  for (const group of decodePacked(packed)) {
+    if (group.partition !== partition) continue;
+    for (const frame of itemsOf(group)) {
+      const version = frameVersion(frame);
+      if (wanted.has(version.counter)) frames.set(formatVersion(version), frame);
+    }
+  }
+  return [...frames.values()];
 }
 
 /** Gives the records to the peer. */

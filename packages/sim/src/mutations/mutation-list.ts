@@ -37,7 +37,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: DISK,
     find: 'this.#waiting.push(batch);',
     replace: 'this.#store.applyNow(groups, []); this.#waiting.push(batch);',
-    invariants: ['I2', 'I3', 'I4'],
+    invariants: ['I2', 'I3', 'I4', 'I5'],
     seeds: 1000,
   },
   {

@@ -60,6 +60,7 @@ class SessionRun {
   readonly #partition: string;
   readonly #peer: string;
   readonly #ended: SessionEnded;
+  #unread = 0;
 
   constructor(
     node: NodeShell,
@@ -134,7 +135,8 @@ class SessionRun {
         break;
       case 'nothing':
         this.#node.context.trace.note(this.#node.id, `session about ${partition} with ${this.#peer} ends`);
-        this.#ended(step.outcome);
+        // What is listed and cannot be read is for the scrub to mend.
+        this.#ended(this.#unread > 0 ? undefined : step.outcome);
         break;
     }
   }
@@ -149,11 +151,9 @@ class SessionRun {
           this.#ask<ApplyResult>(
             (peer, done) => storeOn(peer, [[packItems(this.#partition, pushed.frames)], []], done, source),
             () => {
-              const unread = unreadItems(pull.length, pulled) + unreadItems(push.length, pushed);
-              // A record that is listed and cannot be read is for the scrub to mend.
-              if (unread > 0) this.#ended(undefined);
-              else return this.#session.transferred(pulled.vanished);
-              return undefined;
+              const unreadThere = unreadItems(pull.length, pulled);
+              this.#unread += unreadThere + unreadItems(push.length, pushed);
+              return this.#session.transferred(pulled.vanished + unreadThere);
             },
           );
         };

@@ -18,7 +18,7 @@ function newIndex(path: string, log?: ArrivalLog): VersionIndex {
   return new VersionIndex(path, {
     kernel,
     frameOf: (_, record) => log?.frameOf(record),
-    goneOf: () => ({ trimmedTo: 0, purgedTo: 0, isPurged: () => false }),
+    goneOf: () => ({ trimmedTo: 0, purgedTo: 0, isPurged: () => false, hasDamaged: false }),
   });
 }
 

@@ -1,9 +1,11 @@
 // Room for entries: what is taken is nobody else's until it is given back, and is used again then.
 import { putKey } from '@mendlog/core';
 import { describe, expect, test } from 'vitest';
+import { checkGroups, sortArrivals } from '../src/storage/arrivals.js';
 import { EntrySlabs } from '../src/storage/entry-slabs.js';
+import { PartitionState } from '../src/storage/partition-state.js';
 import { frameOf, groupOf } from './records.js';
-import { TestStore } from './test-store.js';
+import { kernel, TestStore, tagKeyOf } from './test-store.js';
 
 const LENGTH = 60_000;
 
@@ -71,5 +73,15 @@ describe('entry slabs', () => {
     await store.cleaned();
     expect(before).toEqual(kept);
     expect(told()).toEqual(kept);
+  });
+
+  test('entry slabs: a batch that is sorted leaves no pointer to its message behind', () => {
+    const state = new PartitionState('p', 1, tagKeyOf('p'));
+    const append = { id: new Uint8Array(16).fill(1), attempt: 0 };
+    const checked = checkGroups([groupOf('p', [frameOf(1, 'v', { append })])], () => state);
+    const known = { find: () => undefined, holder: () => undefined };
+    expect(sortArrivals(checked, { known, kernel, source: 'write' }).added).toBe(1);
+    expect(checked[0]?.hasNewAppends).toBe(true);
+    expect(state.batch.appends).toBeUndefined();
   });
 });

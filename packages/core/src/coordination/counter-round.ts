@@ -76,7 +76,9 @@ export class CounterRound {
         if (!isUsable(node)) continue;
         wanted--;
         part.left.splice(part.left.indexOf(node), 1);
-        partsOf.set(node, [...(partsOf.get(node) ?? []), part]);
+        const parts = partsOf.get(node);
+        if (parts === undefined) partsOf.set(node, [part]);
+        else parts.push(part);
       }
     }
     return [...partsOf].map(([node, parts]) => {

@@ -44,25 +44,27 @@ interface CohortPorts {
 }
 
 /**
- * The cohorts of writes; their primaries may be the same in another order. A write to a partition on which a replica
- * may have no vote is a cohort of its own: others do not wait for a majority that it cannot have.
+ * The cohorts of writes; their primaries may be the same in another order. Partitions on which a replica may have no
+ * vote have cohorts of their own: others do not wait for a majority that they cannot have.
  */
 export function cohortsOf(writes: readonly PendingWrite[], ports: CohortPorts): Cohort[] {
   const shared: Cohort[] = [];
-  const apart: Cohort[] = [];
+  const apart = new Map<string, Cohort[]>();
   for (const write of writes) {
     const { primaries } = write;
     const { partition } = write.group;
-    if (!primaries.every((node) => ports.votes(partition, node))) {
-      apart.push(cohortOf(write, true, ports.self));
-      continue;
+    const isApart = !primaries.every((node) => ports.votes(partition, node));
+    let cohorts = isApart ? apart.get(partition) : shared;
+    if (cohorts === undefined) {
+      cohorts = [];
+      apart.set(partition, cohorts);
     }
     // There are few: one for each level and set of replicas.
-    const cohort = shared.find((known) => isCohortOf(known, write));
+    const cohort = cohorts.find((known) => isCohortOf(known, write));
     if (cohort !== undefined) cohort.writes.push(write);
-    else shared.push(cohortOf(write, false, ports.self));
+    else cohorts.push(cohortOf(write, isApart, ports.self));
   }
-  return [...shared, ...apart];
+  return [...shared, ...[...apart.values()].flat()];
 }
 
 function isCohortOf(cohort: Cohort, write: PendingWrite): boolean {

@@ -380,8 +380,12 @@ export class WriteCoordinator {
 
   #askHeads(commit: Commit, everybody = false): void {
     const questions = commit.round.ask((node) => this.#ports.isAlive(node), everybody);
-    for (const hopeless of commit.round.takeHopeless())
-      this.#refuse(commit, hopeless.cohort, this.#withoutMajority(hopeless));
+    this.#refuse(
+      commit,
+      new Map(
+        commit.round.takeHopeless().map((hopeless) => [hopeless.cohort, this.#withoutMajority(hopeless)]),
+      ),
+    );
     const deadlineMs = lastDeadlineMs(commit.writes);
     for (const question of questions) this.#ports.askHeads(commit.id, question, deadlineMs);
     this.#goOn(commit);
@@ -419,16 +423,20 @@ export class WriteCoordinator {
 
   /** Replicas may have gone since the writes were admitted: nothing is written yet. */
   #refuseUnreachable(commit: Commit): void {
-    for (const cohort of [...commit.cohorts]) {
+    const refusals = new Map<Cohort, MendlogError>();
+    for (const cohort of commit.cohorts) {
       const { replicas, quorum, isCarried } = cohort;
       const alive = replicas.filter((node) => this.#ports.isAlive(node)).length + (isCarried ? 1 : 0);
-      if (alive < quorum.needed) this.#refuse(commit, cohort, this.#unavailable(replicas, quorum.needed));
+      if (alive < quorum.needed) refusals.set(cohort, this.#unavailable(replicas, quorum.needed));
     }
+    this.#refuse(commit, refusals);
   }
 
-  /** Takes a cohort out of its commit, before versions are given. */
-  #refuse(commit: Commit, cohort: Cohort, refusal: MendlogError): void {
-    this.#refuseSome(commit, new Set(cohort.writes), refusal);
+  /** Takes cohorts out of their commit, before versions are given. */
+  #refuse(commit: Commit, refusals: ReadonlyMap<Cohort, MendlogError>): void {
+    if (refusals.size === 0) return;
+    commit.cohorts = commit.cohorts.filter((cohort) => !refusals.has(cohort));
+    for (const [{ writes }, refusal] of refusals) for (const write of writes) refuseWrite(write, refusal);
   }
 
   /** The caller has submitted the same bytes twice: as long as they had no version, nobody could tell. */
@@ -441,10 +449,7 @@ export class WriteCoordinator {
   #refuseSome(commit: Commit, refused: ReadonlySet<PendingWrite>, refusal: MendlogError): void {
     for (const cohort of commit.cohorts) cohort.writes = cohort.writes.filter((write) => !refused.has(write));
     commit.cohorts = commit.cohorts.filter(({ writes }) => writes.length > 0);
-    for (const write of refused) {
-      write.isRefused = true;
-      write.end(refusal, 0);
-    }
+    for (const write of refused) refuseWrite(write, refusal);
   }
 
   #giveVersions(commit: Commit): void {
@@ -477,10 +482,10 @@ export class WriteCoordinator {
       if (isCarried && !all.some((node) => down.includes(node))) quorum.answer(self, 'refused');
     commit.isStoredHere = !commit.unanswered.has(self);
     // As a rule all replicas are given the same: then it is the same array.
-    const [all, ...others] = commit.cohorts;
-    const shared = all && others.length === 0 ? groupsOf(commit, all.replicas[0] ?? '') : undefined;
+    const [first, ...others] = commit.cohorts;
+    const same = first && others.length === 0 ? groupsOf(commit, first.replicas[0] ?? '') : undefined;
     const groupsFor = (node: string) =>
-      shared !== undefined && all?.replicas.includes(node) ? shared : groupsOf(commit, node);
+      same !== undefined && first?.replicas.includes(node) ? same : groupsOf(commit, node);
     for (const node of [...commit.unanswered])
       if (node !== self) this.#ports.storeAt(commit.id, node, groupsFor(node));
     if (!commit.isStoredHere) this.#ports.storeHere(commit.id, groupsFor(self), commit.hints);
@@ -551,6 +556,11 @@ export class WriteCoordinator {
     commit.isReleased = true;
     this.#underWay--;
   }
+}
+
+function refuseWrite(write: PendingWrite, refusal: MendlogError): void {
+  write.isRefused = true;
+  write.end(refusal, 0);
 }
 
 function groupsOf({ cohorts }: Commit, node: string): PackedGroup[] {

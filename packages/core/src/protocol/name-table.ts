@@ -1,5 +1,5 @@
 /**
- * The names of partitions that messages bring, each as one string for good: a message has hundreds of them and nearly
+ * The names of partitions that messages bring, each as the same string again: a message has hundreds of them and nearly
  * all are known, so neither is a string made for each, nor is it checked and hashed again.
  *
  * A table of fixed size, in which a name takes the place of another one of its slot: it forgets, it does not grow.

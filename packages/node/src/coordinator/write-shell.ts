@@ -47,7 +47,11 @@ export function writePorts(
    */
   let last: { readonly groups: readonly PackedGroup[]; readonly bytes: Uint8Array } | undefined;
   const packedOnce = (groups: readonly PackedGroup[]) => {
-    if (last?.groups !== groups) last = { groups, bytes: encodePacked(groups) };
+    if (last?.groups === groups) return last.bytes;
+    last = { groups, bytes: encodePacked(groups) };
+    queueMicrotask(() => {
+      last = undefined;
+    });
     return last.bytes;
   };
   const storeAt = async (commit: number, node: string, groups: readonly PackedGroup[]) => {

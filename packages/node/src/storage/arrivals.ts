@@ -165,6 +165,8 @@ export function sortArrivals(checked: readonly CheckedGroup[], options: SortOpti
   const filled = checked.filter(({ group }) => group.ends.length > 0);
   const batch = ++batches;
   for (const group of filled) lookAt(group, batch);
+  // What they point to is a whole message, which would stay in memory until the partition is written again.
+  for (const { state } of filled) state.batch.appends = undefined;
   for (const group of filled) {
     const { isMixed, keysAreMixed } = group.state.batch;
     if (isMixed) group.isAboveAll = false;

@@ -27,6 +27,8 @@ export interface CoveredRecordsOptions {
 export interface Purging {
   readonly partitionId: number;
   readonly counter: number;
+  /** The index has everything up to this arrival; of later ones it does not know what is live. */
+  readonly arrival: number;
 }
 
 export class CoveredRecords {
@@ -44,7 +46,7 @@ export class CoveredRecords {
     let read = 0;
     for (let passed = 0; read < READ_MAX && passed < PASSED_MAX; passed++) {
       const arrival = log.nextArrival(last);
-      if (arrival === undefined) return { entries, next: undefined };
+      if (arrival === undefined || arrival > purging.arrival) return { entries, next: undefined };
       last = arrival;
       const share = index.live(arrival);
       if (share !== undefined && share.bytes === share.bytesInLog) continue;

@@ -127,8 +127,9 @@ export class FoundRecords {
     return true;
   }
 
-  /** A copy of the first so many claims. */
+  /** A copy of the first so many claims; of those that were not found nothing is told, nor what lay there before. */
   packed(count: number): Uint8Array {
+    for (let i = 0; i < count; i++) if (this.claims[i * KEY_CLAIM_BYTES] === KEY_UNKNOWN) this.setUnknown(i);
     return this.claims.slice(0, count * KEY_CLAIM_BYTES);
   }
 

@@ -37,6 +37,9 @@ interface Followed {
   readonly indexed: () => void;
 }
 
+/** Outworn entries that one step deals with. */
+const OUTWORN_PER_STEP = 64;
+
 /** What a run takes in memory beside its share of the entry, about. */
 const RUN_BYTES = 128;
 
@@ -188,22 +191,18 @@ export class IndexFollower {
   /** Inside a step: removes these entries, or writes them anew. Throws OVERLOADED while they are held, and INTERNAL. */
   async rewrite(entries: readonly number[]): Promise<void> {
     if (entries.length === 0) return;
-    this.#checkNotHeld();
+    if (this.#outworn.isHeld)
+      throw new MendlogError('OVERLOADED', 'a backup is being made: try again after it');
     const left = await this.#outworn.rewrite(entries);
     if (left.length > 0)
       throw new MendlogError('INTERNAL', `${left.length} entries of the log do not have what the index says`);
   }
 
-  /** Inside a step: the same with the oldest that are outworn. Whether there were any; throws OVERLOADED. */
-  async rewriteOutworn(): Promise<boolean> {
-    if (this.#index.outworn(1).length === 0) return false;
-    this.#checkNotHeld();
-    return await this.#outworn.step();
-  }
-
-  #checkNotHeld(): void {
-    if (this.#outworn.isHeld)
-      throw new MendlogError('OVERLOADED', 'a backup is being made: try again after it');
+  /** Inside a step: the same with the oldest that are outworn, up to this arrival. Whether there were any. */
+  async rewriteOutworn(upTo: number): Promise<boolean> {
+    const oldest = this.#index.outworn(OUTWORN_PER_STEP).filter((arrival) => arrival <= upTo);
+    await this.rewrite(oldest);
+    return oldest.length > 0;
   }
 
   /** Keeps the log's entries from being removed or written anew, until the function that it gives is called. */

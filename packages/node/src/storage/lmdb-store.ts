@@ -112,7 +112,7 @@ interface LogBatch {
 /** A file in an index's folder, which says that the index is to be made anew. */
 const REBUILD_MARK = 'rebuild';
 
-const NOTHING_GONE: GoneRecords = { trimmedTo: 0, purgedTo: 0, isPurged: () => false };
+const NOTHING_GONE: GoneRecords = { trimmedTo: 0, purgedTo: 0, isPurged: () => false, hasDamaged: false };
 const NO_RANGES: TimeRanges = { ranges: [], next: undefined };
 const EMPTY_PAGE: Page = { frames: [], truncated: false };
 const EMPTY_LISTING: Listing = { entries: new Uint8Array(0), truncated: false, trimmedTo: 0, head: 0 };
@@ -584,7 +584,12 @@ export class LmdbStore implements Store {
     }
     const bytes = entries.reduce((sum, entry) => sum + entry.length, 0);
     this.#follower.enters(bytes, runs.length);
-    const written = this.#log.commit(() => this.#write(batch), bytes);
+    let isHalfWritten = false;
+    const written = this.#log.commit(() => {
+      isHalfWritten = true;
+      this.#write(batch);
+      isHalfWritten = false;
+    }, bytes);
     // One after another, so that all that is flushed is what came first: nothing that failed lies between.
     const turn = this.#turn;
     const ended = written.then(
@@ -595,6 +600,8 @@ export class LmdbStore implements Store {
       async (cause: unknown) => {
         await turn;
         this.#refused(batch, bytes);
+        // Where the callback threw half way, LMDB carries out what it was given before, and reads the bytes for that.
+        if (!isHalfWritten) this.#giveBack(batch.entries);
         throw cause;
       },
     );
@@ -666,7 +673,6 @@ export class LmdbStore implements Store {
       state.overlay.forget(isOfBatch);
       state.holders.forget(isOfBatch);
     }
-    this.#giveBack(entries);
     this.#follower.leaves(bytes, runs.length);
   }
 

@@ -18,6 +18,7 @@ const NO_KEYS: ReadonlyMap<string, IndexedClaim> = new Map();
 
 /** `runs` are in the order of arrival. */
 export function changeOf(runs: readonly Run[], view: PartitionView): PartitionChange {
+  if (view.hasDamaged) return oneByOne(runs, view);
   const nothingElse = { added: runs, removed: [], dead: [], outworn: NO_ENTRY };
   if (areNewAppends(runs, view)) return { ...nothingElse, keys: NO_KEYS, hasNewAppends: true };
   const keys = newKeys(runs, view);
@@ -37,7 +38,7 @@ function areNewAppends(
     below = entry.counter(to - 1);
     const { bytes } = entry;
     for (let place = from; place < to; place++) {
-      const at = entry.appendKeyAt(place);
+      const at = entry.hasKey(place) ? entry.appendKeyAt(place) : 0;
       if (at === 0) return false;
       const order =
         last === undefined

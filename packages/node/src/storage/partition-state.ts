@@ -95,6 +95,10 @@ export class PartitionState {
     this.fencingTo = this.fencedTo;
   }
 
+  get hasDamaged(): boolean {
+    return this.damaged.size > 0;
+  }
+
   /** Whether a record is gone though it may lie in the log. */
   isPurged({ version: { counter }, arrival, isTombstone }: PurgeableRecord): boolean {
     if (counter > this.purgedTo) return false;

@@ -29,6 +29,10 @@ export interface PartitionView {
   readonly appendHead: string;
   /** The trim watermark: a record at or below it holds no key. */
   readonly trimmedTo: number;
+  /**
+   * The disk has changed frames of records with keys, some of which may come in: their keys are not what their bytes say.
+   */
+  readonly hasDamaged: boolean;
   /** The purge watermark: above it nothing is gone that lies in the log. */
   readonly purgedTo: number;
   /** Whether a purge has taken a record, which may lie in the log still. */

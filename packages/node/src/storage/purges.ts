@@ -69,7 +69,7 @@ export class Purges {
     else {
       // A retry below the watermark may have superseded an append above it, whose entry is outworn by that: it leaves
       // the log first, else the append would be back without what is dropped.
-      await follower.alone(arrival, () => follower.rewriteOutworn());
+      await follower.alone(arrival, () => follower.rewriteOutworn(arrival));
       // With one commit, below: a fence without the rest would tell of a part in the proof.
       state.dropped = { counter, arrival };
       state.fencingTo = counter;
@@ -103,7 +103,7 @@ export class Purges {
     let after: number | undefined = 0;
     await follower.alone(arrival, async () => {
       if (after === undefined) return false;
-      const { entries, next } = this.#covered.step(after, { partitionId: state.id, counter });
+      const { entries, next } = this.#covered.step(after, { partitionId: state.id, counter, arrival });
       await follower.rewrite(entries);
       after = next;
       return next !== undefined;

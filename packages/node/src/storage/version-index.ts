@@ -119,7 +119,7 @@ interface Step {
 /** What a write takes on disk, about: a quarter of a page, since most hit a page with others. */
 const WRITE_BYTES = 1024;
 
-export type GoneRecords = Pick<PartitionView, 'trimmedTo' | 'purgedTo' | 'isPurged'>;
+export type GoneRecords = Pick<PartitionView, 'trimmedTo' | 'purgedTo' | 'isPurged' | 'hasDamaged'>;
 
 export interface VersionIndexOptions {
   readonly kernel: DigestKernel;
@@ -486,6 +486,7 @@ export class VersionIndex {
         head: before.head,
         appendHead: before.appendHead,
         trimmedTo: gone.trimmedTo,
+        hasDamaged: isOfDisk && gone.hasDamaged,
         purgedTo: gone.purgedTo,
         isPurged: (record) => gone.isPurged(record),
         find: (version) => this.find(partitionId, version),

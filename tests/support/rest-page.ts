@@ -70,8 +70,9 @@ function formOfJson(value: unknown, key: string): unknown {
 }
 
 function formOfText(text: string): string {
-  // By chance an origin or a hash has no digit.
+  // By chance an origin, a hash or a part of a UUID has no digit.
   return text
+    .replace(/(?<![0-9a-f])[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '#-#-#-#-#')
     .replace(/(?<=[0-9]-)[0-9a-hjkmnp-tv-z]{13}\b/g, '0')
     .replace(/[0-9a-hjkmnp-tv-z]*[0-9][0-9a-hjkmnp-tv-z]*/g, '#');
 }

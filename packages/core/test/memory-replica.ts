@@ -144,6 +144,21 @@ export type Peer = Pick<
   'root' | 'trim' | 'purge' | 'rows' | 'list' | 'symbols' | 'find' | 'apply'
 >;
 
+/** A peer that holds what this replica does, and answers some questions in its own way. */
+export function peerWith(replica: MemoryReplica, answers: Partial<Peer> = {}): Peer {
+  return {
+    root: () => replica.root(),
+    trim: (counter) => replica.trim(counter),
+    purge: (counter) => replica.purge(counter),
+    rows: (level, ranges) => replica.rows(level, ranges),
+    list: (range) => replica.list(range),
+    symbols: (question) => replica.symbols(question),
+    find: (item) => replica.find(item),
+    apply: (entry) => replica.apply(entry),
+    ...answers,
+  };
+}
+
 export interface SessionRun {
   readonly outcome: SessionOutcome;
   readonly steps: number;

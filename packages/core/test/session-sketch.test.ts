@@ -7,7 +7,7 @@ import { LIMITS } from '../src/limits.js';
 import { LISTING_ENTRY_BYTES, type ListingEntry } from '../src/protocol/listing.js';
 import { formatVersion, type Version } from '../src/version.js';
 import { listing } from './listings.js';
-import { MemoryReplica, type Peer, record, runSession } from './memory-replica.js';
+import { MemoryReplica, type Peer, peerWith, record, runSession } from './memory-replica.js';
 import { oracleKernel } from './oracle-kernel.js';
 
 const REPAIR = { preview: false };
@@ -22,21 +22,6 @@ const without = (entries: readonly ListingEntry[], lost: readonly number[]) =>
 
 const ALL = recordsOf(counters(1, 2499));
 const LOST = [17, 300, 301, 777, 1250, 1499, 1500, 2020, 2498];
-
-/** A peer that holds these records, and answers some questions in its own way. */
-function peerWith(replica: MemoryReplica, answers: Partial<Peer> = {}): Peer {
-  return {
-    root: () => replica.root(),
-    trim: (counter) => replica.trim(counter),
-    purge: (counter) => replica.purge(counter),
-    rows: (level, ranges) => replica.rows(level, ranges),
-    list: (range) => replica.list(range),
-    symbols: (question) => replica.symbols(question),
-    find: (item) => replica.find(item),
-    apply: (entry) => replica.apply(entry),
-    ...answers,
-  };
-}
 
 describe('session: sketches find the difference', () => {
   test.each([

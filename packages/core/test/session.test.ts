@@ -10,7 +10,7 @@ import { LISTING_ENTRY_BYTES, type ListingEntry, sameTag } from '../src/protocol
 import { formatVersion, type Version } from '../src/version.js';
 import { version } from './bytes.js';
 import { entry, listing, tag } from './listings.js';
-import { indexedRows, MemoryReplica, type Peer, record, runSession } from './memory-replica.js';
+import { indexedRows, MemoryReplica, type Peer, peerWith, record, runSession } from './memory-replica.js';
 import { oracleKernel } from './oracle-kernel.js';
 
 const REPAIR = { preview: false };
@@ -247,20 +247,13 @@ describe('session: bounds', () => {
     const here = new MemoryReplica(records);
     const there = new MemoryReplica();
     let listed = 0;
-    const peer: Peer = {
-      root: () => there.root(),
-      trim: (counter) => there.trim(counter),
-      purge: (counter) => there.purge(counter),
-      rows: (level, ranges) => there.rows(level, ranges),
-      symbols: (question) => there.symbols(question),
-      find: (item) => there.find(item),
-      apply: (entry) => there.apply(entry),
+    const peer = peerWith(there, {
       // Never asked for a segment that is equal by now.
       list: (range) => {
         listed++;
         return there.list(range);
       },
-    };
+    });
     // The listings of one side are enough to see the rounds; all of them would take the oracle minutes.
     const lookUp = new Map(records.map((entry) => [Math.floor(entry.version.counter / SEGMENT), entry]));
     here.list = ({ from }) => {
@@ -281,19 +274,12 @@ describe('session: bounds', () => {
     const here = new MemoryReplica([record(1)]);
     const there = new MemoryReplica(counters(1, 3).map((counter) => record(counter)));
     let next = 1000;
-    const busy: Peer = {
+    const busy = peerWith(there, {
       root: () => {
         there.apply(record(next++));
         return there.root();
       },
-      trim: (counter) => there.trim(counter),
-      purge: (counter) => there.purge(counter),
-      rows: (level, ranges) => there.rows(level, ranges),
-      list: (range) => there.list(range),
-      symbols: (question) => there.symbols(question),
-      find: (item) => there.find(item),
-      apply: (entry) => there.apply(entry),
-    };
+    });
     const { outcome } = runSession(here, busy, REPAIR);
     expect(outcome).toMatchObject({ equal: false, isWhole: true });
     expect(here.get(version(3))).toBeDefined();
@@ -303,16 +289,7 @@ describe('session: bounds', () => {
   test('session: not all is here after rounds that left something out, nor after a preview', () => {
     const here = new MemoryReplica([record(1)]);
     const there = new MemoryReplica([record(1), record(2)]);
-    const peer = (list: Peer['list']): Peer => ({
-      root: () => there.root(),
-      trim: () => {},
-      purge: () => {},
-      rows: (level, ranges) => there.rows(level, ranges),
-      list,
-      symbols: (question) => there.symbols(question),
-      find: (item) => there.find(item),
-      apply: () => {},
-    });
+    const peer = (list: Peer['list']) => peerWith(there, { list, apply: () => {} });
     // As if it had more than it ever lists.
     const endless = peer(({ from }) => listing([{ version: from, tag: tag(1) }], true));
     expect(runSession(new MemoryReplica(), endless, REPAIR).outcome).toMatchObject({ isWhole: false });
@@ -402,20 +379,7 @@ let watermark = 0;
 
 describe('session: hostile answers', () => {
   const honest = () => new MemoryReplica([record(1), record(300)]);
-  const answering = (answers: Partial<Peer>): Peer => {
-    const replica = honest();
-    return {
-      root: () => replica.root(),
-      trim: (counter) => replica.trim(counter),
-      purge: (counter) => replica.purge(counter),
-      rows: (level, ranges) => replica.rows(level, ranges),
-      list: (range) => replica.list(range),
-      symbols: (question) => replica.symbols(question),
-      find: (item) => replica.find(item),
-      apply: (entry) => replica.apply(entry),
-      ...answers,
-    };
-  };
+  const answering = (answers: Partial<Peer>) => peerWith(honest(), answers);
 
   test.each<[string, Partial<Peer>]>([
     ['rows that end inside a row', { rows: () => new Uint8Array(33) }],

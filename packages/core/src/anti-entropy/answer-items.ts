@@ -8,11 +8,12 @@ import { MendlogError } from '../errors.js';
 import {
   LISTING_ENTRY_BYTES,
   type Listing,
+  rangeBehind,
   rangeOfCounters,
   type VersionRange,
 } from '../protocol/listing.js';
 import { hasPrefix, type RecordItem } from '../protocol/record-items.js';
-import { readCounter, readVersion, VERSION_BYTES, type Version, versionAfter } from '../version.js';
+import { readCounter, readVersion, VERSION_BYTES, type Version } from '../version.js';
 
 export interface AnsweredItems {
   readonly frames: readonly Uint8Array[];
@@ -72,7 +73,8 @@ function versionsOf(
     const to = Math.min(near.to, Number.MAX_SAFE_INTEGER);
     let range: VersionRange | undefined = rangeOfCounters({ from: near.from, to });
     while (range !== undefined) {
-      const { entries, truncated }: Listing = store.list(partition, range);
+      const listing: Listing = store.list(partition, range);
+      const { entries } = listing;
       const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
       for (let at = 0; at < entries.length; at += LISTING_ENTRY_BYTES) {
         const places = placesOf.get(readCounter(view, at));
@@ -81,10 +83,7 @@ function versionsOf(
         for (const place of places)
           if (hasPrefix(tag, (items[place] as RecordItem).tagPrefix)) found[place] ??= readVersion(view, at);
       }
-      const next = truncated
-        ? versionAfter(readVersion(view, entries.length - LISTING_ENTRY_BYTES))
-        : undefined;
-      range = next === undefined ? undefined : { ...range, from: next };
+      range = rangeBehind(range, listing);
     }
   }
   return found;

@@ -7,8 +7,14 @@ import { CELL_BYTES, type DigestKernel, ROW_BYTES, symbolsBytesMax, TAG_BYTES } 
 import { type IndexRange, segmentCounters } from '../digest/layout.js';
 import { LIMITS } from '../limits.js';
 import type { Store } from '../ports/store.js';
-import { LISTING_ENTRY_BYTES, rangeOfCounters, type VersionRange } from '../protocol/listing.js';
-import { readCounter, readVersion, VERSION_BYTES, versionAfter } from '../version.js';
+import {
+  LISTING_ENTRY_BYTES,
+  rangeBehind,
+  rangeOfCounters,
+  tagsOfEntries,
+  type VersionRange,
+} from '../protocol/listing.js';
+import { readCounter } from '../version.js';
 
 /** Segments by index, both ends included; no two ranges meet. */
 export interface HeldQuestion {
@@ -93,17 +99,14 @@ function* readSegments(
         yield;
         turn = { records: 0, ranges: 0 };
       }
-      const { entries, truncated } = store.list(partition, range);
-      const piece = recordsOf(entries);
+      const listing = store.list(partition, range);
+      const piece = recordsOf(listing.entries);
       records += piece.counters.length;
       if (records > LIMITS.sketchRecordsMax) return false;
       take(piece);
       turn.records += piece.counters.length;
       turn.ranges++;
-      const next = truncated
-        ? versionAfter(readVersion(bytesView(entries), entries.length - LISTING_ENTRY_BYTES))
-        : undefined;
-      range = next === undefined ? undefined : { ...range, from: next };
+      range = rangeBehind(range, listing);
     }
   }
   return true;
@@ -111,17 +114,8 @@ function* readSegments(
 
 function recordsOf(entries: Uint8Array): HeldRecords {
   const count = entries.length / LISTING_ENTRY_BYTES;
-  const view = bytesView(entries);
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
   const counters = new Float64Array(count);
-  const tags = new Uint8Array(count * TAG_BYTES);
-  for (let i = 0; i < count; i++) {
-    const at = i * LISTING_ENTRY_BYTES;
-    counters[i] = readCounter(view, at);
-    tags.set(entries.subarray(at + VERSION_BYTES, at + LISTING_ENTRY_BYTES), i * TAG_BYTES);
-  }
-  return { counters, tags };
-}
-
-function bytesView({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
+  for (let i = 0; i < count; i++) counters[i] = readCounter(view, i * LISTING_ENTRY_BYTES);
+  return { counters, tags: tagsOfEntries(entries) };
 }

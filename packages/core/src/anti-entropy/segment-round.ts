@@ -11,9 +11,13 @@ import type { HeldRecords, SymbolsAnswer } from './answer-symbols.js';
 import { type DifferingSegment, planDiff, type SketchPlan } from './plan-diff.js';
 import { SegmentSketch, type SketchStep } from './segment-sketch.js';
 
-export type RoundStep =
+/** What comparing segments needs of both sides. */
+export type CompareStep =
   | SketchStep
-  | { readonly need: 'listings'; readonly ranges: readonly VersionRange[] }
+  | { readonly need: 'listings'; readonly ranges: readonly VersionRange[] };
+
+export type RoundStep =
+  | CompareStep
   /** What was found in some of the segments. */
   | {
       readonly need: 'differences';

@@ -22,12 +22,11 @@ import { INDEXED_ROW_BYTES, ROW_BYTES } from '../digest/kernel.js';
 import { allRows, childRanges, DIGEST_LAYOUT, type IndexRange, segmentCounters } from '../digest/layout.js';
 import { MendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import type { Listing, VersionRange } from '../protocol/listing.js';
+import type { Listing } from '../protocol/listing.js';
 import type { RecordItem } from '../protocol/record-items.js';
 import type { HeldRecords, SymbolsAnswer } from './answer-symbols.js';
 import type { DifferingSegment } from './plan-diff.js';
-import { type RoundStep, SegmentRound } from './segment-round.js';
-import type { SketchStep } from './segment-sketch.js';
+import { type CompareStep, type RoundStep, SegmentRound } from './segment-round.js';
 
 /** What stands for all that one side holds: one row of 24 bytes, and its trim and purge watermarks. */
 export interface SideSummary {
@@ -54,8 +53,7 @@ export type SessionStep =
   /** Both sides are to purge tombstones to this counter. */
   | { readonly need: 'purge'; readonly purgeTo: number }
   | { readonly need: 'rows'; readonly level: number; readonly ranges: readonly IndexRange[] }
-  | SketchStep
-  | { readonly need: 'listings'; readonly ranges: readonly VersionRange[] }
+  | CompareStep
   /**
    * The holder finds the records behind the items, as answerItems() does. Both sides have purged up to `purgedTo`: what
    * moves comes from one that has.

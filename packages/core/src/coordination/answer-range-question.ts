@@ -1,10 +1,10 @@
 /** What a replica says of ranges, out of its store. */
-import { type DigestKernel, ROW_BYTES, TAG_BYTES } from '../digest/kernel.js';
+import type { DigestKernel } from '../digest/kernel.js';
 import { LIMITS } from '../limits.js';
 import type { Page, Store } from '../ports/store.js';
-import { LISTING_ENTRY_BYTES, type Listing, type VersionRange } from '../protocol/listing.js';
+import { type Listing, rowOfEntries, type VersionRange } from '../protocol/listing.js';
 import { frameVersion } from '../record.js';
-import { formatVersion, VERSION_BYTES, type Version } from '../version.js';
+import { formatVersion, type Version } from '../version.js';
 import type {
   AnsweredFrames,
   RangeAnswer,
@@ -77,16 +77,8 @@ export function digestsOf(
   return ranges.map((range) => digestOf(kernel, store.list(partition, range)));
 }
 
-function digestOf(kernel: DigestKernel, { entries, truncated, trimmedTo, head }: Listing): RangeDigest {
-  const row = new Uint8Array(ROW_BYTES);
-  const records = entries.length / LISTING_ENTRY_BYTES;
-  const tags = new Uint8Array(records * TAG_BYTES);
-  for (let i = 0; i < records; i++) {
-    const at = i * LISTING_ENTRY_BYTES + VERSION_BYTES;
-    tags.set(entries.subarray(at, at + TAG_BYTES), i * TAG_BYTES);
-  }
-  kernel.addTags(row, new Uint32Array(records), tags, 1);
-  return { row, truncated, trimmedTo, head };
+function digestOf(kernel: DigestKernel, { entries, ...rest }: Listing): RangeDigest {
+  return { row: rowOfEntries(kernel, entries), ...rest };
 }
 
 /** As many as fit PAGE_BYTES_MAX, the last of them perhaps beyond. */

@@ -2,11 +2,9 @@
  * The digest of all that a replica holds at or below a counter: of whole segments the rows, of the last one, where the
  * counter lies inside it, the tags of a listing.
  */
-import { LIMITS } from '../limits.js';
 import type { Store } from '../ports/store.js';
-import { LISTING_ENTRY_BYTES } from '../protocol/listing.js';
-import { ORIGIN_HIGHEST, ORIGIN_LOWEST, VERSION_BYTES } from '../version.js';
-import { type DigestKernel, INDEXED_ROW_BYTES, ROW_BYTES, TAG_BYTES } from './kernel.js';
+import { rangeOfCounters, rowOfEntries } from '../protocol/listing.js';
+import { type DigestKernel, INDEXED_ROW_BYTES, ROW_BYTES } from './kernel.js';
 import { DIGEST_LAYOUT, rowSpan } from './layout.js';
 
 /** One row, 24 bytes. Undefined where the last segment holds more records than a listing does. */
@@ -25,16 +23,9 @@ export function prefixDigest(
     next = (to + 1) * span;
   }
   if (next <= upTo) {
-    const { entries, truncated } = store.list(partition, {
-      from: { counter: next, origin: ORIGIN_LOWEST },
-      to: { counter: upTo, origin: ORIGIN_HIGHEST },
-      limit: LIMITS.batchRecordsMax,
-    });
+    const { entries, truncated } = store.list(partition, rangeOfCounters({ from: next, to: upTo }));
     if (truncated) return undefined;
-    const tags = tagsOf(entries);
-    const row = new Uint8Array(ROW_BYTES);
-    kernel.addTags(row, new Uint32Array(tags.length / TAG_BYTES), tags, 1);
-    parts.push(row);
+    parts.push(rowOfEntries(kernel, entries));
   }
   const rows = new Uint8Array(parts.length * ROW_BYTES);
   for (const [i, part] of parts.entries()) rows.set(part, i * ROW_BYTES);
@@ -47,14 +38,4 @@ export function prefixDigest(
 function* rowsOf(packed: Uint8Array): Generator<Uint8Array> {
   for (let at = INDEXED_ROW_BYTES - ROW_BYTES; at < packed.length; at += INDEXED_ROW_BYTES)
     yield packed.subarray(at, at + ROW_BYTES);
-}
-
-function tagsOf(entries: Uint8Array): Uint8Array {
-  const records = entries.length / LISTING_ENTRY_BYTES;
-  const tags = new Uint8Array(records * TAG_BYTES);
-  for (let i = 0; i < records; i++) {
-    const at = i * LISTING_ENTRY_BYTES + VERSION_BYTES;
-    tags.set(entries.subarray(at, at + TAG_BYTES), i * TAG_BYTES);
-  }
-  return tags;
 }

@@ -8,7 +8,7 @@
  * proves nothing. It carries the replica's trim watermark: what is at or below it is not missing
  * here, it was thrown away.
  */
-import { TAG_BYTES } from '../digest/kernel.js';
+import { type DigestKernel, ROW_BYTES, TAG_BYTES } from '../digest/kernel.js';
 import type { IndexRange } from '../digest/layout.js';
 import { MendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
@@ -19,6 +19,7 @@ import {
   readVersion,
   VERSION_BYTES,
   type Version,
+  versionAfter,
   writeVersion,
 } from '../version.js';
 
@@ -67,6 +68,35 @@ export function packListingEntries(entries: readonly ListingEntry[]): Uint8Array
     packed.set(tag, i * LISTING_ENTRY_BYTES + VERSION_BYTES);
   }
   return packed;
+}
+
+/** The tags of entries, back to back. */
+export function tagsOfEntries(entries: Uint8Array): Uint8Array {
+  const records = entries.length / LISTING_ENTRY_BYTES;
+  const tags = new Uint8Array(records * TAG_BYTES);
+  for (let i = 0; i < records; i++) {
+    const at = i * LISTING_ENTRY_BYTES + VERSION_BYTES;
+    tags.set(entries.subarray(at, at + TAG_BYTES), i * TAG_BYTES);
+  }
+  return tags;
+}
+
+/** The row of all records in entries. */
+export function rowOfEntries(kernel: DigestKernel, entries: Uint8Array): Uint8Array {
+  const row = new Uint8Array(ROW_BYTES);
+  kernel.addTags(row, new Uint32Array(entries.length / LISTING_ENTRY_BYTES), tagsOfEntries(entries), 1);
+  return row;
+}
+
+/** What of an ascending range its own store's listing of it has left out; undefined where that is nothing. */
+export function rangeBehind(
+  range: VersionRange,
+  { entries, truncated }: Pick<Listing, 'entries' | 'truncated'>,
+): VersionRange | undefined {
+  if (!truncated) return undefined;
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
+  const from = versionAfter(readVersion(view, entries.length - LISTING_ENTRY_BYTES));
+  return from && { ...range, from };
 }
 
 /**

@@ -73,8 +73,8 @@ export class CoveredRecords {
     const { index, keyOf } = this.#options;
     // A dead tombstone that came back would go again.
     if (!entry.hasKey(place) || entry.isTombstone(place) || entry.counter(place) > counter) return false;
-    const indexed = index.find(partitionId, entry.version(place));
-    if (indexed?.arrival === arrival && indexed.ordinal === entry.ordinal(place)) return false;
+    const [version, ordinal] = [entry.version(place), entry.ordinal(place)];
+    if (index.isThere(partitionId, { version, arrival, ordinal })) return false;
     const key = keyOf(partitionId, entry, place);
     const holder = key === undefined ? undefined : index.holder(partitionId, key);
     const held = holder && index.find(partitionId, holder.version);

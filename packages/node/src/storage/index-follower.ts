@@ -37,9 +37,6 @@ interface Followed {
   readonly indexed: () => void;
 }
 
-/** Outworn entries that one step deals with. */
-const OUTWORN_PER_STEP = 64;
-
 /** What a run takes in memory beside its share of the entry, about. */
 const RUN_BYTES = 128;
 
@@ -200,7 +197,7 @@ export class IndexFollower {
 
   /** Inside a step: the same with the oldest that are outworn, up to this arrival. Whether there were any. */
   async rewriteOutworn(upTo: number): Promise<boolean> {
-    const oldest = this.#index.outworn(OUTWORN_PER_STEP).filter((arrival) => arrival <= upTo);
+    const oldest = this.#outworn.oldest(upTo);
     await this.rewrite(oldest);
     return oldest.length > 0;
   }

@@ -116,17 +116,14 @@ export class IntegrityCheck {
       for (; end < records.length && bytes < STEP_BYTES; end++)
         bytes += (records[end] as LocatedRecord).length;
       // In a later step some may have gone since.
-      const part = records.slice(start, end).filter((record) => start === 0 || this.#isThere(state, record));
+      const part = records
+        .slice(start, end)
+        .filter((record) => start === 0 || this.#index.isThere(state.id, record));
       findings.push(...this.#records(state, part));
       yield { records: part.length, bytes, findings: findings.splice(0) };
       start = end;
     }
     if (records.length === 0) yield { records: 0, bytes: 0, findings };
-  }
-
-  #isThere({ id }: PartitionState, { version, arrival, ordinal }: LocatedRecord): boolean {
-    const found = this.#index.find(id, version);
-    return found?.arrival === arrival && found.ordinal === ordinal;
   }
 
   /** Records that the index has, against the log. */

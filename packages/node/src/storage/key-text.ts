@@ -20,3 +20,8 @@ export function keyOfFrame(bytes: Uint8Array, start = 0): { key: string; attempt
 export function isAppendKey(key: string): boolean {
   return key.charCodeAt(0) === APPEND_NAMESPACE;
 }
+
+/** Whether it is an append key above the highest: these ascend with time, so nobody can hold it there. */
+export function isAboveAppends(key: string, highest: string): boolean {
+  return isAppendKey(key) && key > highest;
+}

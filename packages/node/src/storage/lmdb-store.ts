@@ -68,7 +68,7 @@ import { IndexFollower } from './index-follower.js';
 import { IntegrityCheck } from './integrity-check.js';
 import type { IntegrityFinding, IntegrityStep } from './integrity-finding.js';
 import { type IntegrityReport, reportOf } from './integrity-report.js';
-import { isAppendKey } from './key-text.js';
+import { isAboveAppends } from './key-text.js';
 import { makeLmdbFileSafe } from './lmdb-file.js';
 import { type LocatedRecord, recordAt } from './located-record.js';
 import { dataDirError, makeDataDir } from './make-data-dir.js';
@@ -579,7 +579,7 @@ export class LmdbStore implements Store {
     const arrival = first + entries.length - 1;
     for (const { state, key, version, attempt, isBelow } of sorted.keys) {
       state.holders.put(key, { version, attempt, arrival });
-      if (isAppendKey(key) && key > state.highestAppend) state.highestAppend = key;
+      if (isAboveAppends(key, state.highestAppend)) state.highestAppend = key;
       if (isBelow) state.keptHead = state.submittedHead;
     }
     const bytes = entries.reduce((sum, entry) => sum + entry.length, 0);

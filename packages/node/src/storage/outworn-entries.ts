@@ -35,9 +35,14 @@ export class OutwornEntries {
     };
   }
 
+  /** Those that one step deals with, up to this arrival. */
+  oldest(upTo = Number.POSITIVE_INFINITY): number[] {
+    return this.#index.outworn(STEP_ENTRIES).filter((arrival) => arrival <= upTo);
+  }
+
   /** Deals with the oldest. Whether there was anything to do. */
   async step(): Promise<boolean> {
-    const arrivals = this.#index.outworn(STEP_ENTRIES);
+    const arrivals = this.oldest();
     if (arrivals.length > 0) await this.rewrite(arrivals);
     return arrivals.length > 0;
   }

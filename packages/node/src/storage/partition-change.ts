@@ -8,7 +8,7 @@
  */
 import { compareAppendKeys, compareAppendKeyTo } from './append-keys.js';
 import { ContestedRecords } from './contested-records.js';
-import { isAppendKey } from './key-text.js';
+import { isAboveAppends } from './key-text.js';
 import { type IndexedClaim, markAt } from './keys.js';
 import { type Run, recordsOf } from './located-record.js';
 import type { PartitionChange, PartitionView } from './partition-view.js';
@@ -73,9 +73,9 @@ function newKeys(runs: readonly Run[], view: PartitionView): Map<string, Indexed
   return keys;
 }
 
-/** Whether the index may know a key: append keys ascend with time, and above the highest there is none. */
+/** Whether the index may know a key. */
 function mayBeHeld(key: string, { appendHead, holder }: PartitionView): boolean {
-  return !(isAppendKey(key) && key > appendHead) && holder(key) !== undefined;
+  return !isAboveAppends(key, appendHead) && holder(key) !== undefined;
 }
 
 function oneByOne(runs: readonly Run[], view: PartitionView): PartitionChange {

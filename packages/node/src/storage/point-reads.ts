@@ -20,7 +20,7 @@ import {
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import { FoundRecords } from './found-records.js';
-import { textOfKey } from './key-text.js';
+import { isAboveAppends, textOfKey } from './key-text.js';
 import type { LocatedRecord } from './located-record.js';
 import type { LogEntry } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';
@@ -159,9 +159,8 @@ export class PointReads {
     const overlaid = text === '' ? undefined : state.holders.find(text, flushed());
     if (overlaid !== undefined) found.seek(place, overlaid.version, overlaid.attempt);
     else {
-      // Append keys ascend with time: above the highest there is none.
       const isIndexed =
-        !(isOfAppend && text > state.appendHead) &&
+        !isAboveAppends(text, state.appendHead) &&
         index.seekHolder(state.id, { bytes: keys.bytes, start, end }, { found, i: place });
       if (!isIndexed) {
         found.setAbsent(place);

@@ -30,7 +30,7 @@ import {
 } from '@mendlog/core';
 import type { ArrivalLog } from './arrival-log.js';
 import type { FoundHolder } from './arrivals.js';
-import { isAppendKey } from './key-text.js';
+import { isAboveAppends } from './key-text.js';
 import type { LocatedRecord } from './located-record.js';
 import type { Arrivals } from './overlay.js';
 import type { PartitionState } from './partition-state.js';
@@ -68,7 +68,7 @@ export class RecordReader {
   /** Who holds a key, by what had arrived by then; nobody where that is trimmed. */
   holder(state: PartitionState, key: string, arrivedBy = this.flushed): FoundHolder | undefined {
     const overlaid = state.holders.find(key, arrivedBy);
-    const isAbove = isAppendKey(key) && key > state.appendHead;
+    const isAbove = isAboveAppends(key, state.appendHead);
     const holder = overlaid ?? (isAbove ? undefined : this.#index.holder(state.id, key));
     return holder !== undefined && holder.version.counter > state.trimmedTo ? holder : undefined;
   }

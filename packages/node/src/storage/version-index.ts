@@ -28,7 +28,7 @@ import { checkCounts } from './check-counts.js';
 import type { FoundRecords } from './found-records.js';
 import { blockOf, IndexBlock } from './index-block.js';
 import { IndexWrites } from './index-writes.js';
-import { isAppendKey, keyOfFrame } from './key-text.js';
+import { isAboveAppends, keyOfFrame } from './key-text.js';
 import {
   appendLookup,
   arrivalKey,
@@ -175,6 +175,15 @@ export class VersionIndex {
   partition(partitionId: number): IndexedPartition {
     const value = this.#partitions.getBinaryFast(partitionLookup(partitionId));
     return value === undefined ? EMPTY_PARTITION : indexedPartition(value as Buffer);
+  }
+
+  /** Whether it points to this very record, and not to another of its version. */
+  isThere(
+    partitionId: number,
+    { version, arrival, ordinal }: Pick<LocatedRecord, 'version' | 'arrival' | 'ordinal'>,
+  ): boolean {
+    const found = this.find(partitionId, version);
+    return found?.arrival === arrival && found.ordinal === ordinal;
   }
 
   find(partitionId: number, version: Version): LocatedRecord | undefined {
@@ -519,9 +528,7 @@ export class VersionIndex {
     for (const run of runs) {
       if (run.arrival > applied) break;
       for (const record of recordsOf(run)) {
-        const indexed = this.find(partitionId, record.version);
-        const isLive = indexed?.arrival === record.arrival && indexed.ordinal === record.ordinal;
-        if (!isLive) shares.takeAway(record);
+        if (!this.isThere(partitionId, record)) shares.takeAway(record);
       }
     }
     return runs.filter(({ arrival }) => arrival > applied);
@@ -561,7 +568,7 @@ export class VersionIndex {
       if (claim === undefined) writes.remove(this.#keys, at);
       else {
         writes.put(this.#keys, at, claimValue(claim));
-        if (isAppendKey(key) && key > appendHead) appendHead = key;
+        if (isAboveAppends(key, appendHead)) appendHead = key;
       }
     }
     if (hasNewAppends) {

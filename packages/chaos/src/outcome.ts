@@ -10,6 +10,8 @@ const REFUSED: ReadonlySet<ErrorCode> = new Set([
   'UNREACHABLE',
   'TOO_LARGE',
   'DISK_FULL',
+  'TRIMMED',
+  'FENCED',
 ]);
 /** The caller cannot know. CLOSED: a node that ends says it of calls that it has sent on. */
 const UNKNOWN: ReadonlySet<ErrorCode> = new Set(['WRITE_TIMEOUT', 'CONNECTION_LOST', 'CLOSED']);

@@ -1,12 +1,12 @@
 /**
  * Appends that keep the order of their calls though none is awaited: of a partition one batch is under way, and what
  * is called meanwhile is the next. A batch with an outcome that is unknown goes again from the first such append
- * on, all of it anew: each record then has a version above those called before it, and above those that the first
+ * on, and one with an append that was refused for its version alone from that one on: all of it anew: each record then has a version above those called before it, and above those that the first
  * attempt may have left.
  */
 import { type Draft, draftBytes, draftOf, LIMITS, MendlogError, toMendlogError } from '@mendlog/core';
 import { newAppendKey } from './append-keys.js';
-import { isUnknown, pauseAfter, SENDS_MAX } from './retried-append.js';
+import { isTooLate, isUnknown, pauseAfter, SENDS_MAX } from './retried-append.js';
 import type { WriteBatcher, WriteHow, WriteResult } from './write-batcher.js';
 
 interface PendingAppend {
@@ -106,7 +106,7 @@ function draftFor({ value, id }: Pick<PendingAppend, 'value' | 'id'>, attempt: n
 function isOpen(outcome: Outcome, append: PendingAppend | undefined): boolean {
   if (outcome.status === 'fulfilled') return false;
   const error = toMendlogError(outcome.reason);
-  return isUnknown(error) || (append?.unknown !== undefined && error.retryable);
+  return isUnknown(error) || isTooLate(error) || (append?.unknown !== undefined && error.retryable);
 }
 
 function settle({ resolve, reject, unknown }: PendingAppend, outcome: Outcome): void {

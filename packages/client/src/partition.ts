@@ -128,9 +128,9 @@ export class Partition<T> {
   /**
    * Appends a record. Resolves when as many replicas as the level asks for have flushed it.
    * An attempt of unknown outcome is followed by others, of which one record stays, and so is one that a busy node has
-   * refused. UNREACHABLE, UNAVAILABLE,
-   * OVERLOADED, CLOSED, TOO_LARGE and BAD_REQUEST (where the codec or schema refuses the value, its error is the cause):
-   * nothing was written. WRITE_TIMEOUT, CONNECTION_LOST and INTERNAL: after all
+   * refused, or that a trim or a fence overtook. UNREACHABLE, UNAVAILABLE, OVERLOADED, DISK_FULL, TRIMMED, FENCED, CLOSED,
+   * TOO_LARGE and BAD_REQUEST (where the codec or schema refuses the value, its error is the cause): nothing was
+   * written. WRITE_TIMEOUT, CONNECTION_LOST and INTERNAL: after all
    * attempts the outcome is unknown; another append would be a second record.
    */
   async append(value: T, options: AppendOptions = {}): Promise<WriteResult> {

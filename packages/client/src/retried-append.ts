@@ -1,7 +1,8 @@
 /**
  * Appends once, whatever becomes of the answers: a record carries a key of its own, and an attempt of which the
  * outcome is unknown is followed by another one with the same key. Of the attempts that were stored one stays.
- * An attempt that a node has refused because it was busy is sent again as the same one, when the node says.
+ * An attempt that a node has refused because it was busy is sent again as the same one, when the node says; and so is
+ * one that was refused for its version alone, since the next version lies above.
  */
 import { draftOf, type ErrorCode, type MendlogError, toMendlogError } from '@mendlog/core';
 import { newAppendKey } from './append-keys.js';
@@ -18,6 +19,11 @@ const UNKNOWN: ReadonlySet<ErrorCode> = new Set(['WRITE_TIMEOUT', 'CONNECTION_LO
 /** Whether the attempt may have been stored. */
 export function isUnknown({ code }: MendlogError): boolean {
   return UNKNOWN.has(code);
+}
+
+/** Whether it was refused for its version alone: nothing was written, and another try gets a version that is taken. */
+export function isTooLate({ code }: MendlogError): boolean {
+  return code === 'TRIMMED' || code === 'FENCED';
 }
 
 /** Before the next: longer each time, and at least as long as a node has asked for. */
@@ -55,7 +61,10 @@ export async function appendOnce(
       const error = toMendlogError(thrown);
       const hintMs = hintOf(error);
       const isAgain =
-        isUnknown(error) || (unknown !== undefined && error.retryable) || (hintMs > 0 && budget.spend());
+        isUnknown(error) ||
+        isTooLate(error) ||
+        (unknown !== undefined && error.retryable) ||
+        (hintMs > 0 && budget.spend());
       if (isUnknown(error)) unknown = error;
       if (!isAgain || sends >= SENDS_MAX) throw unknown ?? error;
       if (isUnknown(error)) attempt++;

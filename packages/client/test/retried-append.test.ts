@@ -76,6 +76,18 @@ describe('retried append', () => {
     expect(busy.drafts).toHaveLength(4);
   });
 
+  test.each<ErrorCode>(['TRIMMED', 'FENCED'])(
+    'retried append: what was refused for its version alone is sent again as the same attempt, a few times (%s; SPEC I8, I9)',
+    async (code) => {
+      const batcher = new ScriptedBatcher(code, 'CONNECTION_LOST', code, 'done');
+      expect(await append(batcher)).toEqual(RESULT);
+      expect(batcher.drafts.map(({ keyPart }) => keyPart[0])).toEqual([0, 0, 1, 1]);
+      const refusing = new ScriptedBatcher(code);
+      await expect(append(refusing)).rejects.toMatchObject({ code });
+      expect(refusing.drafts).toHaveLength(4);
+    },
+  );
+
   test('retried append: busy nodes get no more retries than a tenth of what goes through', async () => {
     const budget = newRetryBudget();
     while (budget.spend());

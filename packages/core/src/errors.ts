@@ -35,8 +35,13 @@ export const ERROR_CODES = {
   MALFORMED: { httpStatus: 400, retryable: false },
   /** A counter is further ahead than the configured step. */
   CLOCK_JUMP: { httpStatus: 409, retryable: false },
-  /** The write came too late: all replicas agree already on what lies at or below its counter. */
-  FENCED: { httpStatus: 409, retryable: false },
+  /** The write came too late: its partition was trimmed past its counter. Nothing was written; another try lies above. */
+  TRIMMED: { httpStatus: 409, retryable: true },
+  /**
+   * The write came too late: all replicas agree already on what lies at or below its counter. Nothing was written;
+   * another try lies above.
+   */
+  FENCED: { httpStatus: 409, retryable: true },
   /** Too few live replicas for the level: nothing was written. */
   UNAVAILABLE: { httpStatus: 503, retryable: true },
   /** The replica has a new store that has not caught up: its answers count as none. */

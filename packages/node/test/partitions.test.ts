@@ -1,7 +1,11 @@
 // Partitions as users manage them: options, drop, trim, retention and times, on three nodes.
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { createClient } from '@mendlog/client';
 import { decodeFrame, encodeFrame, LIMITS, VERSION_HIGHEST, VERSION_LOWEST } from '@mendlog/core';
 import type { Service } from '@mendlog/node';
-import { describe, expect, test } from 'vitest';
+import { LmdbStore } from '@mendlog/node/storage';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { eventually } from './eventually.js';
 import { counters, draftsOf, frame, groupOf, version } from './records.js';
 import { TestCluster } from './test-cluster.js';
@@ -191,6 +195,41 @@ describe('partitions: drop and trim (SPEC I5)', () => {
   });
 });
 
+describe('partitions: a trim between the version of a write and its storing', () => {
+  /** The next writes of a client find the partition trimmed to 50 on these replicas, after they have their version. */
+  function trimBetween(replicas: number) {
+    const { apply } = LmdbStore.prototype;
+    const spy = vi.spyOn(LmdbStore.prototype, 'apply');
+    for (let i = 0; i < replicas; i++)
+      spy.mockImplementationOnce(async function (this: LmdbStore, ...batch) {
+        await this.trim('orders', 50);
+        return await apply.apply(this, batch);
+      });
+    onTestFinished(() => spy.mockRestore());
+  }
+
+  test('partitions: on every replica the write is refused as TRIMMED, and another try lies above', async () => {
+    await using cluster = await TestCluster.start();
+    const { service } = cluster.node('n1');
+    await append(service, 'orders', 5);
+    trimBetween(cluster.ids.length);
+    const [late] = await service.write([draftsOf('orders', [Buffer.from('late')])], {});
+    expect(late).toMatchObject({ ok: false, error: { code: 'TRIMMED' } });
+    expect(await append(service, 'orders')).toBe(51);
+    for (const each of cluster.services) expect(await countersOf(each, 'orders')).toEqual([51]);
+    await cluster.converged();
+  });
+
+  test('partitions: an append of a client goes on above it by itself', async () => {
+    await using cluster = await TestCluster.start();
+    await append(cluster.node('n1').service, 'orders', 5);
+    await using client = createClient({ nodes: [cluster.urlOf('n1')] });
+    trimBetween(cluster.ids.length);
+    expect(await client.partition('orders').append('late')).toMatchObject({ id: 51 });
+    expect(await countersOf(cluster.node('n3').service, 'orders')).toEqual([51]);
+  });
+});
+
 describe('partitions: replicas that were away (SPEC I5)', () => {
   test('partitions: created anew with more replicas, it begins above what was dropped on fewer', async () => {
     await using cluster = await TestCluster.start(3, { replicationFactor: 1 });
@@ -321,6 +360,35 @@ describe('partitions: retention', () => {
     );
     expect(await countersOf(cluster.node('n3').service, 'orders')).toEqual(counters(3591, 3600));
     expect(await countersOf(cluster.node('n3').service, 'kept')).toHaveLength(50);
+    await cluster.converged();
+  });
+
+  test('partitions: the oldest records go by bytes on every replica, and the files stay small (written=10 times what is kept)', async () => {
+    const maxBytes = 2 * 1024 * 1024;
+    const value = Buffer.alloc(16 * 1024, 'x');
+    const perStep = maxBytes / 2 / value.length;
+    await using cluster = await TestCluster.start(3, { retention: { intervalMs: 20 } });
+    const { service } = cluster.node('n1');
+    await service.createPartition('orders', { retention: { maxBytes } });
+    let frameBytes = 0;
+    for (let step = 1; step <= 20; step++) {
+      const [outcome] = await service.write([draftsOf('orders', Array(perStep).fill(value))], {});
+      expect(outcome).toMatchObject({ ok: true });
+      const details = await eventually(
+        { for: `the bytes of step ${step} to go` },
+        async () => await Promise.all(cluster.services.map((each) => each.partition('orders'))),
+        (each) => each.every(({ bytes }) => bytes <= maxBytes),
+      );
+      for (const { bytes, records } of details) frameBytes = bytes / records;
+    }
+    // No more goes than has to.
+    const kept = Math.floor(maxBytes / frameBytes);
+    const last = 20 * perStep;
+    expect(await countersOf(cluster.node('n3').service, 'orders')).toEqual(counters(last - kept + 1, last));
+    for (const id of cluster.ids) {
+      const { size } = statSync(join(cluster.dataDirOf(id), 'log/data.mdb'));
+      expect(size).toBeLessThan(4 * maxBytes);
+    }
     await cluster.converged();
   });
 

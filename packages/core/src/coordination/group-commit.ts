@@ -91,11 +91,16 @@ function cohortOf(write: PendingWrite, isApart: boolean, self: string): Cohort {
   };
 }
 
-/** Takes the writes of these partitions out of a cohort, into one of their own that knows the same answers. */
-export function splitCohort(cohort: Cohort, partitions: ReadonlySet<string>): Cohort | undefined {
-  const writes = cohort.writes.filter(({ group }) => partitions.has(group.partition));
+/** Of a write that has its versions. */
+export function lastCounterOf({ firstCounter, group }: PendingWrite): number {
+  return firstCounter + group.ends.length - 1;
+}
+
+/** Takes some of the writes out of a cohort, into one of their own that knows the same answers. */
+export function splitCohort(cohort: Cohort, isApart: (write: PendingWrite) => boolean): Cohort | undefined {
+  const writes = cohort.writes.filter(isApart);
   if (writes.length === 0) return undefined;
-  cohort.writes = cohort.writes.filter(({ group }) => !partitions.has(group.partition));
+  cohort.writes = cohort.writes.filter((write) => !isApart(write));
   return { ...cohort, quorum: cohort.quorum.copy(), writes };
 }
 

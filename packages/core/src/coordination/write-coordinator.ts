@@ -22,7 +22,7 @@ import { AssignedHeads } from './assigned-heads.js';
 import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
 import { hintsFor } from './commit-hints.js';
 import { CounterRound, type HeadsQuestion, type Hopeless, NO_VOTE } from './counter-round.js';
-import { type Cohort, cohortsOf, type PendingWrite, splitCohort } from './group-commit.js';
+import { type Cohort, cohortsOf, lastCounterOf, type PendingWrite, splitCohort } from './group-commit.js';
 import { refusedWrite, type WriteOptions, type WriteOutcome } from './write.js';
 import type { WritePorts } from './write-ports.js';
 
@@ -54,10 +54,18 @@ interface Commit {
   isOver: boolean;
 }
 
+/** At or below `upTo` a replica takes no write of the partition, and says so with the code. */
+interface Watermark {
+  readonly code: 'TRIMMED' | 'FENCED';
+  readonly partition: string;
+  readonly upTo: number;
+}
+
 /** With these a replica says that it has stored nothing. UNREACHABLE: nothing was sent. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'DISK_FULL',
   'CLOCK_JUMP',
+  'TRIMMED',
   'FENCED',
   'UNREACHABLE',
   'OVERLOADED',
@@ -184,34 +192,37 @@ export class WriteCoordinator {
   stored(id: number, node: string, { trimmed, fenced }: Pick<ApplyResult, 'trimmed' | 'fenced'>): void {
     const commit = this.#commits.get(id);
     if (commit === undefined) return;
-    for (const { partition, fencedTo } of fenced) this.#fenced(commit, node, { partition, fencedTo });
-    if (trimmed.length > 0) {
-      // A trim came in between: these are not stored there, and no hint may bring them.
-      const partitions = new Set(trimmed.map(({ partition }) => partition));
-      for (const cohort of [...commit.cohorts]) {
-        const apart = cohort.replicas.includes(node) ? splitCohort(cohort, partitions) : undefined;
-        if (apart === undefined) continue;
-        commit.cohorts.push(apart);
-        this.#count(apart, node, new MendlogError('WRITE_TIMEOUT', 'the partition was trimmed meanwhile'));
-      }
-      for (const one of trimmed) this.#ports.takeOverTrim(one);
+    for (const { partition, fencedTo } of fenced)
+      this.#tooLate(commit, node, { code: 'FENCED', partition, upTo: fencedTo });
+    for (const { partition, trimmedTo } of trimmed) {
+      this.#tooLate(commit, node, { code: 'TRIMMED', partition, upTo: trimmedTo });
+      this.#ports.takeOverTrim({ partition, trimmedTo });
     }
     for (const cohort of commit.cohorts) this.#count(cohort, node);
     this.#answered(commit, node);
   }
 
-  /** A fence came in between: no hint may bring these either. What is written from now on lies above it. */
-  #fenced(commit: Commit, node: string, { partition, fencedTo }: ApplyResult['fenced'][number]): void {
-    this.#learn([partition], [fencedTo]);
-    for (const cohort of [...commit.cohorts]) {
-      const apart = cohort.replicas.includes(node) ? splitCohort(cohort, new Set([partition])) : undefined;
-      if (apart === undefined) continue;
+  /**
+   * A trim or a fence came in between: what lies at or below it is not stored there, and no hint may bring it. What is
+   * written from now on lies above it.
+   */
+  #tooLate(commit: Commit, node: string, { code, partition, upTo }: Watermark): void {
+    this.#learn([partition], [upTo]);
+    const why = `the write came too late: at or below counter ${upTo} nothing new is taken any more`;
+    const countApart = (apart: Cohort | undefined, said: ErrorCode) => {
+      if (apart === undefined) return;
       commit.cohorts.push(apart);
-      const last = ({ firstCounter, group }: PendingWrite) => firstCounter + group.ends.length - 1;
-      // Some of a group may lie above the fence, and be there.
-      const isWhole = apart.writes.every((write) => last(write) <= fencedTo);
-      const why = `the write came too late: the replicas agree already on what lies at or below ${fencedTo}`;
-      this.#count(apart, node, new MendlogError(isWhole ? 'FENCED' : 'WRITE_TIMEOUT', why));
+      this.#count(apart, node, new MendlogError(said, why));
+    };
+    for (const cohort of commit.cohorts.filter(({ replicas }) => replicas.includes(node))) {
+      const isLow = ({ group, firstCounter }: PendingWrite) =>
+        group.partition === partition && firstCounter <= upTo;
+      countApart(
+        splitCohort(cohort, (write) => isLow(write) && lastCounterOf(write) <= upTo),
+        code,
+      );
+      // Of a group that lies on both sides the upper part is there.
+      countApart(splitCohort(cohort, isLow), 'WRITE_TIMEOUT');
     }
   }
 

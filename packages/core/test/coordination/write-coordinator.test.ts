@@ -527,9 +527,54 @@ describe('write coordinator: hints', () => {
     expect(trimmed).toEqual([]);
     expect(ports.trims).toEqual([{ partition: 'q', trimmedTo: 50 }]);
     events.store('c', { trimmed: [{ partition: 'q', trimmedTo: 50 }] });
+    // One replica has it, until the trim reaches it.
     expect(trimmed).toMatchObject([refused('WRITE_TIMEOUT')]);
     expect(ports.keptHints).toEqual([]);
     expect(writes.isIdle).toBe(true);
+  });
+
+  test('write coordinator: what every replica has trimmed is refused, without a hint, and the next lies above', () => {
+    const { ports, writes, events, submit } = setUp();
+    const trimmed = [{ partition: 'q', trimmedTo: 50 }];
+    const [kept, late] = [submit([groupOf('p', 'x')]), submit([groupOf('q', 'y')])];
+    events.turn();
+    events.tell('b');
+    for (const node of ['a', 'b', 'c']) events.store(node, { trimmed });
+    expect(kept).toMatchObject([acknowledged(1, 2)]);
+    expect(late).toMatchObject([refused('TRIMMED')]);
+    expect(ports.keptHints).toEqual([]);
+    // Before the trim is taken over here.
+    expect(ports.storedHeads.get('q')).toBeUndefined();
+    const next = submit([groupOf('q', 'z')]);
+    events.turn();
+    events.tell('b');
+    for (const node of ['a', 'b', 'c']) events.store(node);
+    expect(next).toMatchObject([acknowledged(51, 2)]);
+    expect(writes.isIdle).toBe(true);
+  });
+
+  test.each(['CONNECTION_LOST', 'DISK_FULL'] as const)(
+    'write coordinator: of replicas that have trimmed a write and one that fails the outcome is as certain as its answer (%s)',
+    (code) => {
+      const { events, submit } = setUp();
+      const outcomes = submit([groupOf('q', 'x')]);
+      events.turn();
+      events.tell('b');
+      events.failStore('c', code);
+      for (const node of ['a', 'b']) events.store(node, { trimmed: [{ partition: 'q', trimmedTo: 50 }] });
+      expect(outcomes).toMatchObject([refused(code === 'DISK_FULL' ? 'TRIMMED' : 'WRITE_TIMEOUT')]);
+    },
+  );
+
+  test('write coordinator: of three writes of one partition each has its own outcome where a trim ends amid the second', () => {
+    const { ports, events, submit } = setUp();
+    const outcomes = ['a', 'b', 'c'].map((value) =>
+      submit([groupOf('q', value, value)], { order: 'causal' }),
+    );
+    events.turn();
+    for (const node of ['a', 'b', 'c']) events.store(node, { trimmed: [{ partition: 'q', trimmedTo: 3 }] });
+    expect(outcomes).toMatchObject([[refused('TRIMMED')], [refused('WRITE_TIMEOUT')], [acknowledged(5, 2)]]);
+    expect(ports.keptHints).toEqual([]);
   });
 
   test('write coordinator: what lies below a fence everywhere is refused, without a hint, and the next lies above', () => {

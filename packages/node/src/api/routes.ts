@@ -25,7 +25,14 @@ export interface Route {
   statusOf?(answer: unknown): number;
 }
 
-const WRITE_ERRORS: readonly ErrorCode[] = ['TOO_FEW_NODES', 'CLOCK_JUMP', 'WRITE_TIMEOUT', 'DISK_FULL'];
+const WRITE_ERRORS: readonly ErrorCode[] = [
+  'TOO_FEW_NODES',
+  'CLOCK_JUMP',
+  'TRIMMED',
+  'FENCED',
+  'WRITE_TIMEOUT',
+  'DISK_FULL',
+];
 
 /** A change of a partition reads first, and may meet a replica that the trim or the options do not reach. */
 const CHANGE_ERRORS: readonly ErrorCode[] = ['READ_TIMEOUT', 'WRITE_TIMEOUT', 'DISK_FULL'];

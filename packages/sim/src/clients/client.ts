@@ -50,6 +50,8 @@ const NOTHING_WRITTEN: ReadonlySet<ErrorCode> = new Set([
   'REQUEST_TIMEOUT',
   'DISK_FULL',
   'CLOCK_JUMP',
+  'TRIMMED',
+  'FENCED',
   'CLOSED',
 ]);
 

@@ -1,8 +1,9 @@
-// A store on LMDB in a folder of its own, which can be closed and opened again.
+// A store on LMDB in a folder of its own, which can be closed and opened again, also as after a crash.
 import type { Store } from '@mendlog/core';
 import { loadKernel, partitionKey } from '@mendlog/merkle';
 import { EntrySlabs } from '../src/storage/entry-slabs.js';
 import { LmdbStore } from '../src/storage/lmdb-store.js';
+import { copyAsCrashed } from './crash-image.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 // What is given back is overwritten at once: whoever still reads it is found out in every test of the store.
@@ -31,7 +32,7 @@ export function openStore(
 }
 
 export class TestStore implements AsyncDisposable {
-  readonly #folder = temporaryFolder();
+  #folder = temporaryFolder();
   readonly #options: { readonly overlayBytesMax?: number };
   #store: Store;
 
@@ -53,6 +54,15 @@ export class TestStore implements AsyncDisposable {
     await this.#store.close();
     between?.();
     this.#store = openStore(this.#folder.path, this.#options);
+  }
+
+  /** Goes on with what a process that dies now would leave. */
+  async crash(): Promise<void> {
+    const image = temporaryFolder();
+    copyAsCrashed(this.dataDir, image.path);
+    await this[Symbol.asyncDispose]();
+    this.#folder = image;
+    this.#store = openStore(image.path, this.#options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

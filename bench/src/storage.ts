@@ -9,26 +9,17 @@
  *
  * Records of 256 bytes; a commit brings 1,024 of them, spread over the partitions, or so many in so many of them; four
  * commits are under way. --no-plain leaves the plain loop out. A store's figure counts the time until its index has caught up as well.
+ * Of the bytes on disk a record, those of the Merkle rows are named too, as a share of the values: they are part of the index.
  */
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  encodeFrame,
-  FRAME_VERSION_AT,
-  frameKeyAt,
-  originFromBits,
-  type PackedGroup,
-  type Version,
-  writeVersion,
-} from '@mendlog/core';
+import type { PackedGroup } from '@mendlog/core';
 import { loadKernel } from '@mendlog/merkle';
 import { LmdbStore } from '@mendlog/node/storage';
 import { open } from 'lmdb';
-
-let uuidMs = 0;
-let uuidCounter = 0;
+import { commits, VALUE_BYTES } from './storage/commits.js';
 
 const { values: flags, positionals } = parseArgs({
   options: {
@@ -41,88 +32,20 @@ const { values: flags, positionals } = parseArgs({
   allowNegative: true,
   allowPositionals: true,
 });
-const VALUE_BYTES = 256;
 const COMMIT_RECORDS = Number(flags.records);
 const COMMIT_GROUPS_MAX = Number(flags.groups ?? COMMIT_RECORDS);
 const COMMITS_UNDER_WAY = 4;
-const putKeys = Number(flags.puts ?? 0);
+const keys = flags.keys ? 'append' : flags.puts === undefined ? undefined : Number(flags.puts);
 const seconds = Number(positionals[0] ?? 10);
 const partitionCounts = positionals.length > 1 ? positionals.slice(1).map(Number) : [1, 16, 256, 4096];
 const kernel = loadKernel();
-const origin = originFromBits(7n);
-const value = Uint8Array.from({ length: VALUE_BYTES }, (_, i) => i);
-
-/** Each record has this frame, with a version and a key of its own. */
-const frame = encodeFrame({ version: { counter: 1, origin }, timeMs: 1e12, value, ...firstKey() });
-const FRAME_BYTES = frame.length;
-const KEY_AT = frameKeyAt(frame, 0).from;
-
-function firstKey(): { key?: string; append?: { id: Uint8Array; attempt: number } } {
-  if (flags.keys) return { append: { id: uuidv7(), attempt: 0 } };
-  return putKeys > 0 ? { key: putKey() } : {};
-}
-
-/** One of the keys, all of one length. */
-function putKey(): string {
-  return `user-${String(Math.floor(Math.random() * putKeys)).padStart(8, '0')}`;
-}
-
-function writeRecord(message: Buffer, at: number, version: Version): void {
-  message.set(frame, at);
-  writeVersion(new DataView(message.buffer, message.byteOffset), at + FRAME_VERSION_AT, version);
-  if (flags.keys) message.set(uuidv7(), at + KEY_AT);
-  else if (putKeys > 0) message.write(putKey(), at + KEY_AT, 'latin1');
-}
-
-/** 48 bits of milliseconds, then random ones (RFC 9562). */
-/** As clients make them: ascending. */
-function uuidv7(): Uint8Array {
-  const nowMs = Date.now();
-  if (nowMs > uuidMs || uuidCounter === 0xfff) {
-    uuidMs = Math.max(nowMs, uuidMs + 1);
-    uuidCounter = Math.floor(Math.random() * 0x800);
-  } else uuidCounter++;
-  const id = Buffer.allocUnsafe(16);
-  id.writeUIntBE(uuidMs, 0, 6);
-  id.writeUInt16BE(0x7000 | uuidCounter, 6);
-  for (let at = 8; at < 16; at += 2) id.writeUInt16BE(Math.floor(Math.random() * 65_536), at);
-  id[8] = 0x80 | ((id[8] as number) & 0x3f);
-  return id;
-}
-
-/** Commits without end: each partition's counters ascend. */
-function* commits(partitions: number): Generator<PackedGroup[]> {
-  const counters = new Float64Array(partitions);
-  const groupsOfCommit = Math.min(partitions, COMMIT_GROUPS_MAX);
-  /** Where in a commit a group begins. */
-  const startOf = (group: number) => Math.floor((group * COMMIT_RECORDS) / groupsOfCommit);
-  for (let next = 0; ; next = (next + groupsOfCommit) % partitions) {
-    const groups: PackedGroup[] = [];
-    // Views on one message, as a node gets them.
-    const message = Buffer.alloc(COMMIT_RECORDS * FRAME_BYTES);
-    for (let g = 0; g < groupsOfCommit; g++) {
-      const partition = (next + g) % partitions;
-      const [start, end] = [startOf(g), startOf(g + 1)];
-      const bytes = message.subarray(start * FRAME_BYTES, end * FRAME_BYTES);
-      const ends = new Uint32Array(end - start);
-      for (let i = 0; i < ends.length; i++) {
-        const counter = (counters[partition] ?? 0) + 1;
-        counters[partition] = counter;
-        writeRecord(message, (start + i) * FRAME_BYTES, { counter, origin });
-        ends[i] = (i + 1) * FRAME_BYTES;
-      }
-      groups.push({ partition: `p${partition}`, bytes, ends });
-    }
-    yield groups;
-  }
-}
 
 async function perSecond(
   partitions: number,
   write: (groups: PackedGroup[]) => Promise<unknown>,
   settled: () => Promise<void>,
 ) {
-  const source = commits(partitions);
+  const source = commits({ partitions, records: COMMIT_RECORDS, groupsMax: COMMIT_GROUPS_MAX, keys });
   const startedMs = performance.now();
   const startedCpu = process.cpuUsage();
   let records = 0;
@@ -168,7 +91,7 @@ async function plainLoop(path: string, partitions: number) {
       env.batch(() => {
         for (const { partition, bytes, ends } of groups) {
           for (let i = 0; i < ends.length; i++) {
-            const frame = bytes.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
+            const frame = bytes.subarray(i === 0 ? 0 : ends[i - 1], ends[i]);
             const key = Buffer.allocUnsafe(12);
             key.writeUInt32BE(Number(partition.slice(1)), 0);
             key.set(frame.subarray(2, 10), 4);
@@ -180,6 +103,16 @@ async function plainLoop(path: string, partitions: number) {
   );
   await env.close();
   return figures;
+}
+
+/** Bytes of the pages in which the digest rows of an index lie. */
+async function rowBytes(path: string): Promise<number> {
+  const env = open({ path, readOnly: true });
+  const rows = env.openDB({ name: 'rows', encoding: 'binary', keyEncoding: 'binary' });
+  const stats: Record<string, unknown> = { ...rows.getStats() };
+  await env.close();
+  const { pageSize, treeBranchPageCount, treeLeafPageCount } = stats;
+  return Number(pageSize) * (Number(treeBranchPageCount) + Number(treeLeafPageCount));
 }
 
 const table: Record<string, string | number>[] = [];
@@ -197,14 +130,10 @@ for (const partitions of partitionCounts) {
     () => store.cleaned(),
   );
   await store.close();
-  const bytes = (name: string) => statSync(join(folder, 'store', name, 'data.mdb')).size / ours.records;
-  const [logBytes, indexBytes] = [
-    bytes('log'),
-    bytes(`index/${readdirSync(join(folder, 'store', 'index'))[0]}`),
-  ];
+  const indexPath = join(folder, 'store', 'index', readdirSync(join(folder, 'store', 'index'))[0] ?? '');
+  const bytesPerRecord = (path: string) => Math.round(statSync(join(path, 'data.mdb')).size / ours.records);
 
   const plain = flags.plain ? await plainLoop(join(folder, 'plain'), partitions) : undefined;
-  rmSync(folder, { recursive: true });
   table.push({
     partitions,
     'records/s': Math.round(ours.perSecond),
@@ -214,9 +143,15 @@ for (const partitions of partitionCounts) {
     'p50 ms': ours.p50.toFixed(1),
     'p99 ms': ours.p99.toFixed(1),
     'index behind ms': Math.round(ours.lagMs),
-    'log B/record': Math.round(logBytes),
-    'index B/record': Math.round(indexBytes),
+    'records/partition': Math.round(ours.records / partitions),
+    'value B': VALUE_BYTES,
+    'log B/record': bytesPerRecord(join(folder, 'store', 'log')),
+    'index B/record': bytesPerRecord(indexPath),
+    'Merkle rows, % of values': ((100 * (await rowBytes(indexPath))) / (ours.records * VALUE_BYTES)).toFixed(
+      3,
+    ),
   });
+  rmSync(folder, { recursive: true });
   console.log(JSON.stringify(table.at(-1)));
 }
 console.table(table);

@@ -1,7 +1,8 @@
 // Whose a data folder is: one process at a time, one node, one format.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { loadKernel } from '@mendlog/merkle';
@@ -29,6 +30,15 @@ const OTHER_PROCESS = `
     console.log(error.code ?? error.stack);
   }
 `;
+
+/** What lies in a folder, in all its files. */
+function filesOf(path: string): readonly (readonly [name: string, hash: string])[] {
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .sort()
+    .map((file) => [file, createHash('sha256').update(readFileSync(file)).digest('hex')]);
+}
 
 interface OtherProcess extends AsyncDisposable {
   readonly said: string;
@@ -129,17 +139,19 @@ test.each(['', 'nonsense', '-1 5', '0 0', '99999999999 1'])(
   },
 );
 
-test('data folder: another node, another format and no meta at all are refused, and the lock is freed', async () => {
+test('data folder: another node, an older or newer format and no meta at all are refused before anything is touched, and the lock is freed', async () => {
   using folder = temporaryFolder();
   await openStore(folder.path).close();
   const path = join(folder.path, 'meta.json');
   const meta = JSON.parse(readFileSync(path, 'utf8'));
-  const refusalOf = (text: string, nodeId = 'n1') => {
-    writeFileSync(path, text);
+  const refusalOf = (text: string | undefined, nodeId = 'n1') => {
+    if (text === undefined) rmSync(path);
+    else writeFileSync(path, text);
+    const before = filesOf(folder.path);
     expect(() => openStore(folder.path, { nodeId })).toThrow(
       expect.objectContaining({ code: expectedCode(nodeId) }),
     );
-    expect(readFileSync(path, 'utf8')).toBe(text);
+    expect(filesOf(folder.path)).toEqual(before);
     expect(existsSync(join(folder.path, 'LOCK'))).toBe(false);
   };
   const expectedCode = (nodeId: string) => (nodeId === 'n1' ? 'FORMAT_UNKNOWN' : 'BAD_CONFIG');
@@ -148,6 +160,8 @@ test('data folder: another node, another format and no meta at all are refused, 
   refusalOf(JSON.stringify({ format: meta.format }));
   refusalOf('');
   refusalOf('[]');
+  refusalOf(JSON.stringify({ ...meta, format: meta.format - 1 }));
+  refusalOf(undefined);
   writeFileSync(path, JSON.stringify(meta));
   const store = openStore(folder.path);
   expect(store.storeId).toBe(meta.storeId);

@@ -25,7 +25,7 @@ import { LmdbStore } from '../src/storage/lmdb-store.js';
 import { openStore } from '../src/storage/open-store.js';
 import { counters, frame, groupOf, version } from './records.js';
 import { spoilFrame, spoilTable } from './spoil-frame.js';
-import { expectDigestsOf, framesOf, hex, UNBOUNDED } from './store-digests.js';
+import { EVERYTHING, expectDigestsOf, framesOf, hex, UNBOUNDED } from './store-digests.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { kernel, secret, TestStore } from './test-store.js';
 
@@ -128,6 +128,30 @@ describe('integrity: verify', () => {
     expect(store.damaged()).toEqual([{ partition: 'keyed', versions: [version(177)] }]);
     await store.apply([groupOf('keyed', [bytes])], []);
     expect(store.keyHoldings(asked, UNBOUNDED).frames).toEqual([bytes, sound, undefined]);
+  });
+
+  test('integrity: what is known of changed records is forgotten at a restart, and nothing is lost by it', async () => {
+    await using opened = new TestStore();
+    await fill(opened.store);
+    const bytes = keyed(4 * 40 + 17, 'key 17');
+    const found = [{ partition: 'keyed', versions: [version(177)] }];
+    await opened.reopen(() => spoilFrame(opened.dataDir, bytes, 40));
+    await lmdbStore(opened).verify();
+    expect(lmdbStore(opened).damaged()).toEqual(found);
+    const listed = lmdbStore(opened).list('keyed', EVERYTHING);
+    await opened.reopen();
+    const store = lmdbStore(opened);
+    expect(store.damaged()).toEqual([]);
+    // Not absent, and not given out: whoever asks for it learns of it, and finds it.
+    expect(store.list('keyed', EVERYTHING)).toEqual(listed);
+    expect(store.readVersions('keyed', [version(177)], UNBOUNDED)).toEqual([]);
+    expect(store.damaged()).toEqual(found);
+    await opened.reopen();
+    expect((await lmdbStore(opened).verify()).findings).toMatchObject([
+      { kind: 'record', partition: 'keyed' },
+    ]);
+    await opened.store.apply([groupOf('keyed', [bytes])], []);
+    expect(opened.store.readVersions('keyed', [version(177)], UNBOUNDED).map(hex)).toEqual([hex(bytes)]);
   });
 
   test.each(['version', 'tag', 'end'] as const)(

@@ -411,6 +411,21 @@ describe('store: room', () => {
     expect(logBytes / keptBytes).toBeLessThan(4);
   });
 
+  test('store: the map grows by itself, to many times what it began with (written=64 MiB)', async () => {
+    await using opened = new TestStore();
+    const mapBytes = () => statSync(join(opened.dataDir, 'log/data.mdb')).size;
+    const atFirst = mapBytes();
+    const value = 'v'.repeat(LIMITS.valueBytesMax / 2);
+    const written = counters(1, 128).map((counter) => frame(counter, value));
+    for (const bytes of written) await opened.store.apply([groupOf('orders', [bytes])], []);
+    expect(mapBytes()).toBeGreaterThan(16 * atFirst);
+    await opened.reopen();
+    for (const [i, bytes] of written.entries()) {
+      const read = opened.store.read('orders', { counter: i + 1 });
+      expect(read.map((found) => Buffer.compare(found, bytes))).toEqual([0]);
+    }
+  });
+
   test('store: entries of which little is live are written anew, and what is live stays (partitions=2)', async () => {
     await using opened = new TestStore();
     const lasting = counters(1, 500).map((counter) => frame(counter, `lasting ${counter}`));

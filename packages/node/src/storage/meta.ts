@@ -28,6 +28,13 @@ export type StoreMeta = z.infer<typeof Meta>;
 /** Reads the folder's meta, or makes it with a fresh store id. Throws FORMAT_UNKNOWN or BAD_CONFIG. */
 export function ensureMeta(dataDir: string, nodeId: string): StoreMeta {
   if (!existsSync(join(dataDir, 'meta.json'))) {
+    // Meta is written before a log is made: this one is of a format that nobody knows any more.
+    if (existsSync(join(dataDir, 'log', 'data.mdb'))) {
+      throw new MendlogError(
+        'FORMAT_UNKNOWN',
+        `${dataDir} has a log and no meta.json, which says of which format it is: bring that back, or move the log away`,
+      );
+    }
     const meta: StoreMeta = { format: STORE_FORMAT, nodeId, storeId: randomUUID() };
     writeMeta(dataDir, meta);
     return meta;

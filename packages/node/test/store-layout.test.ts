@@ -3,6 +3,7 @@ import { cpSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS, LISTING_ENTRY_BYTES, MendlogError, packItems } from '@mendlog/core';
 import { partitionKey } from '@mendlog/merkle';
+import { open } from 'lmdb';
 import { describe, expect, test, vi } from 'vitest';
 import { ArrivalLog } from '../src/storage/arrival-log.js';
 import { EntryWriter, LogEntry, planEntries } from '../src/storage/log-entry.js';
@@ -146,6 +147,29 @@ describe('index', () => {
     expectDigestsOf(opened.store, 'orders', frames.slice(100));
   });
 });
+
+test.each([1, 4])(
+  'index: digest rows take at most a hundredth of the values (records=4096, bytes=256, partitions=%d)',
+  async (partitions) => {
+    await using opened = new TestStore();
+    const frames = counters(1, 4096).map((counter) => frame(counter, 'v'.repeat(256)));
+    for (let p = 0; p < partitions; p++)
+      for (let from = 0; from < frames.length; from += 1024)
+        await opened.store.apply([groupOf(`p${p}`, frames.slice(from, from + 1024))], []);
+    await opened.store.cleaned();
+    await opened.store.close();
+    const index = join(opened.dataDir, 'index');
+    const env = open({ path: join(index, readdirSync(index)[0] ?? ''), readOnly: true });
+    const rows = env.openDB<Buffer, Buffer>({ name: 'rows', encoding: 'binary', keyEncoding: 'binary' });
+    const stats: Record<string, unknown> = { ...rows.getStats() };
+    await env.close();
+    // Whole pages: a small table fills less than one.
+    const pages = Number(stats.treeBranchPageCount) + Number(stats.treeLeafPageCount);
+    const rowBytes = pages * Number(stats.pageSize);
+    expect(rowBytes).toBeGreaterThan(0);
+    expect(rowBytes / (partitions * frames.length * 256)).toBeLessThan(0.01);
+  },
+);
 
 describe('store: a record that the disk has changed', () => {
   test.each([

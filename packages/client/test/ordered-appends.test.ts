@@ -14,7 +14,13 @@ interface Stored {
   readonly id: number;
 }
 
-type Fate = 'acknowledged' | 'refused' | 'stored, answer lost' | 'lost';
+const CODES = {
+  refused: 'UNAVAILABLE',
+  overtaken: 'TRIMMED',
+  'stored, answer lost': 'CONNECTION_LOST',
+  lost: 'CONNECTION_LOST',
+} as const;
+type Fate = 'acknowledged' | keyof typeof CODES;
 
 /** Stores a record per append key as the nodes do: the highest attempt stays. */
 class TestLog implements Pick<WriteBatcher, 'write'> {
@@ -57,7 +63,7 @@ class TestLog implements Pick<WriteBatcher, 'write'> {
     await new Promise((resolve) => setImmediate(resolve));
     this.#underWay--;
     if (fate === 'acknowledged') return { version: `${id}-0000000000001`, id, acks: 2 };
-    throw new MendlogError(fate === 'refused' ? 'UNAVAILABLE' : 'CONNECTION_LOST', fate);
+    throw new MendlogError(CODES[fate], fate);
   }
 }
 
@@ -78,7 +84,7 @@ test.each(process.env.MENDLOG_SEED === undefined ? seeds : [Number(process.env.M
   'ordered appends: those that are acknowledged are in the order of their calls, each once (MENDLOG_SEED=%s)',
   async (seed) => {
     const seeded = new Seeded(seed);
-    const fates: readonly Fate[] = ['refused', 'stored, answer lost', 'lost'];
+    const fates: readonly Fate[] = ['refused', 'overtaken', 'stored, answer lost', 'lost'];
     const log = new TestLog(() => (seeded.percent(95) ? 'acknowledged' : seeded.of(fates)));
     const appends = new OrderedAppends(log, ready);
     const outcomes: Promise<PromiseSettledResult<WriteResult>[]>[] = [];
@@ -106,6 +112,17 @@ test('ordered appends: of an append that stays unknown the later ones are not he
   const next = appends.append('p', Buffer.from('next'), HOW);
   await expect(lost).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
   expect(await next).toMatchObject({ id: 5 });
+});
+
+test('ordered appends: one that a trim overtook goes again, and those after it too, in their order', async () => {
+  let calls = 0;
+  const log = new TestLog(() => (++calls === 2 ? 'overtaken' : 'acknowledged'));
+  const appends = new OrderedAppends(log, ready);
+  const results = await Promise.all(
+    ['a', 'b', 'c'].map((value) => appends.append('p', Buffer.from(value), HOW)),
+  );
+  expect(results.map(({ id }) => id)).toEqual([1, 4, 5]);
+  expect(log.records.map(({ value }) => value)).toEqual(['a', 'b', 'c']);
 });
 
 test('ordered appends: what is refused and never stored is refused as it is', async () => {

@@ -29,20 +29,23 @@ export function* commits({ partitions, records, groupsMax, keys }: CommitShape):
   const frame = encodeFrame({ version: { counter: 1, origin }, timeMs: 1e12, value, ...firstKey(keys) });
   const keyAt = frameKeyAt(frame, 0).from;
   /** Each record has this frame, with a version and a key of its own. */
-  const writeRecord = (message: Buffer, at: number, version: Version) => {
+  const writeRecord = (message: Buffer, view: DataView, { at, version }: { at: number; version: Version }) => {
     message.set(frame, at);
-    writeVersion(new DataView(message.buffer, message.byteOffset), at + FRAME_VERSION_AT, version);
+    writeVersion(view, at + FRAME_VERSION_AT, version);
     if (keys === 'append') message.set(uuidv7(), at + keyAt);
     else if (keys !== undefined) message.write(putKey(keys), at + keyAt, 'latin1');
   };
   const counters = new Float64Array(partitions);
+  // A node takes the names of partitions from a table.
+  const names = Array.from({ length: partitions }, (_, partition) => `p${partition}`);
   const groupsOfCommit = Math.min(partitions, groupsMax);
   /** Where in a commit a group begins. */
   const startOf = (group: number) => Math.floor((group * records) / groupsOfCommit);
   for (let next = 0; ; next = (next + groupsOfCommit) % partitions) {
     const groups: PackedGroup[] = [];
     // Views on one message, as a node gets them.
-    const message = Buffer.alloc(records * frame.length);
+    const message = Buffer.allocUnsafeSlow(records * frame.length);
+    const view = new DataView(message.buffer);
     for (let g = 0; g < groupsOfCommit; g++) {
       const partition = (next + g) % partitions;
       const [start, end] = [startOf(g), startOf(g + 1)];
@@ -51,10 +54,10 @@ export function* commits({ partitions, records, groupsMax, keys }: CommitShape):
       for (let i = 0; i < ends.length; i++) {
         const counter = (counters[partition] ?? 0) + 1;
         counters[partition] = counter;
-        writeRecord(message, (start + i) * frame.length, { counter, origin });
+        writeRecord(message, view, { at: (start + i) * frame.length, version: { counter, origin } });
         ends[i] = (i + 1) * frame.length;
       }
-      groups.push({ partition: `p${partition}`, bytes, ends });
+      groups.push({ partition: names[partition] as string, bytes, ends });
     }
     yield groups;
   }

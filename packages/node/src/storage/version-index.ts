@@ -324,15 +324,25 @@ export class VersionIndex {
   async apply({ runs, entries, applied }: Arrived): Promise<ChangedPartitions> {
     const shares = new LiveShares((arrival) => this.live(arrival), entries);
     const after = new Map<number, IndexedPartition>();
+    // While one slice is written the next is worked out: what it reads is of other partitions. It is written only where
+    // the one before was.
+    let written = Promise.resolve();
+    const commit = async (writes: IndexWrites) => {
+      await written;
+      written = this.#commit(writes);
+      // It is looked at before the next one is written.
+      written.catch(() => undefined);
+    };
     for (const slice of slicesOf(runs)) {
-      await this.#commit(this.#writesOf(slice, { shares, applied, after, isOfDisk: false }));
+      await commit(this.#writesOf(slice, { shares, applied, after, isOfDisk: false }));
     }
     const arrived = shares.arrived();
     for (let from = 0; from < arrived.length; from += SHARES_MAX) {
       const writes = new IndexWrites();
       this.#writeShares(writes, arrived.slice(from, from + SHARES_MAX));
-      await this.#commit(writes);
+      await commit(writes);
     }
+    await written;
     await this.#commit(new IndexWrites(), applied);
     return after;
   }

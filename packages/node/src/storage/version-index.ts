@@ -78,9 +78,12 @@ const EMPTY_PARTITION: IndexedPartition = {
   appendHead: '',
 };
 
-/** What a slice of a step costs at most; a partition costs as much as so many records. */
-const SLICE_COST = 8192;
+/** What a slice of a step costs at most, about a microsecond each; a partition costs as much as so many records. */
+const SLICE_COST_MAX = 8192;
 const PARTITION_COST = 16;
+/** A step is made in so many slices where that is enough: under little load whoever reads meets short ones. */
+const SLICES = 16;
+const SLICE_COST_MIN = 256;
 const APPLIED_KEY = 'applied';
 /** Keys that are looked through at a time. */
 const KEYS_PAGE = 1000;
@@ -741,15 +744,18 @@ function recordsIn(runs: readonly Run[]): number {
 
 /** Slices of bounded cost. */
 function slicesOf(arrived: readonly ArrivedRuns[]): ArrivedRuns[][] {
+  const costOf = ([, runs]: ArrivedRuns) => PARTITION_COST + recordsIn(runs);
+  const total = arrived.reduce((sum, ofPartition) => sum + costOf(ofPartition), 0);
+  const costMax = Math.min(SLICE_COST_MAX, Math.max(SLICE_COST_MIN, total / SLICES));
   const slices: ArrivedRuns[][] = [];
-  let cost = SLICE_COST;
+  let cost = costMax;
   for (const ofPartition of arrived) {
-    if (cost >= SLICE_COST) {
+    if (cost >= costMax) {
       slices.push([]);
       cost = 0;
     }
     slices.at(-1)?.push(ofPartition);
-    cost += PARTITION_COST + recordsIn(ofPartition[1]);
+    cost += costOf(ofPartition);
   }
   return slices;
 }

@@ -130,7 +130,7 @@ describe('backup', () => {
 
   test.each([
     ['format', 'has backup format 2, and this version of Mendlog knows format 1'],
-    ['storeFormat', 'has store format 8, and this version of Mendlog knows format 7'],
+    ['storeFormat', 'has store format 9, and this version of Mendlog knows format 8'],
   ])('backup: one of a later version is refused (%s)', async (what, message) => {
     await using made = await BackedUp.make();
     rewriteManifest(made, (manifest) => ({ ...manifest, [what]: Number(manifest[what]) + 1 }));

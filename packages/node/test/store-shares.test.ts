@@ -35,7 +35,7 @@ async function indexOf(dataDir: string): Promise<Record<string, readonly string[
   const folder = join(dataDir, 'index');
   const environment = open({ path: join(folder, String(readdirSync(folder)[0])), maxDbs: 8, readOnly: true });
   const tables: Record<string, readonly string[]> = {};
-  for (const name of ['blocks', 'rows', 'keys', 'live', 'outworn']) {
+  for (const name of ['blocks', 'rows', 'keys', 'appends', 'live', 'outworn']) {
     const table = environment.openDB<Buffer, Buffer>({ name, keyEncoding: 'binary', encoding: 'binary' });
     tables[name] = [...table.getRange()].map(
       ({ key, value }) => `${key.toString('hex')} ${value.toString('hex')}`,

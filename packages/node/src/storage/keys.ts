@@ -5,13 +5,13 @@
  *   log      entries    arrival u64                          -> entry
  *   index    blocks     partition u32 | counter / 25 u64     -> block (index-block.ts)
  *            rows       partition u32 | level u8 | index u64 -> digest row 24, at level 0 | first, last time f64
- *            keys       partition u32 | key                  -> version 16 | attempt u8 | begin of its tag 6
+ *            keys       partition u32 | put key              -> version 16 | attempt u8 | begin of its tag 6
+ *            appends    partition u32 | append key           -> the same of many append keys (append-pages.ts)
  *            partitions partition u32 -> applied, head, cleaned to, purged to, bytes f64 | root 24 | highest append key
  *            live       arrival u64                          -> live records u32 | live bytes u32 | all bytes u32
  */
 import {
   APPEND_KEY_BYTES,
-  APPEND_NAMESPACE,
   type KeyClaim,
   LIMITS,
   ROW_BYTES,
@@ -139,13 +139,12 @@ export function keyBytesLookup(partitionId: number, { bytes, start, end }: KeyBy
   return lookup;
 }
 
-const appendScratch = Buffer.alloc(PARTITION_KEY_BYTES + 1 + APPEND_KEY_BYTES);
-appendScratch[PARTITION_KEY_BYTES] = APPEND_NAMESPACE;
+const appendScratch = Buffer.alloc(PARTITION_KEY_BYTES + APPEND_KEY_BYTES);
 
-/** As keyLookup(), of the append key in these bytes; the next call overwrites it. */
+/** As keyLookup(), of the append key in these bytes, its namespace left out; the next call overwrites it. */
 export function appendLookup(partitionId: number, bytes: Uint8Array, start: number): Buffer {
   appendScratch.writeUInt32BE(partitionId, 0);
-  copyBytes(appendScratch, PARTITION_KEY_BYTES + 1, { from: bytes, start, length: APPEND_KEY_BYTES });
+  copyBytes(appendScratch, PARTITION_KEY_BYTES, { from: bytes, start, length: APPEND_KEY_BYTES });
   return appendScratch;
 }
 

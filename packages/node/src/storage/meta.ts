@@ -9,7 +9,7 @@ import { type DigestKernel, MendlogError } from '@mendlog/core';
 import { z } from 'zod';
 import { writeDurably } from './durable-file.js';
 
-export const STORE_FORMAT = 7;
+export const STORE_FORMAT = 8;
 
 const Meta = z.object({
   format: z.int(),

@@ -8,6 +8,8 @@
  * is worked out before the transaction begins, which then only writes.
  */
 import {
+  APPEND_KEY_BYTES,
+  APPEND_NAMESPACE,
   compareVersions,
   type DigestKernel,
   type IndexRange,
@@ -23,21 +25,20 @@ import {
   versionAfter,
 } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { AppendPages, type ClaimChange } from './append-pages.js';
 import { type BlockTable, changeBlocks } from './block-changes.js';
 import { checkCounts } from './check-counts.js';
 import type { FoundRecords } from './found-records.js';
 import { blockOf, IndexBlock } from './index-block.js';
 import { IndexWrites } from './index-writes.js';
-import { isAboveAppends, keyOfFrame } from './key-text.js';
+import { isAppendKey, keyOfFrame } from './key-text.js';
 import {
-  appendLookup,
   arrivalKey,
   arrivalLookup,
   arrivalOfKey,
   attemptOfClaim,
   blockKey,
   blockLookup,
-  CLAIM_BYTES,
   claimOf,
   claimValue,
   type IndexedClaim,
@@ -59,7 +60,6 @@ import {
   segmentTimes,
   segmentValue,
   textOfKeyKey,
-  writeClaimOf,
 } from './keys.js';
 import { type ArrivedEntry, type ChangedShare, LiveShares } from './live-shares.js';
 import { type LocatedRecord, type Run, recordsOf } from './located-record.js';
@@ -141,6 +141,7 @@ export class VersionIndex {
   readonly #blocks: Database<Buffer, Buffer>;
   readonly #rows: Database<Buffer, Buffer>;
   readonly #keys: Database<Buffer, Buffer>;
+  readonly #appends: AppendPages;
   readonly #partitions: Database<Buffer, Buffer>;
   readonly #live: Database<Buffer, Buffer>;
   readonly #outworn: Database<Buffer, Buffer>;
@@ -162,7 +163,9 @@ export class VersionIndex {
       this.#live = env.openDB({ name: 'live', ...binary });
       this.#outworn = env.openDB({ name: 'outworn', ...binary });
       this.#meta = env.openDB({ name: 'meta' });
-      const binaryTables = [this.#blocks, this.#rows, this.#keys, this.#partitions, this.#live];
+      const appends = env.openDB<Buffer, Buffer>({ name: 'appends', ...binary });
+      this.#appends = new AppendPages(appends);
+      const binaryTables = [this.#blocks, this.#rows, this.#keys, appends, this.#partitions, this.#live];
       checkCounts([...binaryTables, this.#outworn, this.#meta]);
     } catch (cause) {
       void env.close();
@@ -211,27 +214,39 @@ export class VersionIndex {
 
   /** Seeks the version of who holds a key; false where nobody does. */
   seekHolder(partitionId: number, key: KeyBytes, { found, i }: { found: FoundRecords; i: number }): boolean {
-    const lookup = keyBytesLookup(partitionId, key);
-    const value = lookup && this.#keys.getBinaryFast(lookup);
+    const value = this.#claimAt(partitionId, key);
     if (value === undefined) return false;
     found.seekBytes(i, value, attemptOfClaim(value));
     return true;
   }
 
+  #claimAt(partitionId: number, key: KeyBytes): Buffer | undefined {
+    const { bytes, start, end } = key;
+    if (bytes[start] === APPEND_NAMESPACE)
+      return end - start === 1 + APPEND_KEY_BYTES
+        ? this.#appends.claimAt(partitionId, bytes, start + 1)
+        : undefined;
+    const lookup = keyBytesLookup(partitionId, key);
+    return lookup && (this.#keys.getBinaryFast(lookup) as Buffer | undefined);
+  }
+
   /** Who holds a key. */
   holder(partitionId: number, key: string): IndexedClaim | undefined {
+    if (isAppendKey(key)) return this.#appends.holder(partitionId, key);
     const value = this.#keys.getBinaryFast(keyLookup(partitionId, key));
     return value === undefined ? undefined : claimOf(value);
   }
 
   /** Keys above this one with who holds them, ascending, so many at most. */
   holders(partitionId: number, after: string, limit: number): { key: string; claim: IndexedClaim }[] {
+    if (isAppendKey(after)) return this.#appends.after(partitionId, after, limit);
     const start = keyKey(partitionId, after);
     const end = partitionIdKey(partitionId + 1);
     const found: { key: string; claim: IndexedClaim }[] = [];
     for (const { key, value } of this.#keys.getRange({ start, end, exclusiveStart: true, limit }))
       found.push({ key: textOfKeyKey(key), claim: claimOf(value) });
-    return found;
+    // Append keys sort behind put keys.
+    return [...found, ...this.#appends.after(partitionId, '', limit - found.length)];
   }
 
   /** The index of the first row of a level that is not below; undefined where there is none. */
@@ -576,31 +591,21 @@ export class VersionIndex {
       head = Math.max(head, record.version.counter);
     }
     for (const arrival of outworn) shares.setOutworn(arrival);
+    const appends: ClaimChange[] = [];
     for (const [key, claim] of keys) {
-      const at = keyLookup(partitionId, key);
-      if (claim === undefined) writes.remove(this.#keys, at);
-      else {
-        writes.put(this.#keys, at, claimValue(claim));
-        if (isAboveAppends(key, appendHead)) appendHead = key;
-      }
+      if (isAppendKey(key)) {
+        appends.push([key, claim]);
+        if (claim !== undefined && key > appendHead) appendHead = key;
+      } else if (claim === undefined) writes.remove(this.#keys, keyLookup(partitionId, key));
+      else writes.put(this.#keys, keyLookup(partitionId, key), claimValue(claim));
     }
+    this.#appends.change(writes, partitionId, appends);
     if (hasNewAppends) {
-      for (const run of added) this.#writeAppends(writes, partitionId, run);
+      this.#appends.append(writes, partitionId, added);
       const last = added.at(-1);
       if (last !== undefined) appendHead = last.entry.key(last.to - 1).key;
     }
     after.set(partitionId, { ...before, bytes, head, appendHead });
-  }
-
-  /** The claims of records that nobody else can hold the keys of, from the bytes of their entry. */
-  #writeAppends(writes: IndexWrites, partitionId: number, { entry, from, to }: Run): void {
-    for (let place = from; place < to; place++) {
-      const start = entry.appendKeyAt(place);
-      writes.begin(CLAIM_BYTES);
-      writeClaimOf(writes.bytes, writes.at, entry, place);
-      writes.at += CLAIM_BYTES;
-      writes.put(this.#keys, appendLookup(partitionId, entry.bytes, start), writes.end());
-    }
   }
 
   #blockTable(writes: IndexWrites, partitionId: number, { head }: IndexedPartition): BlockTable {

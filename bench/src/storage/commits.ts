@@ -29,7 +29,11 @@ export function* commits({ partitions, records, groupsMax, keys }: CommitShape):
   const frame = encodeFrame({ version: { counter: 1, origin }, timeMs: 1e12, value, ...firstKey(keys) });
   const keyAt = frameKeyAt(frame, 0).from;
   /** Each record has this frame, with a version and a key of its own. */
-  const writeRecord = (message: Buffer, view: DataView, { at, version }: { at: number; version: Version }) => {
+  const writeRecord = (
+    message: Buffer,
+    view: DataView,
+    { at, version }: { at: number; version: Version },
+  ) => {
     message.set(frame, at);
     writeVersion(view, at + FRAME_VERSION_AT, version);
     if (keys === 'append') message.set(uuidv7(), at + keyAt);

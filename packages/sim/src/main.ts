@@ -1,6 +1,8 @@
-/** The command: runs seeds one after another, and tells what they did and what was wrong. */
+/** The command: runs seeds, and tells what they did and what was wrong. */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { type RunResult, runSeed } from './run.js';
+import { runSeed } from './run.js';
+import { runOnThreads, type SeedResult } from './seed-threads.js';
 import { addRun, describeTotals, noTotals } from './totals.js';
 import { formatTraceLine } from './world/trace.js';
 
@@ -16,26 +18,36 @@ const { values } = parseArgs({
     'stop-at-first': { type: 'boolean', default: false },
     /** Violations alone, without what led to them. */
     'no-trace': { type: 'boolean', default: false },
+    threads: { type: 'string', default: String(availableParallelism()) },
   },
 });
 const seeds = wholeNumber('--seeds', values.seeds);
 const firstSeed = wholeNumber('--first-seed', values['first-seed']);
+const threads = wholeNumber('--threads', values.threads);
 
 const totals = noTotals();
-for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-  const result = runSeed(seed, { trace: values.trace && seeds === 1 });
+const take = (result: SeedResult) => {
   addRun(totals, result);
   if (result.violations.length > 0 && totals.violatedSeeds <= SEEDS_SHOWN_MAX) show(result);
-  if (values.trace && seeds === 1)
-    for (const line of result.trace.last(Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY))
-      console.log(formatTraceLine(line));
-  if (result.violations.length > 0 && values['stop-at-first']) break;
+};
+// A trace is of one seed, and the first seed that fails is known only where they run in their order.
+if (threads > 1 && !values.trace && !values['stop-at-first'])
+  await runOnThreads(numbersFrom(firstSeed, seeds), Math.min(threads, seeds), take);
+else {
+  for (const seed of numbersFrom(firstSeed, seeds)) {
+    const result = runSeed(seed, { trace: values.trace && seeds === 1 });
+    take(result);
+    if (values.trace && seeds === 1)
+      for (const line of result.trace.last(Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY))
+        console.log(formatTraceLine(line));
+    if (result.violations.length > 0 && values['stop-at-first']) break;
+  }
 }
 console.log(describeTotals(totals));
 if (totals.violations > 0) process.exitCode = 1;
 
 /** The seed is run once more, with a trace, which does the same again. */
-function show({ seed, violations }: RunResult): void {
+function show({ seed, violations }: SeedResult): void {
   console.log(`seed ${seed}: ${violations.length} violations`);
   // The first of each invariant: what breaks one often breaks it many times.
   const firsts = violations.filter(
@@ -49,6 +61,10 @@ function show({ seed, violations }: RunResult): void {
   if (first === undefined) throw new Error(`seed ${seed} did something else the second time`);
   for (const line of trace.last(TRACE_LINES, first.atUs, first.words))
     console.log(`  ${formatTraceLine(line)}`);
+}
+
+function* numbersFrom(first: number, count: number): Generator<number> {
+  for (let number = first; number < first + count; number++) yield number;
 }
 
 function wholeNumber(name: string, text: string): number {

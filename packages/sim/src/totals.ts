@@ -1,7 +1,7 @@
 /** What many runs did together. */
 import type { OutcomeCounts } from './clients/history-of-run.js';
-import type { RunResult } from './run.js';
 import { HEALINGS, type Healing } from './scenario.js';
+import type { SeedResult } from './seed-threads.js';
 import { FAULT_KINDS, type FaultCounts, noFaults } from './world/fault-kinds.js';
 
 export interface Totals {
@@ -35,7 +35,7 @@ export function noTotals(): Totals {
 
 export function addRun(
   totals: Totals,
-  { outcomes, scans, faults, events, purges, symbolMessages, healing, violations }: RunResult,
+  { outcomes, scans, faults, events, purges, symbolMessages, healing, violations }: SeedResult,
 ): void {
   totals.runs += 1;
   totals.healings[healing] += 1;

@@ -1,4 +1,7 @@
 // Two hundred simulated clusters, a seed each: no invariant breaks, and what was to be tested did happen.
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { runSeed } from '../src/run.js';
 import { HEALINGS } from '../src/scenario.js';
@@ -41,5 +44,15 @@ describe('simulator', () => {
       one.last(Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY).map(formatTraceLine);
     expect(text(otherTrace)).toEqual(text(trace));
     expect(text(trace).length).toBeGreaterThan(400);
+  });
+
+  test('simulator: seeds do the same on several threads as on one (seeds=6, threads=3)', async () => {
+    const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+    const run = async (threads: number) =>
+      (await promisify(execFile)(process.execPath, [main, '--seeds', '6', '--threads', String(threads)]))
+        .stdout;
+    const alone = await run(1);
+    expect(alone).toMatch(/^6 runs /);
+    expect(await run(3)).toBe(alone);
   });
 });

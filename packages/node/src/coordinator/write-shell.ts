@@ -1,4 +1,5 @@
 /** Performs what the coordination of writes decides: asks peers, stores, keeps time. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type Coordinator,
   encodePacked,
@@ -76,6 +77,8 @@ export function writePorts(
   };
   const storeHere = async (commit: number, groups: readonly PackedGroup[], kept: readonly HintBatch[]) => {
     try {
+      // What peers are sent goes out at the end of this turn: they begin while this node works.
+      await nextTurn();
       const refused = await applyWith(groups, kept);
       hints.noteStored(kept);
       writes().stored(commit, peers.self, refused);

@@ -7,6 +7,7 @@
  * undoes is made again from the log, so commits need not wait for the disk; LMDB keeps them in order. All
  * is worked out before the transaction begins, which then only writes.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   APPEND_KEY_BYTES,
   APPEND_NAMESPACE,
@@ -79,11 +80,13 @@ const EMPTY_PARTITION: IndexedPartition = {
 };
 
 /** What a slice of a step costs at most, about a microsecond each; a partition costs as much as so many records. */
-const SLICE_COST_MAX = 8192;
+const SLICE_COST_MAX = 4096;
 const PARTITION_COST = 16;
-/** A step is made in so many slices where that is enough: under little load whoever reads meets short ones. */
-const SLICES = 16;
+/** A step is made in so many slices where that is enough: whoever reads or writes in between waits for one of them. */
+const SLICES = 64;
 const SLICE_COST_MIN = 256;
+/** Slices that are written in one transaction at most. */
+const SLICES_TOGETHER_MAX = 12;
 const APPLIED_KEY = 'applied';
 /** Keys that are looked through at a time. */
 const KEYS_PAGE = 1000;
@@ -342,24 +345,38 @@ export class VersionIndex {
   async apply({ runs, entries, applied }: Arrived): Promise<ChangedPartitions> {
     const shares = new LiveShares((arrival) => this.live(arrival), entries);
     const after = new Map<number, IndexedPartition>();
-    // While one slice is written the next is worked out: what it reads is of other partitions. It is written only where
-    // the one before was.
+    // While some slices are written the next are worked out: what these read is of other partitions. They are written only
+    // where those before them were.
     let written = Promise.resolve();
+    let isWriting = false;
     const commit = async (writes: IndexWrites) => {
       await written;
-      written = this.#commit(writes);
-      // It is looked at before the next one is written.
+      isWriting = true;
+      written = this.#commit(writes).finally(() => {
+        isWriting = false;
+      });
+      // It is looked at before the next are written.
       written.catch(() => undefined);
     };
+    let writes = new IndexWrites();
+    let together = 0;
     for (const slice of slicesOf(runs)) {
-      await commit(this.#writesOf(slice, { shares, applied, after, isOfDisk: false }));
+      this.#writeSlice(writes, slice, { shares, applied, after, isOfDisk: false });
+      together++;
+      // Others have their turn.
+      if (isWriting) await nextTurn();
+      if (isWriting && together < SLICES_TOGETHER_MAX) continue;
+      await commit(writes);
+      writes = new IndexWrites();
+      together = 0;
     }
     const arrived = shares.arrived();
     for (let from = 0; from < arrived.length; from += SHARES_MAX) {
-      const writes = new IndexWrites();
       this.#writeShares(writes, arrived.slice(from, from + SHARES_MAX));
       await commit(writes);
+      writes = new IndexWrites();
     }
+    await commit(writes);
     await written;
     await this.#commit(new IndexWrites(), applied);
     return after;
@@ -368,7 +385,8 @@ export class VersionIndex {
   /** The same, done on return, of entries that were read from the disk. */
   applySync({ runs, entries, applied }: Arrived): void {
     const shares = new LiveShares((arrival) => this.live(arrival), entries);
-    const writes = this.#writesOf(runs, { shares, applied, after: new Map(), isOfDisk: true });
+    const writes = new IndexWrites();
+    this.#writeSlice(writes, runs, { shares, applied, after: new Map(), isOfDisk: true });
     this.#writeShares(writes, shares.arrived());
     checkRoom(this.path, writes.size * WRITE_BYTES);
     this.#env.transactionSync(() => {
@@ -510,8 +528,11 @@ export class VersionIndex {
     return frame && keyOfFrame(frame);
   }
 
-  #writesOf(arrived: readonly ArrivedRuns[], { shares, applied, after, isOfDisk }: Step): IndexWrites {
-    const writes = new IndexWrites();
+  #writeSlice(
+    writes: IndexWrites,
+    arrived: readonly ArrivedRuns[],
+    { shares, applied, after, isOfDisk }: Step,
+  ): void {
     const changes = new RowChanges(arrived.reduce((sum, [, runs]) => sum + recordsIn(runs), 0));
     const known = new Map<number, IndexedPartition>();
     const changed = new Map<number, IndexedPartition>();
@@ -539,7 +560,6 @@ export class VersionIndex {
     this.#writeRows(writes, changes, { before: known, after: changed });
     this.#writeShares(writes, shares.takeChanged());
     for (const [id, partition] of changed) after.set(id, partition);
-    return writes;
   }
 
   /**

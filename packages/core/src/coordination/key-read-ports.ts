@@ -13,6 +13,8 @@ export interface KeyAnswers {
   readonly states: readonly KeyState[];
   /** The trim watermark of each question's partition. */
   readonly trimmedTo: readonly number[];
+  /** Its purge watermark: what it does not hold at or below is gone everywhere. */
+  readonly purgedTo: readonly number[];
   /** Where records were asked for: the frame of the holder, as far as there is one. */
   readonly frames: readonly (Uint8Array | undefined)[];
 }

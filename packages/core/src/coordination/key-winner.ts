@@ -1,5 +1,6 @@
 /** Which record holds a key, by the answers of several replicas, and which of them lack it. */
 import { compareHoldings, type KeyHolding } from '../protocol/key-claims.js';
+import { compareVersions, type Version } from '../version.js';
 import type { KeyAnswers } from './key-read-ports.js';
 
 export interface Winner {
@@ -18,6 +19,7 @@ export function winnerOf(answers: ReadonlyMap<string, KeyAnswers>, i: number): W
   for (const [node, { states }] of answers) {
     const state = states[i];
     if (state === undefined || typeof state === 'string' || state.version.counter <= trimmedTo) continue;
+    if (isPurged(answers, i, state.version)) continue;
     if (best === undefined || compareHoldings(state, best.holding) > 0) best = { holding: state, node };
   }
   if (best === undefined) return undefined;
@@ -31,4 +33,21 @@ export function winnerOf(answers: ReadonlyMap<string, KeyAnswers>, i: number): W
     else lacking.push(other);
   }
   return { holding, frame, holder: node, lacking, repaired: false };
+}
+
+/**
+ * Whether a replica has purged as far and does not hold it: then no replica did when it purged, and whoever said so told
+ * of an earlier time. What has deleted it may be gone by now, and would not be found. Who has purged as far itself and
+ * holds it knows better: then the other has lost it.
+ */
+function isPurged(answers: ReadonlyMap<string, KeyAnswers>, i: number, version: Version): boolean {
+  let isLacked = false;
+  for (const { states, purgedTo } of answers.values()) {
+    const state = states[i];
+    if (state === undefined || state === 'unknown' || state === 'no vote') continue;
+    if (version.counter > (purgedTo[i] ?? 0)) continue;
+    if (state !== 'absent' && compareVersions(state.version, version) === 0) return false;
+    isLacked = true;
+  }
+  return isLacked;
 }

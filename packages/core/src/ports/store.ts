@@ -189,6 +189,7 @@ export interface Store {
 
   head(partition: string): number;
   trimmedTo(partition: string): number;
+  purgedTo(partition: string): number;
   partitions(): PartitionSummary[];
   summary(partition: string): PartitionSummary | undefined;
 

@@ -200,6 +200,10 @@ export class MemoryStore implements Store {
     return this.#disk.partitions.get(partition)?.trimmedTo ?? 0;
   }
 
+  purgedTo(partition: string): number {
+    return this.#disk.partitions.get(partition)?.purgedTo ?? 0;
+  }
+
   partitions(): PartitionSummary[] {
     return [...this.#disk.partitions.keys()].flatMap((partition) => this.summary(partition) ?? []);
   }

@@ -44,6 +44,7 @@ function setUp() {
     coordinator.reads.answered(ask.id, {
       states: [state],
       trimmedTo: [0],
+      purgedTo: [0],
       frames: [ask.withRecords ? frame : undefined],
     });
   };

@@ -87,6 +87,7 @@ export function putFrame({ counter, value = '' }: { counter: number; value?: str
 
 export interface AnswerOptions {
   readonly trimmedTo?: number;
+  readonly purgedTo?: number;
   /** Records that are not given although they were asked for: by the place of the question. */
   readonly withoutFrames?: (place: number) => boolean;
 }
@@ -158,7 +159,7 @@ export class ReadEvents {
 function answersTo(
   { questions, withRecords }: KeyAsk,
   heldOf: (place: number) => Held,
-  { trimmedTo = 0, withoutFrames = () => false }: AnswerOptions,
+  { trimmedTo = 0, purgedTo = 0, withoutFrames = () => false }: AnswerOptions,
 ): KeyAnswers {
   const held = questions.map((_, place) => heldOf(place));
   return {
@@ -167,6 +168,7 @@ function answersTo(
       return { attempt: 0, version: version(one.counter), tag: new Uint8Array(TAG_BYTES) };
     }),
     trimmedTo: questions.map(() => trimmedTo),
+    purgedTo: questions.map(() => purgedTo),
     frames: held.map((one, place) =>
       !withRecords || typeof one === 'string' || withoutFrames(place) ? undefined : putFrame(one),
     ),

@@ -167,6 +167,30 @@ describe('key reads: whom they ask and what they answer', () => {
     expect(outcomes).toEqual([ABSENT]);
   });
 
+  test('key reads: a record that another asked replica has purged past and does not hold is gone (SPEC I3 I5)', () => {
+    const { events, ports, read } = setUp();
+    const outcomes = read();
+    // Told before the purge, and after it: the tombstone between them is found nowhere.
+    events.answer('a', NEW);
+    events.answer('b', 'absent', { purgedTo: NEW.counter });
+    expect(outcomes).toEqual([ABSENT]);
+    expect(ports.gifts).toEqual([]);
+  });
+
+  test('key reads: a record above a purge watermark is there, and one below that somebody who purged holds', () => {
+    const { events, read } = setUp();
+    const above = read();
+    events.answer('a', NEW);
+    events.answer('b', 'absent', { purgedTo: NEW.counter - 1 });
+    events.accept('b');
+    const held = read();
+    events.answer('a', NEW, { purgedTo: NEW.counter });
+    events.answer('b', 'absent', { purgedTo: NEW.counter });
+    events.accept('b');
+    for (const outcomes of [above, held])
+      expect(outcomes).toMatchObject([{ ok: true, frame: putFrame(NEW) }]);
+  });
+
   test('key reads: UNAVAILABLE where too few are alive, TOO_FEW_NODES where there are too few', () => {
     const { ports, read } = setUp();
     ports.down.add('b').add('c');

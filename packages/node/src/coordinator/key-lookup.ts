@@ -16,6 +16,7 @@ import {
 export interface PackedKeyAnswers {
   readonly states: Uint8Array;
   readonly trimmedTo: readonly number[];
+  readonly purgedTo: readonly number[];
   readonly frames: readonly Uint8Array[];
 }
 
@@ -29,11 +30,12 @@ export function lookUpKeys(
   if (asked > LIMITS.rangesMax)
     throw new MendlogError('TOO_LARGE', `${asked} keys are over the limit of ${LIMITS.rangesMax}`);
   const trimmedTo = groups.map(({ partition }) => store.trimmedTo(partition));
+  const purgedTo = groups.map(({ partition }) => store.purgedTo(partition));
   const bytesMax = withRecords ? FRAMES_BYTES_MAX : 0;
   const voting = groups.map(({ partition }) => votes(partition));
   if (voting.every(Boolean)) {
     const { states, frames } = store.keyHoldings(groups, bytesMax);
-    return { states, trimmedTo, frames: frames.map((frame) => frame ?? NO_FRAME) };
+    return { states, trimmedTo, purgedTo, frames: frames.map((frame) => frame ?? NO_FRAME) };
   }
   const held = store.keyHoldings(
     groups.filter((_, g) => voting[g]),
@@ -49,7 +51,7 @@ export function lookUpKeys(
       frames.push((voting[g] === true ? held.frames[at + i] : undefined) ?? NO_FRAME);
     if (voting[g] === true) at += ends.length;
   }
-  return { states: Buffer.concat(states), trimmedTo, frames };
+  return { states: Buffer.concat(states), trimmedTo, purgedTo, frames };
 }
 
 const NO_FRAME = new Uint8Array(0);
@@ -60,13 +62,15 @@ const FRAMES_BYTES_MAX = LIMITS.messageBytesMax / 4;
 export function unpackAnswers(questions: readonly KeyQuestion[], packed: PackedKeyAnswers): KeyAnswers {
   const states = unpackKeyStates(packed.states, questions.length);
   let group = -1;
-  const trimmedTo = questions.map(({ partition }, i) => {
+  const groupOf = questions.map(({ partition }, i) => {
     if (i === 0 || questions[i - 1]?.partition !== partition) group++;
-    return packed.trimmedTo[group] ?? 0;
+    return group;
   });
+  const trimmedTo = groupOf.map((of) => packed.trimmedTo[of] ?? 0);
+  const purgedTo = groupOf.map((of) => packed.purgedTo[of] ?? 0);
   const frames = questions.map((_, i) => {
     const frame = packed.frames[i];
     return frame === undefined || frame.length === 0 ? undefined : frame;
   });
-  return { states, trimmedTo, frames };
+  return { states, trimmedTo, purgedTo, frames };
 }

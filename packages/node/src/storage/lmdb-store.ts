@@ -354,6 +354,10 @@ export class LmdbStore implements Store {
     return this.#loggedState(partition)?.trimmedTo ?? 0;
   }
 
+  purgedTo(partition: string): number {
+    return this.#loggedState(partition)?.purgedTo ?? 0;
+  }
+
   partitions(): PartitionSummary[] {
     return [...this.#partitions.values()]
       .filter(({ logged }) => logged)

@@ -74,6 +74,7 @@ function keyAnswers({ disk, process }: NodeShell, { questions, withRecords }: Ke
       process.votes.votes(partition) ? disk.keyState(partition, key) : 'no vote',
     ),
     trimmedTo: questions.map(({ partition }) => disk.trimmedTo(partition)),
+    purgedTo: questions.map(({ partition }) => disk.purgedTo(partition)),
     frames: questions.map(({ partition, key }) => (withRecords ? disk.readKey(partition, key) : undefined)),
   };
 }

@@ -146,7 +146,7 @@ export class Disk {
   }
 
   purgedTo(partition: string): number {
-    return this.#store.summary(partition)?.purgedTo ?? 0;
+    return this.#store.purgedTo(partition);
   }
 
   /** Up to where a purge took all that was here, tombstones or not. */

@@ -24,7 +24,8 @@ export function doubtfulKeys(
 
 /**
  * The page, ascending, with of each of these keys only what holds it: the frame that was found, where it beats what
- * the page has. It is on this page only where `isInside` says so of its version. The page may be in either order.
+ * the page has. It is on this page only where `isInside` says so of its version. Of a key that nobody holds any more
+ * nothing is: its tombstone was purged after somebody had listed what it deleted. The page may be in either order.
  */
 export function withoutSuperseded(
   frames: readonly Uint8Array[],
@@ -32,7 +33,11 @@ export function withoutSuperseded(
   isInside: (version: Version) => boolean,
 ): Uint8Array[] {
   const holders = new Map<string, Uint8Array>();
-  for (const { key, frame } of found) if (frame !== undefined) holders.set(nameOf(key), frame);
+  const heldByNobody = new Set<string>();
+  for (const { key, frame } of found) {
+    if (frame === undefined) heldByNobody.add(nameOf(key));
+    else holders.set(nameOf(key), frame);
+  }
   // Of one that was found and one that was listed either may be the newer.
   for (const frame of frames) {
     const name = keyNameOf(frame);
@@ -42,7 +47,7 @@ export function withoutSuperseded(
   }
   const page = frames.filter((frame) => {
     const name = keyNameOf(frame);
-    return name === undefined || !holders.has(name);
+    return name === undefined || !(holders.has(name) || heldByNobody.has(name));
   });
   for (const frame of holders.values()) if (isInside(frameVersion(frame))) page.push(frame);
   return page.sort((a, b) => compareVersions(frameVersion(a), frameVersion(b)));

@@ -23,6 +23,7 @@ import { open } from 'lmdb';
 import { describe, expect, test } from 'vitest';
 import { LmdbStore } from '../src/storage/lmdb-store.js';
 import { openStore } from '../src/storage/open-store.js';
+import { copyAsCrashed } from './crash-image.js';
 import { counters, frame, groupOf, version } from './records.js';
 import { spoilFrame, spoilTable } from './spoil-frame.js';
 import { EVERYTHING, expectDigestsOf, framesOf, hex, UNBOUNDED } from './store-digests.js';
@@ -199,7 +200,7 @@ test.each([false, true])(
 );
 
 describe('integrity: an index that says something else than the log', () => {
-  type Table = 'blocks' | 'rows' | 'keys' | 'partitions';
+  type Table = 'blocks' | 'rows' | 'keys' | 'partitions' | 'live';
   const change = async (
     dataDir: string,
     name: Table,
@@ -232,6 +233,10 @@ describe('integrity: an index that says something else than the log', () => {
     { what: 'a key', table: 'keys', spoil: flipped(7) },
     { what: 'a lost key', table: 'keys', spoil: () => undefined },
     { what: 'a root', table: 'partitions', spoil: flipped(41) },
+    { what: 'how many records of an entry are live', table: 'live', spoil: flipped(3) },
+    { what: 'how many bytes of an entry are live', table: 'live', spoil: flipped(7) },
+    { what: 'how many bytes an entry has', table: 'live', spoil: flipped(11) },
+    { what: 'a lost share of an entry', table: 'live', spoil: () => undefined },
   ] as const)(
     'integrity: $what is found, and the index is made anew at the next start',
     async ({ table, spoil }) => {
@@ -272,6 +277,57 @@ describe('integrity: an index that says something else than the log', () => {
     await opened.store.cleaned();
     expect(await lmdbStore(opened).verify()).toMatchObject({ isSound: true, records: 550 });
   });
+
+  test('index: an entry of which it says that nothing is live stays, as long as it points there', async () => {
+    await using opened = new TestStore();
+    const frames = counters(1, 60).map((counter) => frame(counter, 'v'));
+    await opened.store.apply([groupOf('orders', frames)], []);
+    await opened.store.cleaned();
+    const folder = opened.dataDir;
+    await opened.store.close();
+    await change(folder, 'live', (_, value) => {
+      // As if five were dead already: the last of the others that goes seems to be the last one.
+      value.writeUInt32BE(value.readUInt32BE(0) - 5, 0);
+      return value;
+    });
+    await opened.reopen();
+    await opened.store.trim('orders', 55);
+    await opened.store.cleaned();
+    expect(framesOf(opened.store, 'orders')).toEqual(frames.slice(55));
+    await opened.store.trim('orders', 60);
+    await opened.store.cleaned();
+    expect(await lmdbStore(opened).verify()).toMatchObject({ isSound: true, records: 0 });
+  });
+
+  test.each([
+    ['blocks', (_: Buffer, value: Buffer) => value.subarray(0, value.length - 1)],
+    ['live', (_: Buffer, value: Buffer) => value.subarray(0, 4)],
+  ] as const)(
+    'index: one into which what is above its watermark cannot be brought is made anew (table=%s)',
+    async (table, spoil) => {
+      await using opened = new TestStore();
+      const frames = counters(1, 60).map((counter) => frame(counter, 'v'));
+      await opened.store.apply([groupOf('orders', frames)], []);
+      await opened.store.cleaned();
+      // All of these take the place of others, or give way, in the last block of the index.
+      const others = counters(50, 60).map((counter) => frame(counter, 'another'));
+      await opened.store.apply([groupOf('orders', others)], []);
+      const held = framesOf(opened.store, 'orders');
+      using image = temporaryFolder();
+      copyAsCrashed(opened.dataDir, image.path);
+      await change(image.path, table, spoil);
+      const told: string[] = [];
+      const onDamage = (what: string) => void told.push(what);
+      const store = LmdbStore.open({ dataDir: image.path, nodeId: 'n1', kernel, secret, onDamage });
+      try {
+        expect(told).toEqual([expect.stringMatching(/made anew/)]);
+        expect(framesOf(store, 'orders')).toEqual(held);
+        expect(await store.verify()).toMatchObject({ isSound: true, records: 60 });
+      } finally {
+        await store.close();
+      }
+    },
+  );
 
   test.each([0.3, 0.6, 0.9])('index: one whose file is cut is made anew (left=%d)', async (left) => {
     await using opened = new TestStore();

@@ -27,6 +27,7 @@ import type { ArrivalLog } from './arrival-log.js';
 import type { IntegrityFinding, IntegrityStep } from './integrity-finding.js';
 import { isSuperseded } from './key-holders.js';
 import { keyOfFrame } from './key-text.js';
+import { liveRecordsOf } from './live-records.js';
 import type { LocatedRecord } from './located-record.js';
 import type { LogEntry } from './log-entry.js';
 import type { PartitionState } from './partition-state.js';
@@ -240,6 +241,11 @@ export class IntegrityCheck {
     const findings: IntegrityFinding[] = [];
     // What made its records dead may be gone already: it is about to be written anew.
     if (this.#index.isOutworn(arrival)) return findings;
+    // What is live of it is written with the end of the step that brings it.
+    if (this.#index.applied >= arrival && !this.#isShareSound(arrival, entry))
+      findings.push(
+        indexFinding(`what the index has of entry ${arrival} of the log is not what it says of it`),
+      );
     for (const { partitionId, from, to } of entry.groups()) {
       const state = states.get(partitionId);
       // What is not applied yet is not there to be compared.
@@ -251,6 +257,13 @@ export class IntegrityCheck {
       }
     }
     return findings;
+  }
+
+  #isShareSound(arrival: number, entry: LogEntry): boolean {
+    const share = this.#index.live(arrival);
+    const { records, bytes } = liveRecordsOf(this.#index, arrival, entry);
+    const bytesInLog = entry.frameBytes(0, entry.records);
+    return share?.records === records && share.bytes === bytes && share.bytesInLog === bytesInLog;
   }
 
   #isAccountedFor(

@@ -85,7 +85,7 @@ import { Purges } from './purges.js';
 import { RecordReader } from './record-reader.js';
 import { EMPTY_ROW } from './row-changes.js';
 import { isSoundFrame } from './sound-frame.js';
-import { isOfFolder } from './store-error.js';
+import { isOfDamage, isOfFolder } from './store-error.js';
 import { TailReader } from './tail-reader.js';
 import { type GoneRecords, VersionIndex, type VersionIndexOptions } from './version-index.js';
 
@@ -181,20 +181,36 @@ export class LmdbStore implements Store {
     for (const { name, partition } of this.#log.partitions())
       this.#newState(name, partition.id).load(partition);
     const goneOf = (id: number) => this.#statesById[id] ?? NOTHING_GONE;
-    this.#index = openIndex(join(dataDir, 'index'), this.#log.id, { kernel, frameOf, goneOf });
-    this.#follower = new IndexFollower({
-      log: this.#log,
-      index: this.#index,
-      overlayBytesMax,
-      checkKeyed: (id, run) => {
-        for (let place = run.from; place < run.to; place++) {
-          if (!run.entry.hasKey(place)) continue;
-          const record = recordAt(run, place);
-          if (this.#soundFrame(id, record) === undefined) this.#statesById[id]?.damaged.add(record.version);
-        }
-      },
-    });
-    const lost = this.#follower.catchUp();
+    const openedIndex = () => openIndex(join(dataDir, 'index'), this.#log.id, { kernel, frameOf, goneOf });
+    const followerOf = (index: VersionIndex) =>
+      new IndexFollower({
+        log: this.#log,
+        index,
+        overlayBytesMax,
+        checkKeyed: (id, run) => {
+          for (let place = run.from; place < run.to; place++) {
+            if (!run.entry.hasKey(place)) continue;
+            const record = recordAt(run, place);
+            if (this.#soundFrame(id, record) === undefined) this.#statesById[id]?.damaged.add(record.version);
+          }
+        },
+      });
+    let index = openedIndex();
+    let follower = followerOf(index);
+    let lost: number[];
+    try {
+      lost = follower.catchUp();
+    } catch (cause) {
+      void index.close();
+      if (!isOfDamage(cause)) throw cause;
+      options.onDamage?.(`the index cannot be followed, and is made anew: ${toMendlogError(cause).message}`);
+      writeFileSync(join(index.path, REBUILD_MARK), '');
+      index = openedIndex();
+      follower = followerOf(index);
+      lost = follower.catchUp();
+    }
+    this.#index = index;
+    this.#follower = follower;
     // The store id first: were the entries gone already, a store that dies here would not know what it lost.
     this.storeId = metaOfLog(dataDir, meta, { logId: this.#log.id, isPartLost: lost.length > 0 }).storeId;
     for (const arrival of lost) this.#log.setAside(arrival, join(dataDir, 'set-aside'));

@@ -3,12 +3,13 @@
  * which less than half is live are written anew under their own number.
  */
 import type { ArrivalLog } from './arrival-log.js';
-import { FoundRecords } from './found-records.js';
 import type { LiveShare } from './keys.js';
+import { liveRecordsOf } from './live-records.js';
 import type { VersionIndex } from './version-index.js';
 
 /** Entries that one step removes or writes anew. */
 const STEP_ENTRIES = 64;
+const NOTHING_LIVE: LiveShare = { records: 0, bytes: 0, bytesInLog: 0 };
 
 export class OutwornEntries {
   readonly #log: ArrivalLog;
@@ -59,16 +60,21 @@ export class OutwornEntries {
     const settled: { arrival: number; bytesInLog: number }[] = [];
     const writes: (() => void)[] = [];
     for (const arrival of arrivals) {
-      const share = this.#index.live(arrival);
-      if (share === undefined) {
+      const { records, bytes, bytesInLog } = this.#index.live(arrival) ?? NOTHING_LIVE;
+      const entry = this.#log.readWhole(arrival);
+      const live = entry === undefined ? undefined : liveRecordsOf(this.#index, arrival, entry);
+      // One that holds something else than what is said of it stays: it may have been the index that the disk has changed.
+      if ((live?.records ?? 0) !== records) {
+        left.push(arrival);
+        settled.push({ arrival, bytesInLog });
+      } else if (entry === undefined || live === undefined || records === 0) {
         writes.push(() => this.#log.removeEntry(arrival));
         settled.push({ arrival, bytesInLog: 0 });
-        continue;
+      } else {
+        const anew = this.#log.writer.rewrite(entry, live.groups).bytes;
+        writes.push(() => this.#log.putEntry(arrival, anew));
+        settled.push({ arrival, bytesInLog: bytes });
       }
-      const anew = this.#withoutDead(arrival, share);
-      if (anew === undefined) left.push(arrival);
-      else writes.push(() => this.#log.putEntry(arrival, anew));
-      settled.push({ arrival, bytesInLog: anew === undefined ? share.bytesInLog : share.bytes });
     }
     await this.#index.flushed();
     await this.#log.commit(() => {
@@ -77,25 +83,5 @@ export class OutwornEntries {
     });
     await this.#index.settle(settled);
     return left;
-  }
-
-  /** An entry with its live records alone; undefined where not all of them are found: then it stays as it is. */
-  #withoutDead(arrival: number, share: LiveShare): Uint8Array | undefined {
-    const entry = this.#log.readWhole(arrival);
-    if (entry === undefined) return undefined;
-    const groups: { partitionId: number; places: number[] }[] = [];
-    const found = new FoundRecords(entry.records);
-    let records = 0;
-    for (const { partitionId, from, to } of entry.groups()) {
-      // Those of a group lie in few blocks, each of which is looked up once.
-      for (let place = from; place < to; place++) found.seek(place, entry.version(place));
-      this.#index.locate(partitionId, found, found.soughtByCounter(from, to));
-      const places: number[] = [];
-      for (let place = from; place < to; place++)
-        if (found.isAt(place, arrival, entry.ordinal(place))) places.push(place);
-      if (places.length > 0) groups.push({ partitionId, places });
-      records += places.length;
-    }
-    return records === share.records ? this.#log.writer.rewrite(entry, groups).bytes : undefined;
   }
 }

@@ -34,6 +34,11 @@ export function isOfFolder(thrown: unknown): boolean {
   return isOfSystem || /no space left|permission denied|read-only file system/i.test(text);
 }
 
+/** Whether the bytes that were read may be at fault, and not the room or the rights that the disk gives. */
+export function isOfDamage(thrown: unknown): boolean {
+  return !isOfFolder(thrown) && !(thrown instanceof MendlogError && thrown.code === 'DISK_FULL');
+}
+
 /** DISK_FULL where that is what happened in this folder, else the cause as it is. */
 export async function storeError(thrown: unknown, dataDir: string): Promise<unknown> {
   const isCommit = thrown instanceof Error && 'commitError' in thrown;

@@ -358,26 +358,30 @@ export class VersionIndex {
       // It is looked at before the next are written.
       written.catch(() => undefined);
     };
-    let writes = new IndexWrites();
-    let together = 0;
-    for (const slice of slicesOf(runs)) {
-      this.#writeSlice(writes, slice, { shares, applied, after, isOfDisk: false });
-      together++;
-      // Others have their turn.
-      if (isWriting) await nextTurn();
-      if (isWriting && together < SLICES_TOGETHER_MAX) continue;
+    try {
+      let writes = new IndexWrites();
+      let together = 0;
+      for (const slice of slicesOf(runs)) {
+        this.#writeSlice(writes, slice, { shares, applied, after, isOfDisk: false });
+        together++;
+        // Others have their turn.
+        if (isWriting) await nextTurn();
+        if (isWriting && together < SLICES_TOGETHER_MAX) continue;
+        await commit(writes);
+        writes = new IndexWrites();
+        together = 0;
+      }
+      const arrived = shares.arrived();
+      for (let from = 0; from < arrived.length; from += SHARES_MAX) {
+        this.#writeShares(writes, arrived.slice(from, from + SHARES_MAX));
+        await commit(writes);
+        writes = new IndexWrites();
+      }
       await commit(writes);
-      writes = new IndexWrites();
-      together = 0;
+    } finally {
+      // Also where working a slice out fails: whoever tries again reads what is written by then.
+      await written;
     }
-    const arrived = shares.arrived();
-    for (let from = 0; from < arrived.length; from += SHARES_MAX) {
-      this.#writeShares(writes, arrived.slice(from, from + SHARES_MAX));
-      await commit(writes);
-      writes = new IndexWrites();
-    }
-    await commit(writes);
-    await written;
     await this.#commit(new IndexWrites(), applied);
     return after;
   }

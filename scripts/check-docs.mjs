@@ -97,7 +97,15 @@ function run(sample, bin) {
     sample.language === 'ts'
       ? [process.execPath, [sample.compiled]]
       : ['bash', ['-euo', 'pipefail', '-c', sample.text]];
-  const env = { ...process.env, NO_COLOR: '1', PATH: `${bin}${path.delimiter}${process.env.PATH}` };
+  // What a sample makes in the system's temporary folder goes with it.
+  const temporary = path.join(cwd, '.tmp');
+  fs.mkdirSync(temporary);
+  const env = {
+    ...process.env,
+    NO_COLOR: '1',
+    PATH: `${bin}${path.delimiter}${process.env.PATH}`,
+    TMPDIR: temporary,
+  };
   delete env.FORCE_COLOR;
   const result = spawnSync(command, args, {
     cwd,

@@ -17,7 +17,8 @@ export function clusterSecret(secret: string | undefined, listenHost: string): U
   if (secret === undefined && !isLoopback(listenHost)) {
     throw new MendlogError(
       'BAD_CONFIG',
-      `listening on ${listenHost} needs a cluster secret: the development key is for loopback only`,
+      `listening on ${listenHost} needs a cluster secret (createNode: secret; mendlog: --secret-file or MENDLOG_CLUSTER_SECRET): ` +
+        'the development key is for loopback only',
     );
   }
   const bytes = new TextEncoder().encode(secret ?? DEVELOPMENT_SECRET);

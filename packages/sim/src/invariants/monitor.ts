@@ -45,6 +45,8 @@ export class Monitor implements Watch {
   readonly violations: Violation[] = [];
   /** By partition and version. */
   readonly #frames = new Map<string, Uint8Array>();
+  /** Of each disk the claims that it held last, by partition and key. */
+  readonly #claims = new WeakMap<Disk, Map<string, KeyClaim>>();
 
   constructor(now: () => number, random: Random) {
     this.#now = now;
@@ -67,9 +69,12 @@ export class Monitor implements Watch {
           const key = frameKey(frame)?.key;
           if (key === undefined) continue;
           const [state = 'absent'] = disk.store.keyStates(partition, [key]);
-          const name = `${partition}/${String.fromCharCode(...key)}`;
+          const name = claimName(partition, key);
           const before = claims.get(name);
-          if (typeof state !== 'string') claims.set(name, state);
+          if (typeof state !== 'string') {
+            claims.set(name, state);
+            this.#claimsOf(disk).set(name, state);
+          }
           if (before === undefined || before.version.counter <= disk.trimmedTo(partition)) continue;
           if (before.version.counter <= disk.droppedTo(partition)) continue;
           // A purged tombstone is absent, and what it had deleted stays so.
@@ -98,7 +103,9 @@ export class Monitor implements Watch {
       const attempt = found?.attempt === 1 ? 0 : (found?.attempt ?? 0);
       // Also one that has lost its disk between.
       const holders = replicas.filter(({ disk, lostDisks }) =>
-        [disk, ...lostDisks].some((one) => holds(one, partition, { version, attempt, key: found?.key })),
+        [disk, ...lostDisks].some((one) =>
+          this.#holds(one, partition, { version, attempt, key: found?.key }),
+        ),
       );
       if (holders.length >= needed || (carrier !== undefined && carries(carrier.disk, partition, version)))
         continue;
@@ -118,7 +125,7 @@ export class Monitor implements Watch {
       const version = frameVersion(frame);
       const { key, attempt = 0 } = frameKey(frame) ?? {};
       const holders = replicas.filter(({ disk, lostDisks }) =>
-        [disk, ...lostDisks].some((one) => holds(one, partition, { version, attempt, key })),
+        [disk, ...lostDisks].some((one) => this.#holds(one, partition, { version, attempt, key })),
       );
       if (holders.length >= needed) continue;
       const held = holders.map(({ id }) => id).join(', ') || 'nobody';
@@ -182,6 +189,34 @@ export class Monitor implements Watch {
     return undefined;
   }
 
+  #claimsOf(disk: Disk): Map<string, KeyClaim> {
+    let claims = this.#claims.get(disk);
+    if (claims === undefined) {
+      claims = new Map();
+      this.#claims.set(disk, claims);
+    }
+    return claims;
+  }
+
+  /** Whether it has flushed the record, or has since let it go for good. */
+  #holds(
+    disk: Disk,
+    partition: string,
+    { version, attempt, key }: { version: Version; attempt: number; key: Uint8Array | undefined },
+  ): boolean {
+    const trimmedTo = disk.trimmedTo(partition);
+    if (version.counter <= Math.max(trimmedTo, disk.purgedTo(partition))) return true;
+    if (disk.store.readVersions(partition, [version], 1).length > 0) return true;
+    if (key === undefined) return false;
+    const [holder = 'absent'] = disk.store.keyStates(partition, [key]);
+    if (typeof holder !== 'string') return compareClaims(holder, { version, attempt }) > 0;
+    // A later attempt, at a lower version, took its place here and is trimmed.
+    const last = this.#claimsOf(disk).get(claimName(partition, key));
+    return (
+      last !== undefined && last.version.counter <= trimmedTo && compareClaims(last, { version, attempt }) > 0
+    );
+  }
+
   #checkUnique(partition: string, frame: Uint8Array): void {
     const name = `${partition}/${formatVersion(frameVersion(frame))}`;
     const known = this.#frames.get(name);
@@ -202,14 +237,6 @@ function carries({ store }: Disk, partition: string, version: Version): boolean 
     );
 }
 
-/** Whether it has flushed the record, or has since let it go for good. */
-function holds(
-  disk: Disk,
-  partition: string,
-  { version, attempt, key }: { version: Version; attempt: number; key: Uint8Array | undefined },
-): boolean {
-  if (version.counter <= Math.max(disk.trimmedTo(partition), disk.purgedTo(partition))) return true;
-  if (disk.store.readVersions(partition, [version], 1).length > 0) return true;
-  const [holder = 'absent'] = key === undefined ? [] : disk.store.keyStates(partition, [key]);
-  return typeof holder !== 'string' && compareClaims(holder, { version, attempt }) > 0;
+function claimName(partition: string, key: Uint8Array): string {
+  return `${partition}/${String.fromCharCode(...key)}`;
 }

@@ -2,7 +2,7 @@
 // records are listed as are counted, no check accuses a sound store, and restarts and an index made anew change nothing.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodeFrame, listingEntries, MendlogError } from '@mendlog/core';
+import { DIGEST_LAYOUT, encodeFrame, listingEntries, MendlogError, ROW_BYTES } from '@mendlog/core';
 import { expect, test, vi } from 'vitest';
 import type { LmdbStore } from '../src/storage/lmdb-store.js';
 import { groupOf, version } from './records.js';
@@ -13,8 +13,12 @@ import { TestStore } from './test-store.js';
 const ROUNDS = Number(process.env.MENDLOG_RACE_ROUNDS ?? 30);
 const SEED = Number(process.env.MENDLOG_RACE_SEED ?? Date.now() % 2 ** 31);
 const REPLAY = `MENDLOG_RACE_SEED=${SEED} MENDLOG_RACE_ROUNDS=${ROUNDS} npx vitest run packages/node/test/store-races.test.ts`;
-const STEPS = 150;
-const PARTITIONS = ['a', 'b', 'c'];
+/** With many partitions a step of the index is made in slices, which are worked out while others are written. */
+const MANNERS = [
+  { partitions: 3, steps: 150, rounds: ROUNDS },
+  { partitions: 80, steps: 60, rounds: Math.ceil(ROUNDS / 15) },
+];
+const TOP_LEVEL = DIGEST_LAYOUT.levels - 1;
 
 const disk = vi.hoisted(() => ({ isFull: (_folder: string): boolean => false }));
 vi.mock('../src/storage/store-error.js', async (load) => {
@@ -41,12 +45,14 @@ function recordOf(counter: number): Uint8Array {
 
 class Race {
   readonly store: LmdbStore;
+  readonly #partitions: readonly string[];
   readonly #draw: (below: number) => number;
   readonly #heads = new Map<string, number>();
   #pending: Promise<unknown>[] = [];
 
-  constructor(store: LmdbStore, draw: (below: number) => number) {
+  constructor(store: LmdbStore, partitions: readonly string[], draw: (below: number) => number) {
     this.store = store;
+    this.#partitions = partitions;
     this.#draw = draw;
     disk.isFull = (folder) => draw(folder.includes('index') ? 8 : 15) === 0;
   }
@@ -66,11 +72,16 @@ class Race {
     await Promise.all(this.#pending.splice(0));
   }
 
-  /** What is listed is what is counted. */
+  /** What is listed is what is counted, and what rows sum up to. */
   expectCounts(): void {
-    for (const partition of PARTITIONS) {
-      const { records, trimmedTo = 0, cleanedTo, head = 0 } = this.store.summary(partition) ?? {};
+    for (const partition of this.#partitions) {
+      const { records, trimmedTo = 0, cleanedTo, head = 0, root } = this.store.summary(partition) ?? {};
       if (trimmedTo !== cleanedTo || trimmedTo >= head) continue;
+      const top = this.store.rows(partition, TOP_LEVEL, [{ from: 0, to: 0 }]);
+      expect({ partition, root: hex(top.subarray(-ROW_BYTES)) }).toEqual({
+        partition,
+        root: root && hex(root),
+      });
       const range = { ...EVERYTHING, limit: 100_000 };
       const listed = listingEntries(this.store.list(partition, range), range).length;
       expect({ partition, listed }).toEqual({ partition, listed: records });
@@ -78,12 +89,14 @@ class Race {
   }
 
   #apply(): void {
-    const groups = PARTITIONS.filter(() => this.#draw(2) === 0).map((partition) =>
-      groupOf(
-        partition,
-        Array.from({ length: 1 + this.#draw(12) }, () => this.#record(partition)),
-      ),
-    );
+    const groups = this.#partitions
+      .filter(() => this.#draw(2) === 0)
+      .map((partition) =>
+        groupOf(
+          partition,
+          Array.from({ length: 1 + this.#draw(12) }, () => this.#record(partition)),
+        ),
+      );
     if (groups.length > 0) this.#begin(this.store.apply(groups, []));
   }
 
@@ -95,7 +108,7 @@ class Race {
   }
 
   #trim(): void {
-    const partition = PARTITIONS[this.#draw(PARTITIONS.length)] ?? '';
+    const partition = this.#partitions[this.#draw(this.#partitions.length)] ?? '';
     const counter = Math.max(1, (this.#heads.get(partition) ?? 0) - this.#draw(30));
     this.#begin(this.store.trim(partition, counter));
   }
@@ -134,38 +147,44 @@ test('store: a trim beside the records that it covers leaves none of them in the
   }
 });
 
-test(`store: batches, trims, checks and failing commits leave it sound (SPEC I2, I5, I7; rounds=${ROUNDS}, seed=${SEED})`, async () => {
-  for (let round = 0; round < ROUNDS; round++) {
-    const numbers = seededNumbers(SEED + round);
-    const draw = (below: number) => Math.floor((numbers() / 2 ** 32) * below);
-    await using opened = new TestStore();
-    try {
-      const race = new Race(opened.store as LmdbStore, draw);
-      for (let step = 0; step < STEPS; step++) {
-        await race.step();
-        race.expectCounts();
-      }
-      await race.settled();
-      disk.isFull = () => false;
-      // What a full disk has stopped goes on with the next write.
-      await opened.store.apply([groupOf('z', [recordOf(1)])], []);
-      for (const partition of PARTITIONS) await opened.store.trim(partition, 1);
-      await opened.store.cleaned();
-      const held = () => PARTITIONS.map((partition) => framesOf(opened.store, partition).map(hex).join());
-      const heads = () => PARTITIONS.map((partition) => opened.store.head(partition));
-      const [before, headsBefore] = [held(), heads()];
-      const loseIndex = () => rmSync(join(opened.dataDir, 'index'), { recursive: true });
-      for (const between of [() => undefined, loseIndex]) {
-        for (const partition of PARTITIONS)
-          expectDigestsOf(opened.store, partition, framesOf(opened.store, partition));
-        expect((await (opened.store as LmdbStore).verify()).findings).toEqual([]);
-        await opened.reopen(between);
+test.each(MANNERS)(
+  `store: batches, trims, checks and failing commits leave it sound (SPEC I2, I5, I7; partitions=$partitions, rounds=$rounds, seed=${SEED})`,
+  async ({ partitions, steps, rounds }) => {
+    const names = Array.from({ length: partitions }, (_, i) => `p${i}`);
+    for (let round = 0; round < rounds; round++) {
+      const numbers = seededNumbers(SEED + round);
+      const draw = (below: number) => Math.floor((numbers() / 2 ** 32) * below);
+      await using opened = new TestStore();
+      try {
+        const race = new Race(opened.store as LmdbStore, names, draw);
+        for (let step = 0; step < steps; step++) {
+          await race.step();
+          race.expectCounts();
+        }
+        await race.settled();
+        disk.isFull = () => false;
+        // What a full disk has stopped goes on with the next write.
+        await opened.store.apply([groupOf('z', [recordOf(1)])], []);
+        for (const partition of names) await opened.store.trim(partition, 1);
         await opened.store.cleaned();
-        expect(held()).toEqual(before);
-        expect(heads()).toEqual(headsBefore);
+        const held = () => names.map((partition) => framesOf(opened.store, partition).map(hex).join());
+        const heads = () => names.map((partition) => opened.store.head(partition));
+        const [before, headsBefore] = [held(), heads()];
+        const loseIndex = () => rmSync(join(opened.dataDir, 'index'), { recursive: true });
+        for (const between of [() => undefined, loseIndex]) {
+          for (const partition of names)
+            expectDigestsOf(opened.store, partition, framesOf(opened.store, partition));
+          expect((await (opened.store as LmdbStore).verify()).findings).toEqual([]);
+          await opened.reopen(between);
+          await opened.store.cleaned();
+          expect(held()).toEqual(before);
+          // One may be that of a batch which was refused: it was given to the log as the head that stays.
+          for (const [i, head] of heads().entries()) expect(head).toBeGreaterThanOrEqual(headsBefore[i] ?? 0);
+        }
+      } catch (cause) {
+        throw new Error(`round ${round}; again with: ${REPLAY}`, { cause });
       }
-    } catch (cause) {
-      throw new Error(`round ${round}; again with: ${REPLAY}`, { cause });
     }
-  }
-}, 300_000);
+  },
+  300_000,
+);

@@ -597,10 +597,11 @@ export class LmdbStore implements Store {
       state.submittedHead = Math.max(state.submittedHead, entry.counter(to - 1));
     }
     const arrival = first + entries.length - 1;
-    for (const { state, key, version, attempt, isBelow } of sorted.keys) {
+    for (const { state, key, version, attempt, isBelow, replaces } of sorted.keys) {
       state.holders.put(key, { version, attempt, arrival });
       if (isAboveAppends(key, state.highestAppend)) state.highestAppend = key;
-      if (isBelow) state.keptHead = state.submittedHead;
+      // Not what was submitted: a batch that is under way may be refused.
+      if (isBelow) state.keptHead = Math.max(state.keptHead, state.head, replaces?.version.counter ?? 0);
     }
     const bytes = entries.reduce((sum, entry) => sum + entry.length, 0);
     this.#follower.enters(bytes, runs.length);

@@ -1,8 +1,8 @@
 /**
  * Appends that keep the order of their calls though none is awaited: of a partition one batch is under way, and what
- * is called meanwhile is the next. A batch with an outcome that is unknown goes again from the first such append
- * on, and one with an append that was refused for its version alone from that one on: all of it anew: each record then has a version above those called before it, and above those that the first
- * attempt may have left.
+ * is called meanwhile is the next. A batch with an append of unknown outcome, or one that was refused for its version
+ * alone, goes again from the first such append on, all of it anew: each record then has a version above those called
+ * before it, and above those that the first attempt may have left.
  */
 import { type Draft, draftBytes, draftOf, LIMITS, MendlogError, toMendlogError } from '@mendlog/core';
 import { newAppendKey } from './append-keys.js';

@@ -36,14 +36,8 @@ test('append pages: any appends and changes, as a map has them (partitions=3)', 
   await fc.assert(
     fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 12 }), async (steps) => {
       using folder = temporaryFolder();
-      const environment = open({ path: folder.path, maxDbs: 1, noSync: true });
+      const { environment, table, pages } = openPages(folder.path);
       try {
-        const table = environment.openDB<Buffer, Buffer>({
-          name: 'appends',
-          keyEncoding: 'binary',
-          encoding: 'binary',
-        });
-        const pages = new AppendPages(table);
         const writer = new EntryWriter(kernel, 'test');
         const expected = new Map(PARTITIONS.map((id) => [id, new Map<string, IndexedClaim>()]));
         let highest = SPACE;
@@ -99,13 +93,7 @@ test('append pages: any appends and changes, as a map has them (partitions=3)', 
 
 test('append pages: appends fill a page before they begin another (steps=100, keys=1)', async () => {
   using folder = temporaryFolder();
-  const environment = open({ path: folder.path, maxDbs: 1, noSync: true });
-  const table = environment.openDB<Buffer, Buffer>({
-    name: 'appends',
-    keyEncoding: 'binary',
-    encoding: 'binary',
-  });
-  const pages = new AppendPages(table);
+  const { environment, table, pages } = openPages(folder.path);
   const writer = new EntryWriter(kernel, 'test');
   for (let number = 1; number <= 100; number++) {
     const writes = new IndexWrites();
@@ -115,6 +103,16 @@ test('append pages: appends fill a page before they begin another (steps=100, ke
   expect([...table.getRange()].map(({ value }) => value.length / 39)).toEqual([50, 50]);
   await environment.close();
 });
+
+function openPages(path: string) {
+  const environment = open({ path, maxDbs: 1, noSync: true });
+  const table = environment.openDB<Buffer, Buffer>({
+    name: 'appends',
+    keyEncoding: 'binary',
+    encoding: 'binary',
+  });
+  return { environment, table, pages: new AppendPages(table) };
+}
 
 /** An entry of records with these append keys, of ascending counters. */
 function entryOf(writer: EntryWriter, numbers: readonly number[], after: number): LogEntry {

@@ -32,12 +32,7 @@ export function withoutSuperseded(
   found: readonly { readonly key: RecordKey; readonly frame: Uint8Array | undefined }[],
   isInside: (version: Version) => boolean,
 ): Uint8Array[] {
-  const holders = new Map<string, Uint8Array>();
-  const heldByNobody = new Set<string>();
-  for (const { key, frame } of found) {
-    if (frame === undefined) heldByNobody.add(nameOf(key));
-    else holders.set(nameOf(key), frame);
-  }
+  const holders = new Map(found.map(({ key, frame }) => [nameOf(key), frame]));
   // Of one that was found and one that was listed either may be the newer.
   for (const frame of frames) {
     const name = keyNameOf(frame);
@@ -47,9 +42,10 @@ export function withoutSuperseded(
   }
   const page = frames.filter((frame) => {
     const name = keyNameOf(frame);
-    return name === undefined || !(holders.has(name) || heldByNobody.has(name));
+    return name === undefined || !holders.has(name);
   });
-  for (const frame of holders.values()) if (isInside(frameVersion(frame))) page.push(frame);
+  for (const frame of holders.values())
+    if (frame !== undefined && isInside(frameVersion(frame))) page.push(frame);
   return page.sort((a, b) => compareVersions(frameVersion(a), frameVersion(b)));
 }
 

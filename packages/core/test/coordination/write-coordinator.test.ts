@@ -533,25 +533,30 @@ describe('write coordinator: hints', () => {
     expect(writes.isIdle).toBe(true);
   });
 
-  test('write coordinator: what every replica has trimmed is refused, without a hint, and the next lies above', () => {
-    const { ports, writes, events, submit } = setUp();
-    const trimmed = [{ partition: 'q', trimmedTo: 50 }];
-    const [kept, late] = [submit([groupOf('p', 'x')]), submit([groupOf('q', 'y')])];
-    events.turn();
-    events.tell('b');
-    for (const node of ['a', 'b', 'c']) events.store(node, { trimmed });
-    expect(kept).toMatchObject([acknowledged(1, 2)]);
-    expect(late).toMatchObject([refused('TRIMMED')]);
-    expect(ports.keptHints).toEqual([]);
-    // Before the trim is taken over here.
-    expect(ports.storedHeads.get('q')).toBeUndefined();
-    const next = submit([groupOf('q', 'z')]);
-    events.turn();
-    events.tell('b');
-    for (const node of ['a', 'b', 'c']) events.store(node);
-    expect(next).toMatchObject([acknowledged(51, 2)]);
-    expect(writes.isIdle).toBe(true);
-  });
+  test.each([
+    ['TRIMMED', { trimmed: [{ partition: 'q', trimmedTo: 50 }] }],
+    ['FENCED', { fenced: [{ partition: 'q', fencedTo: 50 }] }],
+  ] as const)(
+    'write coordinator: what came too late for every replica is refused, without a hint, and the next lies above (%s)',
+    (code, told) => {
+      const { ports, writes, events, submit } = setUp();
+      const [kept, late] = [submit([groupOf('p', 'x')]), submit([groupOf('q', 'y')])];
+      events.turn();
+      events.tell('b');
+      for (const node of ['a', 'b', 'c']) events.store(node, told);
+      expect(kept).toMatchObject([acknowledged(1, 2)]);
+      expect(late).toMatchObject([refused(code)]);
+      expect(ports.keptHints).toEqual([]);
+      // Before the watermark is taken over here.
+      expect(ports.storedHeads.get('q')).toBeUndefined();
+      const next = submit([groupOf('q', 'z')]);
+      events.turn();
+      events.tell('b');
+      for (const node of ['a', 'b', 'c']) events.store(node);
+      expect(next).toMatchObject([acknowledged(51, 2)]);
+      expect(writes.isIdle).toBe(true);
+    },
+  );
 
   test.each(['CONNECTION_LOST', 'DISK_FULL'] as const)(
     'write coordinator: of replicas that have trimmed a write and one that fails the outcome is as certain as its answer (%s)',
@@ -575,24 +580,6 @@ describe('write coordinator: hints', () => {
     for (const node of ['a', 'b', 'c']) events.store(node, { trimmed: [{ partition: 'q', trimmedTo: 3 }] });
     expect(outcomes).toMatchObject([[refused('TRIMMED')], [refused('WRITE_TIMEOUT')], [acknowledged(5, 2)]]);
     expect(ports.keptHints).toEqual([]);
-  });
-
-  test('write coordinator: what lies below a fence everywhere is refused, without a hint, and the next lies above', () => {
-    const { ports, writes, events, submit } = setUp();
-    const fenced = [{ partition: 'q', fencedTo: 50 }];
-    const [kept, late] = [submit([groupOf('p', 'x')]), submit([groupOf('q', 'y')])];
-    events.turn();
-    events.tell('b');
-    for (const node of ['a', 'b', 'c']) events.store(node, { fenced });
-    expect(kept).toMatchObject([acknowledged(1, 2)]);
-    expect(late).toMatchObject([refused('FENCED')]);
-    expect(ports.keptHints).toEqual([]);
-    const next = submit([groupOf('q', 'z')]);
-    events.turn();
-    events.tell('b');
-    for (const node of ['a', 'b', 'c']) events.store(node);
-    expect(next).toMatchObject([acknowledged(51, 2)]);
-    expect(writes.isIdle).toBe(true);
   });
 
   test('write coordinator: of a group that lies on both sides of a fence the outcome is unknown', () => {

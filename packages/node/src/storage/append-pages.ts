@@ -23,7 +23,7 @@ const KEY_HIGHEST = new Uint8Array(APPEND_KEY_BYTES).fill(0xff);
 /** Of a key as text, its namespace first; undefined: nobody holds it any more. */
 export type ClaimChange = readonly [key: string, claim: IndexedClaim | undefined];
 
-/** A page as it is read: the next read may overwrite its bytes. */
+/** A page as it was read: iterators of LMDB give copies. */
 class AppendPage {
   /** Its key in the table. */
   readonly at: Buffer;
@@ -126,18 +126,19 @@ export class AppendPages {
 
   /** Changes any keys, each once. */
   change(writes: IndexWrites, partitionId: number, changes: readonly ClaimChange[]): void {
-    const ascending = [...changes].sort(([a], [b]) => (a < b ? -1 : 1));
-    for (let i = 0; i < ascending.length; ) {
-      const [key] = ascending[i] as ClaimChange;
-      const page = this.#pageOf(partitionId, bytesOf(key));
-      const ofPage: ClaimChange[] = [];
-      for (let next = ascending[i]; next !== undefined; next = ascending[++i]) {
-        const of = ofPage.length === 0 ? page : this.#pageOf(partitionId, bytesOf(next[0]));
-        if (of === undefined ? page !== undefined : page === undefined || !of.at.equals(page.at)) break;
-        ofPage.push(next);
+    if (changes.length === 0) return;
+    let page: AppendPage | undefined;
+    let ofPage: ClaimChange[] = [];
+    for (const change of [...changes].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const next = this.#pageOf(partitionId, bytesOf(change[0]));
+      if (ofPage.length > 0 && next?.at.toString('latin1') !== page?.at.toString('latin1')) {
+        this.#changePage(writes, { partitionId, page, changes: ofPage });
+        ofPage = [];
       }
-      this.#changePage(writes, { partitionId, page, changes: ofPage });
+      page = next;
+      ofPage.push(change);
     }
+    this.#changePage(writes, { partitionId, page, changes: ofPage });
   }
 
   /** Without a page the changes lie below all others, and make pages of their own. */

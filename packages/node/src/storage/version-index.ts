@@ -358,8 +358,8 @@ export class VersionIndex {
       // It is looked at before the next are written.
       written.catch(() => undefined);
     };
+    let writes = new IndexWrites();
     try {
-      let writes = new IndexWrites();
       let together = 0;
       for (const slice of slicesOf(runs)) {
         this.#writeSlice(writes, slice, { shares, applied, after, isOfDisk: false });
@@ -377,12 +377,11 @@ export class VersionIndex {
         await commit(writes);
         writes = new IndexWrites();
       }
-      await commit(writes);
     } finally {
       // Also where working a slice out fails: whoever tries again reads what is written by then.
       await written;
     }
-    await this.#commit(new IndexWrites(), applied);
+    await this.#commit(writes, applied);
     return after;
   }
 

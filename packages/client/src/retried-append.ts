@@ -43,32 +43,55 @@ export interface RetriedAppend {
  * Rejects with the refusal of a first attempt, of which nothing was written; and with WRITE_TIMEOUT,
  * CONNECTION_LOST or INTERNAL where the outcome stays unknown.
  */
-export async function appendOnce(
+export function appendOnce(
   batcher: Pick<WriteBatcher, 'write'>,
   partition: string,
-  { value, how, budget }: RetriedAppend,
+  append: RetriedAppend,
 ): Promise<WriteResult> {
+  const { value, how, budget } = append;
   const id = newAppendKey(Date.now());
+  // As a rule the first attempt is the last, and costs no more than that.
+  return batcher.write(partition, draftOf({ value, append: { id, attempt: 0 } }), how).then(
+    (result) => {
+      budget.earn();
+      return result;
+    },
+    (thrown) => appendAgain(batcher, partition, { ...append, id, refusal: toMendlogError(thrown) }),
+  );
+}
+
+async function appendAgain(
+  batcher: Pick<WriteBatcher, 'write'>,
+  partition: string,
+  {
+    value,
+    how,
+    budget,
+    id,
+    refusal,
+  }: RetriedAppend & { readonly id: Uint8Array; readonly refusal: MendlogError },
+): Promise<WriteResult> {
+  let error = refusal;
   let unknown: MendlogError | undefined;
   let attempt = 0;
   for (let sends = 1; ; sends++) {
+    const hintMs = hintOf(error);
+    const isAgain =
+      isUnknown(error) ||
+      isTooLate(error) ||
+      (unknown !== undefined && error.retryable) ||
+      (hintMs > 0 && budget.spend());
+    if (isUnknown(error)) unknown = error;
+    if (!isAgain || sends >= SENDS_MAX) throw unknown ?? error;
+    if (isUnknown(error)) attempt++;
+    await pauseAfter(sends, hintMs);
     const draft = draftOf({ value, append: { id, attempt } });
     try {
       const result = await batcher.write(partition, draft, attempt === 1 ? { ...how, isRetry: true } : how);
       budget.earn();
       return result;
     } catch (thrown) {
-      const error = toMendlogError(thrown);
-      const hintMs = hintOf(error);
-      const isAgain =
-        isUnknown(error) ||
-        isTooLate(error) ||
-        (unknown !== undefined && error.retryable) ||
-        (hintMs > 0 && budget.spend());
-      if (isUnknown(error)) unknown = error;
-      if (!isAgain || sends >= SENDS_MAX) throw unknown ?? error;
-      if (isUnknown(error)) attempt++;
-      await pauseAfter(sends, hintMs);
+      error = toMendlogError(thrown);
     }
   }
 }

@@ -147,6 +147,11 @@ export function stampDraft(view: DataView, start: number, version: Version, time
   view.setUint32(start + FRAME_TIME_AT + 4, timeMs % UINT32);
 }
 
+/** Makes a draft again of one that has been given a version. */
+export function unstampDraft(bytes: Uint8Array, start: number): void {
+  bytes.fill(0, start + FRAME_VERSION_AT, start + FRAME_HEADER_BYTES);
+}
+
 /** Whether the draft at `start` has been given a version: then it has an origin, or a time. */
 export function isStamped(view: DataView, start = 0): boolean {
   for (let at = start + DRAFT_ZEROS_AT; at < start + FRAME_HEADER_BYTES; at += 4)

@@ -9,6 +9,7 @@ import {
   answersNeeded,
   checkMerkleOptions,
   HINT_POLICY_DEFAULT,
+  type JobReason,
   type Level,
   MERKLE_DEFAULT,
   majorityOf,
@@ -156,19 +157,20 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     isKnown: (partition) => changes.isKnown(partition),
     sessionBegins: () => votes.sessionBegins(),
   });
+  const repairSoon = (partitions: readonly string[], reason: JobReason) => {
+    for (const partition of new Set(partitions)) {
+      antiEntropy.queueAtLeader(partition, reason).catch((error: unknown) => {
+        log.warn('a partition could not be marked for repair', { partition, reason, error });
+      });
+    }
+  };
   const hints = new HintKeeper({
     isBusy,
     store,
     peers,
     policy: withDefaults(HINT_POLICY_DEFAULT, options.hints),
     log,
-    onLost: (target, partitions) => {
-      for (const partition of new Set(partitions)) {
-        antiEntropy.queueAtLeader(partition, 'hint-lost').catch((error: unknown) => {
-          log.warn('a lost hint could not be marked for repair', { target, partition, error });
-        });
-      }
-    },
+    onLost: (_target, partitions) => repairSoon(partitions, 'hint-lost'),
   });
   const writeTimeoutMs = options.writeTimeoutMs ?? NODE_DEFAULTS.writeTimeoutMs;
   const readTimeoutMs = options.readTimeoutMs ?? NODE_DEFAULTS.readTimeoutMs;
@@ -188,6 +190,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     readTimeoutMs,
     readRepair,
     readRepairChance,
+    mayDiffer: (partitions) => repairSoon(partitions, 'divergence'),
   });
   const ranges = new RangeCoordinator({
     isBusy,

@@ -10,7 +10,7 @@ import { rawRequest, sendRaw } from './raw-http.js';
 import { seededBytes } from './seeded-bytes.js';
 import { temporaryFolder } from './temporary-folder.js';
 
-const SUBPROTOCOL = 'mendlog.4';
+const SUBPROTOCOL = 'mendlog.5';
 const packr = new Packr({ useRecords: false, mapsAsObjects: true });
 
 const folder = temporaryFolder();

@@ -29,6 +29,7 @@ function coordinatorOf({ onConnect = () => {} }: { onConnect?: () => void } = {}
     levelOf: (_, level) => level ?? 'QUORUM',
     readRepair: 'blocking',
     readRepairChance: 0,
+    mayDiffer() {},
   });
 }
 

@@ -20,7 +20,7 @@ import {
   replicasOf,
 } from './invariants/final-state.js';
 import { Monitor, type Violation } from './invariants/monitor.js';
-import type { ClusterContext, NodeShell } from './node/cluster-context.js';
+import { type ClusterContext, type NodeShell, noCounts, type RunCounts } from './node/cluster-context.js';
 import { summaryOf } from './node/sessions.js';
 import { SimNode } from './node/sim-node.js';
 import { type Healing, scenarioOf } from './scenario.js';
@@ -37,8 +37,7 @@ export interface RunResult {
   readonly scans: { readonly ok: number; readonly fail: number };
   readonly faults: FaultCounts;
   readonly events: number;
-  readonly purges: number;
-  readonly symbolMessages: number;
+  readonly counts: RunCounts;
   readonly healing: Healing;
   readonly violations: readonly Violation[];
   readonly trace: Trace;
@@ -93,7 +92,7 @@ class Run {
       scheduler,
       random,
       faults,
-      counts: { purges: 0, symbolMessages: 0 },
+      counts: noCounts(),
       network: new Network({ scheduler, random, faults, callsMax: scenario.callsMax }),
       trace: new Trace(options.trace, now),
       monitor: this.#monitor,
@@ -125,7 +124,8 @@ class Run {
     for (const client of this.#clients) client.readAll();
     this.#runFor(SETTLE_US);
     if (scenario.healing !== 'sessions alone') this.#replayHints();
-    if (scenario.healing !== 'hints alone') this.#runSessions();
+    // No hint brings what a claim in doubt has left on some replicas.
+    if (scenario.healing !== 'hints alone' || this.#context.counts.inDoubt > 0) this.#runSessions();
     const { fail: failedBefore } = this.#history.counts;
     const { fail: scansFailedBefore } = this.#history.scanCounts;
     for (const client of this.#clients.slice(0, 2)) {
@@ -155,8 +155,7 @@ class Run {
       scans,
       faults,
       events: scheduler.events,
-      purges: this.#context.counts.purges,
-      symbolMessages: this.#context.counts.symbolMessages,
+      counts: this.#context.counts,
       healing,
       violations,
       trace,

@@ -1,5 +1,6 @@
 /** What many runs did together. */
 import type { OutcomeCounts } from './clients/history-of-run.js';
+import { noCounts, type RunCounts } from './node/cluster-context.js';
 import { HEALINGS, type Healing } from './scenario.js';
 import type { SeedResult } from './seed-threads.js';
 import { FAULT_KINDS, type FaultCounts, noFaults } from './world/fault-kinds.js';
@@ -8,9 +9,7 @@ export interface Totals {
   runs: number;
   readonly healings: Record<Healing, number>;
   events: number;
-  purges: number;
-  /** Messages of symbols, which sessions were told. */
-  symbolMessages: number;
+  readonly counts: RunCounts;
   violations: number;
   violatedSeeds: number;
   readonly outcomes: OutcomeCounts;
@@ -18,13 +17,14 @@ export interface Totals {
   readonly faults: FaultCounts;
 }
 
+const COUNT_NAMES = Object.keys(noCounts()) as (keyof RunCounts)[];
+
 export function noTotals(): Totals {
   return {
     runs: 0,
     healings: { 'hints and sessions': 0, 'hints alone': 0, 'sessions alone': 0 },
     events: 0,
-    purges: 0,
-    symbolMessages: 0,
+    counts: noCounts(),
     violations: 0,
     violatedSeeds: 0,
     outcomes: { ok: 0, fail: 0, unknown: 0 },
@@ -35,13 +35,12 @@ export function noTotals(): Totals {
 
 export function addRun(
   totals: Totals,
-  { outcomes, scans, faults, events, purges, symbolMessages, healing, violations }: SeedResult,
+  { outcomes, scans, faults, events, counts, healing, violations }: SeedResult,
 ): void {
   totals.runs += 1;
   totals.healings[healing] += 1;
   totals.events += events;
-  totals.purges += purges;
-  totals.symbolMessages += symbolMessages;
+  for (const name of COUNT_NAMES) totals.counts[name] += counts[name];
   totals.violations += violations.length;
   totals.violatedSeeds += violations.length > 0 ? 1 : 0;
   for (const outcome of ['ok', 'fail', 'unknown'] as const) totals.outcomes[outcome] += outcomes[outcome];
@@ -54,8 +53,7 @@ export function describeTotals({
   runs,
   healings,
   events,
-  purges,
-  symbolMessages,
+  counts,
   outcomes,
   scans,
   faults,
@@ -66,7 +64,9 @@ export function describeTotals({
   const happened = FAULT_KINDS.map((kind) => `${kind} ${faults[kind]}`).join(', ');
   const healed = HEALINGS.map((healing) => `${healing} ${healings[healing]}`).join(', ');
   return (
-    `${runs} runs (healed by ${healed}), ${events} events, ${purges} purges, ${symbolMessages} messages of symbols, ` +
+    `${runs} runs (healed by ${healed}), ${events} events, ${counts.purges} purges, ` +
+    `${counts.symbolMessages} messages of symbols, ` +
+    `${counts.claims} claims (${counts.claimsRefused} refused, ${counts.inDoubt} commits in doubt), ` +
     `${ok + fail + unknown} operations: ${ok} acknowledged, ${unknown} unknown, ${fail} failed; ` +
     `${scans.ok + scans.fail} scans (${scans.fail} failed); ` +
     `faults: ${happened}; ${violations} violations in ${violatedSeeds} runs`

@@ -19,7 +19,7 @@
 import { type ErrorShape, isErrorCode, MendlogError } from '@mendlog/core';
 import { Packr } from 'msgpackr';
 
-export const SUBPROTOCOL = 'mendlog.4';
+export const SUBPROTOCOL = 'mendlog.5';
 
 export interface CallMessage {
   readonly id: number;

@@ -10,7 +10,7 @@ import type { Caller } from './caller.js';
 
 /** One group of a request, from its admission to its outcome. */
 export interface PendingWrite {
-  readonly group: PackedGroup;
+  group: PackedGroup;
   readonly caller: Caller;
   readonly primaries: readonly string[];
   readonly level: WriteLevel;

@@ -8,18 +8,20 @@
  * A synchronous state machine: events are its methods, what it wants done are calls of its ports. A write
  * joins only a round that begins after the write arrived: the group is closed before its round begins. Rounds
  * overlap and may end in any order; versions are given in the order of the groups, so that what a client sends
- * one after another is ordered as it was sent.
+ * one after another is ordered as it was sent. A commit that comes while nothing else is under way goes without a
+ * round: see claim.ts.
  */
 import { acknowledgementsNeeded, majorityOf, type WriteLevel } from '../consistency.js';
 import { type ErrorCode, MendlogError, toMendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { ApplyResult, HintBatch } from '../ports/store.js';
-import { itemStart, type PackedGroup } from '../protocol/packed.js';
+import { itemAt, itemStart, type PackedGroup } from '../protocol/packed.js';
 import type { ReplicaAnswer, WriteQuorum } from '../quorum/write-quorum.js';
-import { draftFloor, isStamped, stampDraft } from '../record.js';
+import { draftFloor, frameVersion, isStamped, stampDraft, unstampDraft } from '../record.js';
 import { tooMany, WaitingLine } from '../waiting-line.js';
 import { AssignedHeads } from './assigned-heads.js';
 import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
+import { Claim, canBeClaimed } from './claim.js';
 import { hintsFor } from './commit-hints.js';
 import { CounterRound, type HeadsQuestion, type Hopeless, NO_VOTE } from './counter-round.js';
 import { type Cohort, cohortsOf, lastCounterOf, type PendingWrite, splitCohort } from './group-commit.js';
@@ -40,7 +42,9 @@ interface Commit {
   /** In the order in which they came, which is that of their versions. */
   readonly writes: readonly PendingWrite[];
   cohorts: Cohort[];
-  readonly round: CounterRound;
+  round: CounterRound;
+  /** While it goes without a counter round, and after that. */
+  claim: Claim | undefined;
   /** Versions are given. */
   isVersioned: boolean;
   /** Replicas that have not answered yet, this node included. */
@@ -84,6 +88,10 @@ export class WriteCoordinator {
   readonly #commits = new Map<number, Commit>();
   /** In the order of their groups, those without versions. */
   readonly #unversioned: Commit[] = [];
+  /** The claim that is not decided yet: those behind it get their versions after it. */
+  #claimed: Commit | undefined;
+  /** Commits in a row that began while no other waited for its outcome. */
+  #alone = 0;
   #underWay = 0;
   #nextCommit = 1;
   #isScheduled = false;
@@ -186,12 +194,34 @@ export class WriteCoordinator {
     if (commit === undefined) return;
     this.#release(commit);
     if (!commit.isVersioned) this.#askHeads(commit, true);
+    if (this.#claimed === commit) this.#goOnWithoutClaim();
     this.pump();
+  }
+
+  /** What a peer tells a claim: whether it has a vote on all these partitions, and knows no counter as high. */
+  takesClaim(groups: readonly PackedGroup[]): boolean {
+    const { self } = this.#ports;
+    return groups.every(
+      (group) =>
+        this.#ports.votes(group.partition, self) && firstCounterOf(group) > this.head(group.partition),
+    );
+  }
+
+  /** A peer has refused a claim, and stored nothing. */
+  claimRefused(id: number, node: string): void {
+    const commit = this.#commits.get(id);
+    if (commit?.claim === undefined) return;
+    if (commit.claim.verdict === 'proven') this.#ports.storeAt(commit.id, node, groupsOf(commit, node));
+    else {
+      commit.claim.refusedBy(node);
+      this.#judgeClaim(commit, commit.claim);
+    }
   }
 
   stored(id: number, node: string, { trimmed, fenced }: Pick<ApplyResult, 'trimmed' | 'fenced'>): void {
     const commit = this.#commits.get(id);
     if (commit === undefined) return;
+    if (commit.claim !== undefined) this.#proveClaim(commit, commit.claim, node);
     for (const { partition, fencedTo } of fenced)
       this.#tooLate(commit, node, { code: 'FENCED', partition, upTo: fencedTo });
     for (const { partition, trimmedTo } of trimmed) {
@@ -229,6 +259,11 @@ export class WriteCoordinator {
   notStored(id: number, node: string, failure: MendlogError): void {
     const commit = this.#commits.get(id);
     if (commit === undefined) return;
+    if (commit.claim?.verdict === 'open') {
+      commit.claim.failedAt(node, failure);
+      this.#judgeClaim(commit, commit.claim);
+      return;
+    }
     for (const cohort of commit.cohorts) this.#count(cohort, node, failure);
     // What was to be carried for others and could not be kept is not tried again: the writer has been told so.
     const hints =
@@ -370,11 +405,13 @@ export class WriteCoordinator {
 
   #begin(writes: readonly PendingWrite[]): void {
     const cohorts = cohortsOf(writes, this.#ports);
+    const claim = this.#claimFor(cohorts);
     const commit: Commit = {
       id: this.#nextCommit++,
       writes,
       cohorts,
-      round: new CounterRound(cohorts, this.#ports),
+      round: new CounterRound(claim === undefined ? cohorts : [], this.#ports),
+      claim,
       isVersioned: false,
       unanswered: new Set(),
       hints: [],
@@ -402,16 +439,87 @@ export class WriteCoordinator {
     this.#goOn(commit);
   }
 
+  #claimFor(cohorts: readonly Cohort[]): Claim | undefined {
+    const { self } = this.#ports;
+    const isAlone = [...this.#commits.values()].every(isAnswered);
+    this.#alone = isAlone ? this.#alone + 1 : 0;
+    const [cohort, ...others] = cohorts;
+    if (this.#alone < LIMITS.aloneBeforeClaim || cohort === undefined || others.length > 0) return undefined;
+    if (!canBeClaimed(cohort, this.#ports)) return undefined;
+    const peers = cohort.replicas.filter((node) => node !== self);
+    return new Claim(peers, (failure) => answerOf(failure) !== 'refused');
+  }
+
+  /** A peer has taken it: from now on it is a commit as any other. */
+  #proveClaim(commit: Commit, claim: Claim, node: string): void {
+    if (claim.verdict !== 'open') return;
+    claim.takenBy(node);
+    this.#ports.storeHere(commit.id, groupsOf(commit, this.#ports.self), commit.hints);
+    for (const peer of claim.behind) this.#ports.storeAt(commit.id, peer, groupsOf(commit, peer));
+    for (const [peer, failure] of claim.failed) this.notStored(commit.id, peer, failure);
+    if (this.#claimed === commit) this.#goOnWithoutClaim();
+  }
+
+  #judgeClaim(commit: Commit, claim: Claim): void {
+    const { verdict } = claim;
+    if (verdict === 'open') return;
+    // Once others have got higher versions, or the writer is told, it is not begun anew.
+    if (verdict === 'refuted' && this.#claimed === commit && !isAnswered(commit)) this.#beginAnew(commit);
+    else this.#giveUp(commit, claim);
+    if (this.#claimed === commit) this.#goOnWithoutClaim();
+  }
+
+  /** It lies nowhere: its versions are given again, after a counter round, before those of the commits behind it. */
+  #beginAnew(commit: Commit): void {
+    commit.claim = undefined;
+    commit.isVersioned = false;
+    commit.unanswered.clear();
+    commit.round = new CounterRound(commit.cohorts, this.#ports);
+    for (const write of commit.writes) write.group = unstamped(write.group);
+    this.#unversioned.unshift(commit);
+    this.#claimed = undefined;
+    this.#ports.stopTimers(commit.id);
+    this.#ports.startTimer(commit.id, 'slow');
+    this.#askHeads(commit);
+  }
+
+  /** Nobody takes it any more, and a peer may have it: it is not stored here, and no hint is kept. */
+  #giveUp(commit: Commit, { failed, behind }: Claim): void {
+    const [failure = new MendlogError('WRITE_TIMEOUT', `${behind.join(', ')} knew of higher counters`)] =
+      failed.values();
+    for (const cohort of commit.cohorts) {
+      for (const node of cohort.replicas) cohort.quorum.answer(node, 'failed');
+      this.#settle(cohort, failure);
+    }
+    this.#ports.mayDiffer(partitionsOf(commit));
+    commit.unanswered.clear();
+    commit.isStoredHere = true;
+    this.#checkOver(commit);
+  }
+
+  #goOnWithoutClaim(): void {
+    this.#claimed = undefined;
+    this.#giveVersionsInTurn();
+  }
+
   /** Versions are given as soon as the round is over, to this commit and to those that wait behind it. */
   #goOn(commit: Commit): void {
-    if (!commit.round.isOver) return;
-    for (let first = this.#unversioned[0]; first?.round.isOver; first = this.#unversioned[0]) {
+    if (commit.round.isOver) this.#giveVersionsInTurn();
+  }
+
+  #giveVersionsInTurn(): void {
+    for (
+      let first = this.#unversioned[0];
+      first?.round.isOver && this.#claimed === undefined;
+      first = this.#unversioned[0]
+    ) {
       this.#unversioned.shift();
       first.isVersioned = true;
       this.#refuseGone(first);
       this.#refuseUnreachable(first);
       this.#giveVersions(first);
       this.#replicate(first);
+      if (first.claim !== undefined && first.unanswered.size > 0) this.#claimed = first;
     }
   }
 
@@ -497,9 +605,10 @@ export class WriteCoordinator {
     const same = first && others.length === 0 ? groupsOf(commit, first.replicas[0] ?? '') : undefined;
     const groupsFor = (node: string) =>
       same !== undefined && first?.replicas.includes(node) ? same : groupsOf(commit, node);
+    const isClaim = commit.claim !== undefined;
     for (const node of [...commit.unanswered])
-      if (node !== self) this.#ports.storeAt(commit.id, node, groupsFor(node));
-    if (!commit.isStoredHere) this.#ports.storeHere(commit.id, groupsFor(self), commit.hints);
+      if (node !== self) this.#ports.storeAt(commit.id, node, groupsFor(node), isClaim);
+    if (!commit.isStoredHere && !isClaim) this.#ports.storeHere(commit.id, groupsFor(self), commit.hints);
     for (const node of down) {
       const failure = new MendlogError('UNREACHABLE', `node ${node} is not alive`);
       for (const cohort of commit.cohorts) this.#count(cohort, node, failure, false);
@@ -552,8 +661,7 @@ export class WriteCoordinator {
 
   /** The next commit may begin when all is answered and stored here; slow peers go on by themselves. */
   #checkOver(commit: Commit): void {
-    const isAnswered = commit.cohorts.every(({ quorum }) => quorum.verdict !== 'waiting');
-    if (commit.isVersioned && isAnswered && commit.isStoredHere && !commit.isOver) {
+    if (isAnswered(commit) && commit.isStoredHere && !commit.isOver) {
       commit.isOver = true;
       this.#ports.stopTimers(commit.id);
       this.#release(commit);
@@ -569,9 +677,30 @@ export class WriteCoordinator {
   }
 }
 
+/** Each of its writes has its outcome. */
+function isAnswered({ isVersioned, cohorts }: Commit): boolean {
+  return isVersioned && cohorts.every(({ quorum }) => quorum.verdict !== 'waiting');
+}
+
 function refuseWrite(write: PendingWrite, refusal: MendlogError): void {
   write.isRefused = true;
   write.end(refusal, 0);
+}
+
+/** Of a group as a peer is sent it. Throws MALFORMED. */
+function firstCounterOf(group: PackedGroup): number {
+  return frameVersion(itemAt(group, 0)).counter;
+}
+
+/** Drafts again, in bytes of their own. */
+function unstamped(group: PackedGroup): PackedGroup {
+  const bytes = group.bytes.slice();
+  for (let i = 0; i < group.ends.length; i++) unstampDraft(bytes, itemStart(group, i));
+  return { ...group, bytes };
+}
+
+function partitionsOf({ writes }: Commit): string[] {
+  return [...new Set(writes.map(({ group }) => group.partition))];
 }
 
 function groupsOf({ cohorts }: Commit, node: string): PackedGroup[] {

@@ -34,11 +34,14 @@ export interface WritePorts {
   storeHere(commit: number, groups: readonly PackedGroup[], hints: readonly HintBatch[]): void;
   /**
    * Has a peer store: `stored` or `notStored` follows, in any case. It has the whole write time-out for that, whoever
-   * waits: what has a version belongs on every replica, and a call that is cut short makes a hint of it.
+   * waits: what has a version belongs on every replica, and a call that is cut short makes a hint of it. Of a claim the
+   * peer asks its own coordinator first, `takesClaim`; where that says no, `claimRefused` follows.
    */
-  storeAt(commit: number, node: string, groups: readonly PackedGroup[]): void;
+  storeAt(commit: number, node: string, groups: readonly PackedGroup[], isClaim?: boolean): void;
   /** Keeps a hint whose records are not written with it. */
   keepHint(hint: HintBatch): void;
+  /** A write is on some replicas perhaps, and neither here nor in a hint: the partitions are to be compared. */
+  mayDiffer(partitions: readonly string[]): void;
   /** Takes over the trim watermark of another replica: counters at or below it are not given out twice. */
   takeOverTrim(trimmed: ApplyResult['trimmed'][number]): void;
 }

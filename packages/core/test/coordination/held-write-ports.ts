@@ -22,6 +22,7 @@ export interface HeldStore {
   readonly node: string;
   readonly groups: readonly PackedGroup[];
   readonly hints: readonly HintBatch[];
+  readonly isClaim: boolean;
 }
 
 export class HeldWritePorts implements WritePorts {
@@ -34,6 +35,8 @@ export class HeldWritePorts implements WritePorts {
   readonly questions: HeldQuestion[] = [];
   readonly stores: HeldStore[] = [];
   readonly keptHints: HintBatch[] = [];
+  /** Partitions whose replicas may differ. */
+  readonly inDoubt: string[] = [];
   readonly trims: ApplyResult['trimmed'][number][] = [];
   readonly timers = new Map<number, Set<'slow' | 'time-up'>>();
   isScheduled = false;
@@ -87,11 +90,17 @@ export class HeldWritePorts implements WritePorts {
   }
 
   storeHere(commit: number, groups: readonly PackedGroup[], hints: readonly HintBatch[]): void {
-    this.stores.push({ commit, node: this.self, groups, hints });
+    this.stores.push({ commit, node: this.self, groups, hints, isClaim: false });
   }
 
-  storeAt(commit: number, node: string, groups: readonly PackedGroup[]): void {
-    this.stores.push({ commit, node, groups, hints: [] });
+  storeAt(commit: number, node: string, groups: readonly PackedGroup[], isClaim = false): void {
+    // As it was sent: what is refused gets other versions.
+    const sent = groups.map((group) => ({ ...group, bytes: group.bytes.slice() }));
+    this.stores.push({ commit, node, groups: sent, hints: [], isClaim });
+  }
+
+  mayDiffer(partitions: readonly string[]): void {
+    this.inDoubt.push(...partitions);
   }
 
   keepHint(hint: HintBatch): void {
@@ -149,6 +158,12 @@ export class WriteEvents {
   failStore(node: string, code: ErrorCode = 'CONNECTION_LOST'): HeldStore {
     const held = this.#takeStore(node);
     this.#writes.notStored(held.commit, node, new MendlogError(code, `${node} says ${code}`));
+    return held;
+  }
+
+  refuseClaim(node: string): HeldStore {
+    const held = this.#takeStore(node);
+    this.#writes.claimRefused(held.commit, node);
     return held;
   }
 

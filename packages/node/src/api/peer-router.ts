@@ -23,6 +23,10 @@ export const peer = t.router({
   store: peerProcedure
     .input(schemas.PeerStoreInput)
     .mutation(({ ctx, input }) => ctx.peer.apply(decodePacked(input.packed), input.source)),
+  /** As `store`, where this replica knows no counter as high; else nothing is stored. */
+  claim: peerProcedure
+    .input(schemas.PeerClaimInput)
+    .mutation(async ({ ctx, input }) => ({ stored: await ctx.peer.claim(decodePacked(input.packed)) })),
   /** What hints have kept for this replica: a busy one has it wait. */
   replay: peerProcedure
     .input(schemas.PeerStoreInput)

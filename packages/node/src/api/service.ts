@@ -194,6 +194,8 @@ export interface PeerService {
   /** Who holds the keys of these groups, and their records where they are asked for. */
   keys(groups: readonly PackedGroup[], withRecords: boolean): PackedKeyAnswers;
   apply(groups: readonly PackedGroup[], source: RecordSource | undefined): Promise<ApplyResult>;
+  /** Undefined where it is refused. */
+  claim(groups: readonly PackedGroup[]): Promise<ApplyResult | undefined>;
   trim(partition: string, counter: number): Promise<void>;
   /** As Store.fence(). */
   fence(partition: string, counter: number, purgedTo: number): Promise<boolean>;

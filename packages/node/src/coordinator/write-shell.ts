@@ -25,6 +25,8 @@ export interface WriteShellOptions {
   readonly log: Log;
   readonly incarnation: string;
   readonly writeTimeoutMs: number;
+  /** Has the replicas of these partitions compared. */
+  readonly mayDiffer: (partitions: readonly string[]) => void;
 }
 
 /** After this long everybody is asked for their counters, and the next group commit may begin. */
@@ -38,7 +40,7 @@ export function writePorts(
   writes: () => Writes,
   answered: () => void,
 ): WritePorts {
-  const { store, peers, placement, votes, hints, log, incarnation, writeTimeoutMs } = options;
+  const { store, peers, placement, votes, hints, log, incarnation, writeTimeoutMs, mayDiffer } = options;
   const timers = new Map<number, NodeJS.Timeout[]>();
   const context = { timeoutMs: writeTimeoutMs };
 
@@ -55,11 +57,19 @@ export function writePorts(
     });
     return last.bytes;
   };
-  const storeAt = async (commit: number, node: string, groups: readonly PackedGroup[]) => {
+  const storeAt = async (
+    commit: number,
+    node: string,
+    { groups, isClaim }: { readonly groups: readonly PackedGroup[]; readonly isClaim: boolean },
+  ) => {
     try {
-      const { store: storeThere } = peers.connectionTo(node).call.peer;
-      const refused = await storeThere.mutate({ packed: packedOnce(groups) }, { context });
-      writes().stored(commit, node, refused);
+      const { claim, store: storeThere } = peers.connectionTo(node).call.peer;
+      const packed = packedOnce(groups);
+      if (isClaim) {
+        const { stored } = await claim.mutate({ packed }, { context });
+        if (stored === undefined) writes().claimRefused(commit, node);
+        else writes().stored(commit, node, stored);
+      } else writes().stored(commit, node, await storeThere.mutate({ packed }, { context }));
     } catch (thrown) {
       writes().notStored(commit, node, toMendlogError(thrown));
     }
@@ -129,7 +139,8 @@ export function writePorts(
         .then(answered);
     },
     storeHere: (commit, groups, kept) => void storeHere(commit, groups, kept),
-    storeAt: (commit, node, groups) => void storeAt(commit, node, groups),
+    storeAt: (commit, node, groups, isClaim = false) => void storeAt(commit, node, { groups, isClaim }),
+    mayDiffer,
     keepHint: (hint) => void hints.keep(hint),
     takeOverTrim({ partition, trimmedTo }) {
       store.trim(partition, trimmedTo).catch((error: unknown) => {

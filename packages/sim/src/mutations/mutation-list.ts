@@ -7,6 +7,7 @@ import type { Mutation } from './mutation.js';
 const WRITES = 'core/dist/coordination/write-coordinator.js';
 const READS = 'core/dist/coordination/key-reads.js';
 const ROUND = 'core/dist/coordination/counter-round.js';
+const CLAIM = 'core/dist/coordination/claim.js';
 const QUORUM = 'core/dist/quorum/write-quorum.js';
 const RANGES = 'core/dist/coordination/range-reads.js';
 const LISTED = 'core/dist/coordination/listed-ranges.js';
@@ -132,10 +133,48 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'versions-in-order-of-rounds',
     breaks: 'versions are given as rounds end, not in the order in which the groups came',
     file: WRITES,
-    find: 'for (let first = this.#unversioned[0]; first?.round.isOver; first = this.#unversioned[0]) {',
-    replace: 'for (const first of commit.isVersioned ? [] : [commit]) {',
+    find: 'if (commit.round.isOver)',
+    replace: `const at = this.#unversioned.indexOf(commit);
+        if (commit.round.isOver && at > 0) this.#unversioned.unshift(...this.#unversioned.splice(at, 1));
+        if (commit.round.isOver)`,
     invariants: ['I10'],
     seeds: 20,
+  },
+  {
+    name: 'claim-taken-below-head',
+    breaks: 'a replica takes a claim though it knows a counter as high',
+    file: WRITES,
+    find: 'firstCounterOf(group) > this.head(group.partition)',
+    replace: 'firstCounterOf(group) > 0',
+    invariants: ['I3', 'I5', 'I10'],
+    seeds: 3000,
+  },
+  {
+    name: 'claim-stored-at-once',
+    breaks: 'a coordinator stores its claim before a peer has taken it',
+    file: WRITES,
+    find: 'if (!commit.isStoredHere && !isClaim)',
+    replace: 'if (!commit.isStoredHere)',
+    invariants: ['I3', 'I5', 'I9', 'I10'],
+    seeds: 3000,
+  },
+  {
+    name: 'claim-overtaken',
+    breaks: 'commits get their versions while the claim before them may still be refused',
+    file: WRITES,
+    find: 'first?.round.isOver && this.#claimed === undefined',
+    replace: 'first?.round.isOver',
+    invariants: ['I10'],
+    seeds: 3000,
+  },
+  {
+    name: 'claim-in-doubt-begun-anew',
+    breaks: 'a claim that a replica may have stored gets other versions',
+    file: CLAIM,
+    find: 'some(this.#mayBeStored)',
+    replace: 'some(() => false)',
+    invariants: ['I3', 'I5', 'I9', 'I10'],
+    seeds: 3000,
   },
   {
     name: 'write-back-skipped',

@@ -19,6 +19,23 @@ import type { Random } from '../world/random.js';
 import type { Scheduler } from '../world/scheduler.js';
 import type { Trace } from '../world/trace.js';
 
+/** What happened in a run that is no fault, and is to happen often enough. */
+export interface RunCounts {
+  /** Of a partition's tombstones, those that came to their end. */
+  purges: number;
+  symbolMessages: number;
+  /** Claims sent to a peer. */
+  claims: number;
+  /** Of those. */
+  claimsRefused: number;
+  /** Commits whose claim nobody has taken or refused for certain. */
+  inDoubt: number;
+}
+
+export function noCounts(): RunCounts {
+  return { purges: 0, symbolMessages: 0, claims: 0, claimsRefused: 0, inDoubt: 0 };
+}
+
 export interface ClusterContext {
   readonly scenario: Scenario;
   readonly scheduler: Scheduler;
@@ -26,8 +43,7 @@ export interface ClusterContext {
   readonly network: Network;
   readonly trace: Trace;
   readonly faults: FaultCounts;
-  /** Purges of a partition's tombstones that came to their end. */
-  readonly counts: { purges: number; symbolMessages: number };
+  readonly counts: RunCounts;
   readonly monitor: Watch;
   readonly kernel: DigestKernel;
   readonly tagKeyOf: (partition: string) => Uint8Array;

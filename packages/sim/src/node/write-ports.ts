@@ -15,7 +15,7 @@ import type { NodeShell } from './cluster-context.js';
 import { answerWith, callPeer, storeOn } from './peer-call.js';
 
 export function writePorts(node: NodeShell, incarnation: string): WritePorts {
-  const { scenario, scheduler, trace } = node.context;
+  const { scenario, scheduler, trace, counts } = node.context;
   const timers = new Map<number, { cancel(): void }[]>();
   const writes = () => node.process.coordinator.writes;
   const storedAt = (commit: number, nodeId: string, answer: Answer<ApplyResult>) => {
@@ -74,14 +74,35 @@ export function writePorts(node: NodeShell, incarnation: string): WritePorts {
         );
       storeOn(node, [groups, hints], (answer) => storedAt(commit, node.id, answer));
     },
-    storeAt(commit, to, groups) {
-      if (trace.isOn) trace.note(node.id, `commit ${commit}: sends to ${to} ${groupsText(groups)}`);
-      callPeer<ApplyResult>(node, {
+    storeAt(commit, to, groups, isClaim = false) {
+      if (isClaim) counts.claims += 1;
+      if (trace.isOn) {
+        const what = isClaim ? 'claims at' : 'sends to';
+        trace.note(node.id, `commit ${commit}: ${what} ${to} ${groupsText(groups)}`);
+      }
+      callPeer<ApplyResult | 'refused'>(node, {
         to,
-        isIdempotent: true,
-        serve: (peer, answer) => storeOn(peer, [groups, []], answer),
-        done: (answer) => storedAt(commit, to, answer),
+        // A claim that has been taken would be refused the second time.
+        isIdempotent: !isClaim,
+        serve(peer, answer) {
+          const takes = !isClaim || peer.process.coordinator.writes.takesClaim(groups);
+          if (takes) storeOn(peer, [groups, []], answer);
+          else answer({ ok: true, value: 'refused' });
+        },
+        done(answer) {
+          if (!answer.ok || answer.value !== 'refused') {
+            storedAt(commit, to, answer as Answer<ApplyResult>);
+            return;
+          }
+          counts.claimsRefused += 1;
+          if (trace.isOn) trace.note(node.id, `commit ${commit}: ${to} refuses the claim`);
+          writes().claimRefused(commit, to);
+        },
       });
+    },
+    mayDiffer(partitions) {
+      counts.inDoubt += 1;
+      if (trace.isOn) trace.note(node.id, `a claim is in doubt: replicas of ${partitions} may differ`);
     },
     keepHint: (hint) => node.process.hints.keep(hint),
     takeOverTrim: ({ partition, trimmedTo }) => node.disk.trim(partition, trimmedTo),

@@ -33,7 +33,7 @@ const RETRY_MS = 50;
 export class NodePool {
   readonly #connections = new Map<string, NodeConnection>();
   readonly #attempts = new Map<string, Promise<void>>();
-  readonly #primaryUrls = new Map<string, readonly string[]>();
+  readonly #primaries = new Map<string, readonly NodeConnection[]>();
   readonly #timeoutMs: number;
   readonly #psk: Uint8Array | undefined;
   #layout: Layout | undefined;
@@ -68,10 +68,7 @@ export class NodePool {
   /** The connection for a partition's calls. Throws UNREACHABLE or CLOSED: nothing was sent. */
   pick(partition: string): NodeConnection {
     if (this.#closed) throw new MendlogError('CLOSED', 'the client is closed');
-    for (const url of this.#primariesOf(partition)) {
-      const connection = this.#connections.get(url);
-      if (connection?.isResponsive) return connection;
-    }
+    for (const connection of this.#primariesOf(partition)) if (connection.isResponsive) return connection;
     const best = this.#anyOpen();
     if (best !== undefined) return best;
     throw this.#noneOpen('no node can be reached');
@@ -123,18 +120,18 @@ export class NodePool {
     this.#attempts.set(key, attempted);
   }
 
-  #primariesOf(partition: string): readonly string[] {
+  #primariesOf(partition: string): readonly NodeConnection[] {
     if (this.#layout === undefined) return [];
-    let urls = this.#primaryUrls.get(partition);
-    if (urls === undefined) {
+    let connections = this.#primaries.get(partition);
+    if (connections === undefined) {
       const { nodes, replicationFactor } = this.#layout;
       const urlOf = new Map(nodes.map(({ id, url }) => [id, new URL(url).origin]));
       const { primaries } = preferenceList(partition, [...urlOf.keys()], replicationFactor);
-      urls = primaries.flatMap((id) => urlOf.get(id) ?? []);
-      if (this.#primaryUrls.size >= PRIMARIES_REMEMBERED_MAX) this.#primaryUrls.clear();
-      this.#primaryUrls.set(partition, urls);
+      connections = primaries.flatMap((id) => this.#connections.get(urlOf.get(id) ?? '') ?? []);
+      if (this.#primaries.size >= PRIMARIES_REMEMBERED_MAX) this.#primaries.clear();
+      this.#primaries.set(partition, connections);
     }
-    return urls;
+    return connections;
   }
 
   async #learnLayout(): Promise<void> {

@@ -55,8 +55,6 @@ export const LIMITS = {
   subscriptionBytesMax: MIB,
   /** Group commits of one coordinator that are under way together. */
   groupCommitsMax: 2,
-  /** So many in a row, this one included, have to have come one at a time before one goes without a counter round. */
-  aloneBeforeClaim: 4,
   /** Of those that have waited for a slow replica for a while, and of those that it has still to answer. */
   unansweredCommitsMax: 256,
   /** Bytes of records that a node keeps in hints for replicas, being none of theirs: a copy for each. */

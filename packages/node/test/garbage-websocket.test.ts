@@ -83,6 +83,7 @@ test.each<[what: string, path: string, input: unknown, code: string]>([
   ['a procedure of nobody', 'records.nothing', {}, 'NOT_FOUND'],
   ['a path into a prototype', '__proto__.constructor', {}, 'NOT_FOUND'],
   ['a procedure of the peers', 'peer.store', { packed: Buffer.alloc(4) }, 'UNAUTHORIZED'],
+  ['another one', 'peer.propose', { packed: Buffer.alloc(4) }, 'UNAUTHORIZED'],
   ['a wrong shape', 'records.append', { partitionId: 7 }, 'BAD_REQUEST'],
   ['no input', 'batches.write', undefined, 'BAD_REQUEST'],
 ])('garbage on the binary WebSocket: %s is refused', async (_what, path, input, code) => {

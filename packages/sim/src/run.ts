@@ -124,8 +124,7 @@ class Run {
     for (const client of this.#clients) client.readAll();
     this.#runFor(SETTLE_US);
     if (scenario.healing !== 'sessions alone') this.#replayHints();
-    // No hint brings what a claim in doubt has left on some replicas.
-    if (scenario.healing !== 'hints alone' || this.#context.counts.inDoubt > 0) this.#runSessions();
+    if (this.#healing !== 'hints alone') this.#runSessions();
     const { fail: failedBefore } = this.#history.counts;
     const { fail: scansFailedBefore } = this.#history.scanCounts;
     for (const client of this.#clients.slice(0, 2)) {
@@ -146,7 +145,6 @@ class Run {
     }
     this.#check();
     const { counts: outcomes } = this.#history;
-    const { healing } = scenario;
     const { violations } = this.#monitor;
     const { scanCounts: scans } = this.#history;
     return {
@@ -156,7 +154,7 @@ class Run {
       faults,
       events: scheduler.events,
       counts: this.#context.counts,
-      healing,
+      healing: this.#healing,
       violations,
       trace,
     };
@@ -195,6 +193,12 @@ class Run {
       }
       if (!differ) return;
     }
+  }
+
+  /** No hint brings what a proposal in doubt has left on some replicas: that takes sessions. */
+  get #healing(): Healing {
+    const { scenario, counts } = this.#context;
+    return scenario.healing === 'hints alone' && counts.inDoubt > 0 ? 'hints and sessions' : scenario.healing;
   }
 
   #check(): void {

@@ -66,7 +66,7 @@ export function describeTotals({
   return (
     `${runs} runs (healed by ${healed}), ${events} events, ${counts.purges} purges, ` +
     `${counts.symbolMessages} messages of symbols, ` +
-    `${counts.claims} claims (${counts.claimsRefused} refused, ${counts.inDoubt} commits in doubt), ` +
+    `${counts.proposals} proposals (${counts.proposalsRefused} refused, ${counts.inDoubt} commits in doubt), ` +
     `${ok + fail + unknown} operations: ${ok} acknowledged, ${unknown} unknown, ${fail} failed; ` +
     `${scans.ok + scans.fail} scans (${scans.fail} failed); ` +
     `faults: ${happened}; ${violations} violations in ${violatedSeeds} runs`

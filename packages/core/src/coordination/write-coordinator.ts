@@ -9,7 +9,7 @@
  * joins only a round that begins after the write arrived: the group is closed before its round begins. Rounds
  * overlap and may end in any order; versions are given in the order of the groups, so that what a client sends
  * one after another is ordered as it was sent. A commit that comes while nothing else is under way goes without a
- * round: see claim.ts.
+ * round: see proposal.ts.
  */
 import { acknowledgementsNeeded, majorityOf, type WriteLevel } from '../consistency.js';
 import { type ErrorCode, MendlogError, toMendlogError } from '../errors.js';
@@ -21,15 +21,15 @@ import { draftFloor, frameVersion, isStamped, stampDraft, unstampDraft } from '.
 import { tooMany, WaitingLine } from '../waiting-line.js';
 import { AssignedHeads } from './assigned-heads.js';
 import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
-import { Claim, canBeClaimed } from './claim.js';
 import { hintsFor } from './commit-hints.js';
 import { CounterRound, type HeadsQuestion, type Hopeless, NO_VOTE } from './counter-round.js';
 import { type Cohort, cohortsOf, lastCounterOf, type PendingWrite, splitCohort } from './group-commit.js';
+import { ALONE_AFTER_REFUSAL, ALONE_BEFORE_PROPOSAL, canBeProposed, Proposal } from './proposal.js';
 import { refusedWrite, type WriteOptions, type WriteOutcome } from './write.js';
 import type { WritePorts } from './write-ports.js';
 
 export interface WriteRequest extends Omit<WriteOptions, 'level'> {
-  /** Drafts that are checked; they get their versions where they lie. */
+  /** Drafts that are checked; they get their versions where they lie, and in a copy if these have to be given anew. */
   readonly groups: readonly PackedGroup[];
   /** The level of a group's partition, where the call has none of its own. */
   readonly levelOf: (partition: string) => WriteLevel;
@@ -43,18 +43,19 @@ interface Commit {
   readonly writes: readonly PendingWrite[];
   cohorts: Cohort[];
   round: CounterRound;
-  /** While it goes without a counter round, and after that. */
-  claim: Claim | undefined;
+  /** Where it went without a counter round. */
+  proposal: Proposal | undefined;
   /** Versions are given. */
   isVersioned: boolean;
   /** Replicas that have not answered yet, this node included. */
   readonly unanswered: Set<string>;
   /** For replicas that were down, stored here with the records. */
   hints: readonly HintBatch[];
-  isStoredHere: boolean;
+  /** It is stored here, or will not be. */
+  isDoneHere: boolean;
   /** It counts no more among those under way. */
   isReleased: boolean;
-  /** Its writes are answered and stored here; peers may still answer. */
+  /** Its writes are answered, and this node is done with them; peers may still answer. */
   isOver: boolean;
 }
 
@@ -88,10 +89,12 @@ export class WriteCoordinator {
   readonly #commits = new Map<number, Commit>();
   /** In the order of their groups, those without versions. */
   readonly #unversioned: Commit[] = [];
-  /** The claim that is not decided yet: those behind it get their versions after it. */
-  #claimed: Commit | undefined;
-  /** Commits in a row that began while no other waited for its outcome. */
+  /** Of the proposal that is not decided yet: the commits behind it get their versions after it. */
+  #proposed: Commit | undefined;
+  /** Commits in a row that began while no other waited for its outcome; less than none after a refusal. */
   #alone = 0;
+  /** The commit that was given versions last. */
+  #lastVersioned = 0;
   #underWay = 0;
   #nextCommit = 1;
   #isScheduled = false;
@@ -194,34 +197,35 @@ export class WriteCoordinator {
     if (commit === undefined) return;
     this.#release(commit);
     if (!commit.isVersioned) this.#askHeads(commit, true);
-    if (this.#claimed === commit) this.#goOnWithoutClaim();
+    if (this.#proposed === commit) this.#goOnBehindProposal();
     this.pump();
   }
 
-  /** What a peer tells a claim: whether it has a vote on all these partitions, and knows no counter as high. */
-  takesClaim(groups: readonly PackedGroup[]): boolean {
+  /** What a peer says to a proposal: whether it has a vote on all these partitions, and knows no counter as high. */
+  accepts(groups: readonly PackedGroup[]): boolean {
     const { self } = this.#ports;
     return groups.every(
       (group) =>
-        this.#ports.votes(group.partition, self) && firstCounterOf(group) > this.head(group.partition),
+        this.#ports.votes(group.partition, self) && firstCounterIn(group) > this.head(group.partition),
     );
   }
 
-  /** A peer has refused a claim, and stored nothing. */
-  claimRefused(id: number, node: string): void {
+  /** A peer has refused a proposal, and stored nothing. */
+  proposalRefused(id: number, node: string): void {
+    this.#alone = -ALONE_AFTER_REFUSAL;
     const commit = this.#commits.get(id);
-    if (commit?.claim === undefined) return;
-    if (commit.claim.verdict === 'proven') this.#ports.storeAt(commit.id, node, groupsOf(commit, node));
+    if (commit?.proposal === undefined) return;
+    if (commit.proposal.verdict === 'proven') this.#ports.storeAt(commit.id, node, groupsOf(commit, node));
     else {
-      commit.claim.refusedBy(node);
-      this.#judgeClaim(commit, commit.claim);
+      commit.proposal.refused(node);
+      this.#judge(commit, commit.proposal);
     }
   }
 
   stored(id: number, node: string, { trimmed, fenced }: Pick<ApplyResult, 'trimmed' | 'fenced'>): void {
     const commit = this.#commits.get(id);
     if (commit === undefined) return;
-    if (commit.claim !== undefined) this.#proveClaim(commit, commit.claim, node);
+    if (commit.proposal?.verdict === 'open') this.#prove(commit, commit.proposal, node);
     for (const { partition, fencedTo } of fenced)
       this.#tooLate(commit, node, { code: 'FENCED', partition, upTo: fencedTo });
     for (const { partition, trimmedTo } of trimmed) {
@@ -259,9 +263,9 @@ export class WriteCoordinator {
   notStored(id: number, node: string, failure: MendlogError): void {
     const commit = this.#commits.get(id);
     if (commit === undefined) return;
-    if (commit.claim?.verdict === 'open') {
-      commit.claim.failedAt(node, failure);
-      this.#judgeClaim(commit, commit.claim);
+    if (commit.proposal?.verdict === 'open') {
+      commit.proposal.failed(node, failure);
+      this.#judge(commit, commit.proposal);
       return;
     }
     for (const cohort of commit.cohorts) this.#count(cohort, node, failure);
@@ -405,17 +409,17 @@ export class WriteCoordinator {
 
   #begin(writes: readonly PendingWrite[]): void {
     const cohorts = cohortsOf(writes, this.#ports);
-    const claim = this.#claimFor(cohorts);
+    const proposal = this.#proposalFor(cohorts);
     const commit: Commit = {
       id: this.#nextCommit++,
       writes,
       cohorts,
-      round: new CounterRound(claim === undefined ? cohorts : [], this.#ports),
-      claim,
+      round: new CounterRound(proposal === undefined ? cohorts : [], this.#ports),
+      proposal,
       isVersioned: false,
       unanswered: new Set(),
       hints: [],
-      isStoredHere: false,
+      isDoneHere: false,
       isReleased: false,
       isOver: false,
     };
@@ -439,66 +443,80 @@ export class WriteCoordinator {
     this.#goOn(commit);
   }
 
-  #claimFor(cohorts: readonly Cohort[]): Claim | undefined {
+  #proposalFor(cohorts: readonly Cohort[]): Proposal | undefined {
     const { self } = this.#ports;
-    const isAlone = [...this.#commits.values()].every(isAnswered);
-    this.#alone = isAlone ? this.#alone + 1 : 0;
+    const isAlone =
+      this.#proposed === undefined &&
+      this.#unversioned.length === 0 &&
+      [...this.#commits.values()].every(isAnswered);
+    this.#alone = isAlone ? this.#alone + 1 : Math.min(0, this.#alone);
     const [cohort, ...others] = cohorts;
-    if (this.#alone < LIMITS.aloneBeforeClaim || cohort === undefined || others.length > 0) return undefined;
-    if (!canBeClaimed(cohort, this.#ports)) return undefined;
+    if (this.#alone < ALONE_BEFORE_PROPOSAL || cohort === undefined || others.length > 0) return undefined;
+    if (!canBeProposed(cohort, this.#ports)) return undefined;
     const peers = cohort.replicas.filter((node) => node !== self);
-    return new Claim(peers, (failure) => answerOf(failure) !== 'refused');
+    return new Proposal(peers, (failure) => answerOf(failure) !== 'refused');
   }
 
-  /** A peer has taken it: from now on it is a commit as any other. */
-  #proveClaim(commit: Commit, claim: Claim, node: string): void {
-    if (claim.verdict !== 'open') return;
-    claim.takenBy(node);
+  /** A peer has accepted it: from now on it is a commit as any other. */
+  #prove(commit: Commit, proposal: Proposal, node: string): void {
+    proposal.accepted(node);
     this.#ports.storeHere(commit.id, groupsOf(commit, this.#ports.self), commit.hints);
-    for (const peer of claim.behind) this.#ports.storeAt(commit.id, peer, groupsOf(commit, peer));
-    for (const [peer, failure] of claim.failed) this.notStored(commit.id, peer, failure);
-    if (this.#claimed === commit) this.#goOnWithoutClaim();
+    for (const peer of proposal.refusers) this.#ports.storeAt(commit.id, peer, groupsOf(commit, peer));
+    for (const [peer, failure] of proposal.failures) this.notStored(commit.id, peer, failure);
+    if (this.#proposed === commit) this.#goOnBehindProposal();
   }
 
-  #judgeClaim(commit: Commit, claim: Claim): void {
-    const { verdict } = claim;
+  #judge(commit: Commit, proposal: Proposal): void {
+    const { verdict } = proposal;
     if (verdict === 'open') return;
-    // Once others have got higher versions, or the writer is told, it is not begun anew.
-    if (verdict === 'refuted' && this.#claimed === commit && !isAnswered(commit)) this.#beginAnew(commit);
-    else this.#giveUp(commit, claim);
-    if (this.#claimed === commit) this.#goOnWithoutClaim();
+    if (verdict === 'unknown') this.#leaveInDoubt(commit, proposal);
+    else if (isAnswered(commit) || this.#lastVersioned > commit.id) this.#refuseProposed(commit);
+    else this.#beginAnew(commit);
+    if (this.#proposed === commit) this.#goOnBehindProposal();
   }
 
   /** It lies nowhere: its versions are given again, after a counter round, before those of the commits behind it. */
   #beginAnew(commit: Commit): void {
-    commit.claim = undefined;
+    commit.proposal = undefined;
     commit.isVersioned = false;
     commit.unanswered.clear();
     commit.round = new CounterRound(commit.cohorts, this.#ports);
     for (const write of commit.writes) write.group = unstamped(write.group);
     this.#unversioned.unshift(commit);
-    this.#claimed = undefined;
+    this.#proposed = undefined;
     this.#ports.stopTimers(commit.id);
     this.#ports.startTimer(commit.id, 'slow');
     this.#askHeads(commit);
   }
 
-  /** Nobody takes it any more, and a peer may have it: it is not stored here, and no hint is kept. */
-  #giveUp(commit: Commit, { failed, behind }: Claim): void {
-    const [failure = new MendlogError('WRITE_TIMEOUT', `${behind.join(', ')} knew of higher counters`)] =
-      failed.values();
+  /** It lies nowhere, and those behind it have gone ahead while it was slow, or its writers are answered. */
+  #refuseProposed(commit: Commit): void {
+    const why = 'replicas know of higher counters, and later writes have gone ahead: nothing was written';
+    this.#endProposed(commit, 'refused', new MendlogError('UNAVAILABLE', why));
+  }
+
+  /** A peer may have it: it is not stored here, and no hint can be kept. */
+  #leaveInDoubt(commit: Commit, { failures }: Proposal): void {
+    this.#endProposed(
+      commit,
+      'failed',
+      [...failures.values()].find((failure) => answerOf(failure) === 'failed'),
+    );
+    this.#ports.mayDiffer(partitionsOf(commit));
+  }
+
+  #endProposed(commit: Commit, answer: 'refused' | 'failed', failure: MendlogError | undefined): void {
     for (const cohort of commit.cohorts) {
-      for (const node of cohort.replicas) cohort.quorum.answer(node, 'failed');
+      for (const node of cohort.replicas) cohort.quorum.answer(node, answer);
       this.#settle(cohort, failure);
     }
-    this.#ports.mayDiffer(partitionsOf(commit));
     commit.unanswered.clear();
-    commit.isStoredHere = true;
+    commit.isDoneHere = true;
     this.#checkOver(commit);
   }
 
-  #goOnWithoutClaim(): void {
-    this.#claimed = undefined;
+  #goOnBehindProposal(): void {
+    this.#proposed = undefined;
     this.#giveVersionsInTurn();
   }
 
@@ -510,16 +528,17 @@ export class WriteCoordinator {
   #giveVersionsInTurn(): void {
     for (
       let first = this.#unversioned[0];
-      first?.round.isOver && this.#claimed === undefined;
+      first?.round.isOver && this.#proposed === undefined;
       first = this.#unversioned[0]
     ) {
       this.#unversioned.shift();
       first.isVersioned = true;
+      this.#lastVersioned = first.id;
       this.#refuseGone(first);
       this.#refuseUnreachable(first);
       this.#giveVersions(first);
+      if (first.proposal !== undefined && first.cohorts.length > 0) this.#proposed = first;
       this.#replicate(first);
-      if (first.claim !== undefined && first.unanswered.size > 0) this.#claimed = first;
     }
   }
 
@@ -599,16 +618,19 @@ export class WriteCoordinator {
     if (commit.hints.some(({ payload }) => payload !== undefined)) commit.unanswered.add(self);
     for (const { isCarried, quorum, replicas: all } of commit.cohorts)
       if (isCarried && !all.some((node) => down.includes(node))) quorum.answer(self, 'refused');
-    commit.isStoredHere = !commit.unanswered.has(self);
+    commit.isDoneHere = !commit.unanswered.has(self);
     // As a rule all replicas are given the same: then it is the same array.
     const [first, ...others] = commit.cohorts;
     const same = first && others.length === 0 ? groupsOf(commit, first.replicas[0] ?? '') : undefined;
     const groupsFor = (node: string) =>
       same !== undefined && first?.replicas.includes(node) ? same : groupsOf(commit, node);
-    const isClaim = commit.claim !== undefined;
-    for (const node of [...commit.unanswered])
-      if (node !== self) this.#ports.storeAt(commit.id, node, groupsFor(node), isClaim);
-    if (!commit.isStoredHere && !isClaim) this.#ports.storeHere(commit.id, groupsFor(self), commit.hints);
+    const isProposed = commit.proposal !== undefined;
+    for (const node of [...commit.unanswered]) {
+      if (node === self) continue;
+      if (isProposed) this.#ports.proposeAt(commit.id, node, groupsFor(node));
+      else this.#ports.storeAt(commit.id, node, groupsFor(node));
+    }
+    if (!commit.isDoneHere && !isProposed) this.#ports.storeHere(commit.id, groupsFor(self), commit.hints);
     for (const node of down) {
       const failure = new MendlogError('UNREACHABLE', `node ${node} is not alive`);
       for (const cohort of commit.cohorts) this.#count(cohort, node, failure, false);
@@ -655,13 +677,13 @@ export class WriteCoordinator {
 
   #answered(commit: Commit, node: string): void {
     commit.unanswered.delete(node);
-    if (node === this.#ports.self) commit.isStoredHere = true;
+    if (node === this.#ports.self) commit.isDoneHere = true;
     this.#checkOver(commit);
   }
 
   /** The next commit may begin when all is answered and stored here; slow peers go on by themselves. */
   #checkOver(commit: Commit): void {
-    if (isAnswered(commit) && commit.isStoredHere && !commit.isOver) {
+    if (isAnswered(commit) && commit.isDoneHere && !commit.isOver) {
       commit.isOver = true;
       this.#ports.stopTimers(commit.id);
       this.#release(commit);
@@ -688,7 +710,7 @@ function refuseWrite(write: PendingWrite, refusal: MendlogError): void {
 }
 
 /** Of a group as a peer is sent it. Throws MALFORMED. */
-function firstCounterOf(group: PackedGroup): number {
+function firstCounterIn(group: PackedGroup): number {
   return frameVersion(itemAt(group, 0)).counter;
 }
 

@@ -34,10 +34,11 @@ export interface WritePorts {
   storeHere(commit: number, groups: readonly PackedGroup[], hints: readonly HintBatch[]): void;
   /**
    * Has a peer store: `stored` or `notStored` follows, in any case. It has the whole write time-out for that, whoever
-   * waits: what has a version belongs on every replica, and a call that is cut short makes a hint of it. Of a claim the
-   * peer asks its own coordinator first, `takesClaim`; where that says no, `claimRefused` follows.
+   * waits: what has a version belongs on every replica, and a call that is cut short makes a hint of it.
    */
-  storeAt(commit: number, node: string, groups: readonly PackedGroup[], isClaim?: boolean): void;
+  storeAt(commit: number, node: string, groups: readonly PackedGroup[]): void;
+  /** As `storeAt`, where the peer's own coordinator `accepts` it; where it does not, `proposalRefused` follows. */
+  proposeAt(commit: number, node: string, groups: readonly PackedGroup[]): void;
   /** Keeps a hint whose records are not written with it. */
   keepHint(hint: HintBatch): void;
   /** A write is on some replicas perhaps, and neither here nor in a hint: the partitions are to be compared. */

@@ -22,7 +22,7 @@ export interface HeldStore {
   readonly node: string;
   readonly groups: readonly PackedGroup[];
   readonly hints: readonly HintBatch[];
-  readonly isClaim: boolean;
+  readonly isProposal: boolean;
 }
 
 export class HeldWritePorts implements WritePorts {
@@ -90,13 +90,15 @@ export class HeldWritePorts implements WritePorts {
   }
 
   storeHere(commit: number, groups: readonly PackedGroup[], hints: readonly HintBatch[]): void {
-    this.stores.push({ commit, node: this.self, groups, hints, isClaim: false });
+    this.stores.push({ commit, node: this.self, groups, hints, isProposal: false });
   }
 
-  storeAt(commit: number, node: string, groups: readonly PackedGroup[], isClaim = false): void {
-    // As it was sent: what is refused gets other versions.
-    const sent = groups.map((group) => ({ ...group, bytes: group.bytes.slice() }));
-    this.stores.push({ commit, node, groups: sent, hints: [], isClaim });
+  storeAt(commit: number, node: string, groups: readonly PackedGroup[]): void {
+    this.stores.push({ commit, node, groups, hints: [], isProposal: false });
+  }
+
+  proposeAt(commit: number, node: string, groups: readonly PackedGroup[]): void {
+    this.stores.push({ commit, node, groups, hints: [], isProposal: true });
   }
 
   mayDiffer(partitions: readonly string[]): void {
@@ -161,9 +163,9 @@ export class WriteEvents {
     return held;
   }
 
-  refuseClaim(node: string): HeldStore {
+  refuseProposal(node: string): HeldStore {
     const held = this.#takeStore(node);
-    this.#writes.claimRefused(held.commit, node);
+    this.#writes.proposalRefused(held.commit, node);
     return held;
   }
 

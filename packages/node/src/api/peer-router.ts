@@ -24,9 +24,9 @@ export const peer = t.router({
     .input(schemas.PeerStoreInput)
     .mutation(({ ctx, input }) => ctx.peer.apply(decodePacked(input.packed), input.source)),
   /** As `store`, where this replica knows no counter as high; else nothing is stored. */
-  claim: peerProcedure
-    .input(schemas.PeerClaimInput)
-    .mutation(async ({ ctx, input }) => ({ stored: await ctx.peer.claim(decodePacked(input.packed)) })),
+  propose: peerProcedure
+    .input(schemas.PeerProposeInput)
+    .mutation(async ({ ctx, input }) => ({ stored: await ctx.peer.propose(decodePacked(input.packed)) })),
   /** What hints have kept for this replica: a busy one has it wait. */
   replay: peerProcedure
     .input(schemas.PeerStoreInput)

@@ -441,7 +441,7 @@ export const PeerKeysInput = z.object({ packed: Bytes, withRecords: z.boolean() 
 /** Where the records come from; a write or a hint unless told. */
 const Source = z.union([z.literal('repair'), z.object({ purgedTo: Counter })]);
 export const PeerStoreInput = z.object({ packed: Bytes, source: Source.optional() });
-export const PeerClaimInput = z.object({ packed: Bytes });
+export const PeerProposeInput = z.object({ packed: Bytes });
 export const PeerTrimInput = z.object({ partition: PartitionId, counter: Counter });
 export const PeerFenceInput = PeerTrimInput.extend({ purgedTo: Counter });
 export const PeerPurgeDigestInput = z.object({ partition: PartitionId, upTo: Counter.optional() });

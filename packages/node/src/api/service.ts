@@ -195,7 +195,7 @@ export interface PeerService {
   keys(groups: readonly PackedGroup[], withRecords: boolean): PackedKeyAnswers;
   apply(groups: readonly PackedGroup[], source: RecordSource | undefined): Promise<ApplyResult>;
   /** Undefined where it is refused. */
-  claim(groups: readonly PackedGroup[]): Promise<ApplyResult | undefined>;
+  propose(groups: readonly PackedGroup[]): Promise<ApplyResult | undefined>;
   trim(partition: string, counter: number): Promise<void>;
   /** As Store.fence(). */
   fence(partition: string, counter: number, purgedTo: number): Promise<boolean>;

@@ -74,9 +74,9 @@ export class NodeCoordinator {
     return this.#core.writes.tellHeads(partitions);
   }
 
-  /** Whether this node has a vote on all these partitions, and knows no counter as high: then a claim is stored. */
-  takesClaim(groups: readonly PackedGroup[]): boolean {
-    return this.#core.writes.takesClaim(groups);
+  /** Whether this node has a vote on all these partitions, and knows no counter as high: then a proposal is stored. */
+  accepts(groups: readonly PackedGroup[]): boolean {
+    return this.#core.writes.accepts(groups);
   }
 
   /** A peer has another store than before: what the one before has told counts no more. */

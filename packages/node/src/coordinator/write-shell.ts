@@ -1,6 +1,7 @@
 /** Performs what the coordination of writes decides: asks peers, stores, keeps time. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
+  type ApplyResult,
   type Coordinator,
   encodePacked,
   type HintBatch,
@@ -33,6 +34,7 @@ export interface WriteShellOptions {
 const SLOW_MS = 100;
 
 type Writes = Coordinator['writes'];
+type PeerCalls = ReturnType<WriteShellOptions['peers']['connectionTo']>['call']['peer'];
 
 /** `writes` is what these ports are for; it is asked for when it is there. After each event `answered` is called. */
 export function writePorts(
@@ -57,19 +59,16 @@ export function writePorts(
     });
     return last.bytes;
   };
-  const storeAt = async (
-    commit: number,
+  /** Has a peer store, by the procedure that `send` calls; undefined is its refusal of a proposal. */
+  const sendTo = async (
     node: string,
-    { groups, isClaim }: { readonly groups: readonly PackedGroup[]; readonly isClaim: boolean },
+    commit: number,
+    send: (peer: PeerCalls) => Promise<Pick<ApplyResult, 'trimmed' | 'fenced'> | undefined>,
   ) => {
     try {
-      const { claim, store: storeThere } = peers.connectionTo(node).call.peer;
-      const packed = packedOnce(groups);
-      if (isClaim) {
-        const { stored } = await claim.mutate({ packed }, { context });
-        if (stored === undefined) writes().claimRefused(commit, node);
-        else writes().stored(commit, node, stored);
-      } else writes().stored(commit, node, await storeThere.mutate({ packed }, { context }));
+      const stored = await send(peers.connectionTo(node).call.peer);
+      if (stored === undefined) writes().proposalRefused(commit, node);
+      else writes().stored(commit, node, stored);
     } catch (thrown) {
       writes().notStored(commit, node, toMendlogError(thrown));
     }
@@ -139,7 +138,13 @@ export function writePorts(
         .then(answered);
     },
     storeHere: (commit, groups, kept) => void storeHere(commit, groups, kept),
-    storeAt: (commit, node, groups, isClaim = false) => void storeAt(commit, node, { groups, isClaim }),
+    storeAt: (commit, node, groups) =>
+      void sendTo(node, commit, ({ store }) => store.mutate({ packed: packedOnce(groups) }, { context })),
+    proposeAt: (commit, node, groups) =>
+      void sendTo(node, commit, async ({ propose }) => {
+        const { stored } = await propose.mutate({ packed: packedOnce(groups) }, { context });
+        return stored;
+      }),
     mayDiffer,
     keepHint: (hint) => void hints.keep(hint),
     takeOverTrim({ partition, trimmedTo }) {

@@ -70,7 +70,7 @@ export function createReplica({
     keys: (groups, withRecords) =>
       lookUpKeys({ store, votes: (partition) => votes.votesHere(partition) }, groups, withRecords),
     apply: (groups, source) => store.apply(groups, [], source),
-    claim: async (groups) => (coordinator.takesClaim(groups) ? await store.apply(groups, []) : undefined),
+    propose: async (groups) => (coordinator.accepts(groups) ? await store.apply(groups, []) : undefined),
     trim: (partition, counter) => store.trim(partition, counter),
     fence: (partition, counter, purgedTo) => store.fence(partition, counter, purgedTo),
     purge: (partition, counter) => store.purge(partition, counter),

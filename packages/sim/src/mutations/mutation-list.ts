@@ -7,7 +7,7 @@ import type { Mutation } from './mutation.js';
 const WRITES = 'core/dist/coordination/write-coordinator.js';
 const READS = 'core/dist/coordination/key-reads.js';
 const ROUND = 'core/dist/coordination/counter-round.js';
-const CLAIM = 'core/dist/coordination/claim.js';
+const PROPOSAL = 'core/dist/coordination/proposal.js';
 const QUORUM = 'core/dist/quorum/write-quorum.js';
 const RANGES = 'core/dist/coordination/range-reads.js';
 const LISTED = 'core/dist/coordination/listed-ranges.js';
@@ -141,36 +141,36 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 20,
   },
   {
-    name: 'claim-taken-below-head',
-    breaks: 'a replica takes a claim though it knows a counter as high',
+    name: 'proposal-accepted-below-head',
+    breaks: 'a replica accepts a proposal though it knows a counter as high',
     file: WRITES,
-    find: 'firstCounterOf(group) > this.head(group.partition)',
-    replace: 'firstCounterOf(group) > 0',
+    find: 'firstCounterIn(group) > this.head(group.partition)',
+    replace: 'firstCounterIn(group) > 0',
     invariants: ['I3', 'I5', 'I10'],
     seeds: 3000,
   },
   {
-    name: 'claim-stored-at-once',
-    breaks: 'a coordinator stores its claim before a peer has taken it',
+    name: 'proposal-stored-at-once',
+    breaks: 'a coordinator stores its proposal before a peer has accepted it',
     file: WRITES,
-    find: 'if (!commit.isStoredHere && !isClaim)',
-    replace: 'if (!commit.isStoredHere)',
+    find: 'if (!commit.isDoneHere && !isProposed)',
+    replace: 'if (!commit.isDoneHere)',
     invariants: ['I3', 'I5', 'I9', 'I10'],
     seeds: 3000,
   },
   {
-    name: 'claim-overtaken',
-    breaks: 'commits get their versions while the claim before them may still be refused',
+    name: 'proposal-overtaken',
+    breaks: 'commits get their versions while the proposal before them may still be refused',
     file: WRITES,
-    find: 'first?.round.isOver && this.#claimed === undefined',
+    find: 'first?.round.isOver && this.#proposed === undefined',
     replace: 'first?.round.isOver',
     invariants: ['I10'],
     seeds: 3000,
   },
   {
-    name: 'claim-in-doubt-begun-anew',
-    breaks: 'a claim that a replica may have stored gets other versions',
-    file: CLAIM,
+    name: 'proposal-in-doubt-begun-anew',
+    breaks: 'a proposal that a replica may have stored gets other versions',
+    file: PROPOSAL,
     find: 'some(this.#mayBeStored)',
     replace: 'some(() => false)',
     invariants: ['I3', 'I5', 'I9', 'I10'],

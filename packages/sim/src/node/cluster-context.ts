@@ -24,16 +24,16 @@ export interface RunCounts {
   /** Of a partition's tombstones, those that came to their end. */
   purges: number;
   symbolMessages: number;
-  /** Claims sent to a peer. */
-  claims: number;
+  /** Group commits that went without a counter round, once for each peer that they were sent to. */
+  proposals: number;
   /** Of those. */
-  claimsRefused: number;
-  /** Commits whose claim nobody has taken or refused for certain. */
+  proposalsRefused: number;
+  /** Proposals that a peer may have stored, and nobody has for certain. */
   inDoubt: number;
 }
 
 export function noCounts(): RunCounts {
-  return { purges: 0, symbolMessages: 0, claims: 0, claimsRefused: 0, inDoubt: 0 };
+  return { purges: 0, symbolMessages: 0, proposals: 0, proposalsRefused: 0, inDoubt: 0 };
 }
 
 export interface ClusterContext {

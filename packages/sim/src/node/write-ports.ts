@@ -74,35 +74,39 @@ export function writePorts(node: NodeShell, incarnation: string): WritePorts {
         );
       storeOn(node, [groups, hints], (answer) => storedAt(commit, node.id, answer));
     },
-    storeAt(commit, to, groups, isClaim = false) {
-      if (isClaim) counts.claims += 1;
-      if (trace.isOn) {
-        const what = isClaim ? 'claims at' : 'sends to';
-        trace.note(node.id, `commit ${commit}: ${what} ${to} ${groupsText(groups)}`);
-      }
+    storeAt(commit, to, groups) {
+      if (trace.isOn) trace.note(node.id, `commit ${commit}: sends to ${to} ${groupsText(groups)}`);
+      callPeer<ApplyResult>(node, {
+        to,
+        isIdempotent: true,
+        serve: (peer, answer) => storeOn(peer, [groups, []], answer),
+        done: (answer) => storedAt(commit, to, answer),
+      });
+    },
+    proposeAt(commit, to, groups) {
+      counts.proposals += 1;
+      if (trace.isOn) trace.note(node.id, `commit ${commit}: proposes to ${to} ${groupsText(groups)}`);
+      // Not idempotent: what has been accepted would be refused the second time.
       callPeer<ApplyResult | 'refused'>(node, {
         to,
-        // A claim that has been taken would be refused the second time.
-        isIdempotent: !isClaim,
         serve(peer, answer) {
-          const takes = !isClaim || peer.process.coordinator.writes.takesClaim(groups);
-          if (takes) storeOn(peer, [groups, []], answer);
+          if (peer.process.coordinator.writes.accepts(groups)) storeOn(peer, [groups, []], answer);
           else answer({ ok: true, value: 'refused' });
         },
         done(answer) {
-          if (!answer.ok || answer.value !== 'refused') {
-            storedAt(commit, to, answer as Answer<ApplyResult>);
-            return;
+          if (!answer.ok) storedAt(commit, to, answer);
+          else if (answer.value !== 'refused') storedAt(commit, to, { ok: true, value: answer.value });
+          else {
+            counts.proposalsRefused += 1;
+            if (trace.isOn) trace.note(node.id, `commit ${commit}: ${to} refuses`);
+            writes().proposalRefused(commit, to);
           }
-          counts.claimsRefused += 1;
-          if (trace.isOn) trace.note(node.id, `commit ${commit}: ${to} refuses the claim`);
-          writes().claimRefused(commit, to);
         },
       });
     },
     mayDiffer(partitions) {
       counts.inDoubt += 1;
-      if (trace.isOn) trace.note(node.id, `a claim is in doubt: replicas of ${partitions} may differ`);
+      if (trace.isOn) trace.note(node.id, `a proposal is in doubt: replicas of ${partitions} may differ`);
     },
     keepHint: (hint) => node.process.hints.keep(hint),
     takeOverTrim: ({ partition, trimmedTo }) => node.disk.trim(partition, trimmedTo),

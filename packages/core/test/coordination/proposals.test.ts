@@ -1,6 +1,7 @@
-// Claims: lone commits that go without a counter round. Every event comes by hand, in the order that a test wants.
+// Proposals: lone commits that go without a counter round. Every event comes by hand, in the order that a test wants.
 import { describe, expect, test } from 'vitest';
 import type { WriteLevel } from '../../src/consistency.js';
+import { ALONE_AFTER_REFUSAL, ALONE_BEFORE_PROPOSAL } from '../../src/coordination/proposal.js';
 import type { WriteOrder, WriteOutcome } from '../../src/coordination/write.js';
 import { WriteCoordinator } from '../../src/coordination/write-coordinator.js';
 import { LIMITS } from '../../src/limits.js';
@@ -15,7 +16,7 @@ const drafts = (partition: string, ...values: string[]): PackedGroup =>
     values.map((value) => encodeDraft({ value: utf8(value) })),
   );
 
-/** A coordinator that has had one commit at a time, so that the next one is a claim where it may be. */
+/** A coordinator that has had one commit at a time, so that the next one is a proposal where it may be. */
 function setUp(primaries: Readonly<Record<string, readonly string[]>> = {}) {
   const ports = new HeldWritePorts(primaries);
   const writes = new WriteCoordinator(ports);
@@ -29,11 +30,12 @@ function setUp(primaries: Readonly<Record<string, readonly string[]>> = {}) {
     events.turn();
     return outcomes;
   };
-  for (let i = 1; i < LIMITS.aloneBeforeClaim; i++) {
+  for (let i = 1; i < ALONE_BEFORE_PROPOSAL; i++) {
     write([drafts('before', 'x')], { order: 'causal' });
     for (const node of ['a', 'b', 'c']) events.store(node);
   }
-  const sent = () => ports.stores.map(({ node, isClaim, groups }) => [node, isClaim, recordsOf(groups)]);
+  const sent = () =>
+    ports.stores.map(({ node, isProposal, groups }) => [node, isProposal, recordsOf(groups)]);
   const asked = () => ports.questions.map(({ question }) => question.node);
   return { ports, writes, events, write, sent, asked };
 }
@@ -46,8 +48,8 @@ const acknowledged = (firstCounter: number, acks: number) => ({
 });
 const refused = (code: string) => ({ ok: false, error: { code } });
 
-describe('claims', () => {
-  test('claim: a lone commit is sent at once, and stored here when a peer has taken it', () => {
+describe('proposals', () => {
+  test('proposal: a lone commit is sent at once, and stored here when a peer has taken it', () => {
     const { ports, writes, events, write, sent, asked } = setUp();
     const outcomes = write([drafts('p', 'x', 'y')]);
     const records = [
@@ -73,7 +75,7 @@ describe('claims', () => {
     expect([writes.isIdle, ports.timers.size, ports.keptHints]).toEqual([true, 0, []]);
   });
 
-  test('claim: it is acknowledged by one peer and this node too', () => {
+  test('proposal: it is acknowledged by one peer and this node too', () => {
     const { events, write } = setUp();
     const outcomes = write([drafts('p', 'x')]);
     events.store('b');
@@ -81,7 +83,7 @@ describe('claims', () => {
     expect(outcomes).toMatchObject([acknowledged(1, 2)]);
   });
 
-  test('claim: one after another, each above the last (commits=3)', () => {
+  test('proposal: one after another, each above the last (commits=3)', () => {
     const { events, write, asked } = setUp();
     for (let i = 1; i <= 3; i++) {
       const outcomes = write([drafts('p', 'x')]);
@@ -95,14 +97,14 @@ describe('claims', () => {
     ['it has two replicas', {}, { p: ['a', 'b'] }],
     ['this node is no replica', {}, { p: ['b', 'c', 'd'] }],
     ['it has five replicas', {}, { p: ['a', 'b', 'c', 'd', 'e'] }],
-  ] as const)('claim: none is made where %s', (_why, asked, primaries) => {
+  ] as const)('proposal: none is made where %s', (_why, asked, primaries) => {
     const { write, sent, ports } = setUp(primaries);
     write([drafts('p', 'x')], asked);
     expect(sent()).toEqual([]);
     expect(ports.questions.length).toBeGreaterThan(0);
   });
 
-  test('claim: none is made while a replica is down or has no vote', () => {
+  test('proposal: none is made while a replica is down or has no vote', () => {
     for (const why of ['down', 'newStores'] as const) {
       const { write, sent, asked, ports } = setUp();
       ports[why].add('c');
@@ -111,7 +113,7 @@ describe('claims', () => {
     }
   });
 
-  test('claim: none is made while another commit waits for its outcome, nor soon after', () => {
+  test('proposal: none is made while another commit waits for its outcome, nor soon after', () => {
     const { events, write, sent, asked } = setUp();
     write([drafts('p', 'x')], { order: 'causal' });
     write([drafts('p', 'y')]);
@@ -119,7 +121,7 @@ describe('claims', () => {
     for (const node of ['a', 'b', 'c']) events.store(node);
     events.tell('b');
     for (const node of ['a', 'b', 'c']) events.store(node);
-    for (let i = 1; i < LIMITS.aloneBeforeClaim; i++) {
+    for (let i = 1; i < ALONE_BEFORE_PROPOSAL; i++) {
       write([drafts('p', 'z')]);
       expect([asked(), sent()]).toEqual([['b'], []]);
       events.tell('b');
@@ -129,12 +131,12 @@ describe('claims', () => {
     expect([asked(), sent().length]).toEqual([[], 2]);
   });
 
-  test('claim: refused by all, it gets its versions after a counter round, above what that tells', () => {
+  test('proposal: refused by all, it gets its versions after a counter round, above what that tells', () => {
     const { writes, ports, events, write, sent, asked } = setUp();
     const outcomes = write([drafts('p', 'x', 'y')]);
-    events.refuseClaim('b');
+    events.refuseProposal('b');
     expect(asked()).toEqual([]);
-    events.refuseClaim('c');
+    events.refuseProposal('c');
     expect([asked(), sent()]).toEqual([['b'], []]);
     events.tell('b', 40);
     const records = [
@@ -151,50 +153,73 @@ describe('claims', () => {
     expect([writes.isIdle, ports.timers.size, ports.inDoubt]).toEqual([true, 0, []]);
   });
 
-  test('claim: what a peer has refused for want of room may be sent again', () => {
+  test('proposal: what a peer has refused for want of room may be sent again', () => {
     const { events, write, asked } = setUp();
     write([drafts('p', 'x')]);
     events.failStore('b', 'OVERLOADED');
-    events.refuseClaim('c');
+    events.refuseProposal('c');
     expect(asked()).toEqual(['b']);
   });
 
-  test('claim: a peer that was behind is given what the other has taken, and one that failed gets a hint', () => {
-    const { ports, events, write, sent } = setUp();
+  test('proposal: a peer that refuses is given what the other has accepted, as usual', () => {
+    const { events, write, sent } = setUp();
     const outcomes = write([drafts('p', 'x')]);
-    events.refuseClaim('b');
+    events.refuseProposal('b');
     events.store('c');
     expect(sent()).toEqual([
       ['a', false, [['p', 1, 'x']]],
       ['b', false, [['p', 1, 'x']]],
     ]);
-    // Refused once more, after the claim is proven: given as usual.
     events.store('b');
     expect(outcomes).toMatchObject([acknowledged(1, 2)]);
-    events.store('a');
+  });
 
-    const later = write([drafts('p', 'y')]);
+  test('proposal: a peer that failed gets a hint once the other has accepted, and none before', () => {
+    const { ports, events, write } = setUp();
+    const outcomes = write([drafts('p', 'x')]);
     events.failStore('b');
     expect(ports.keptHints).toEqual([]);
     events.store('c');
-    expect(ports.keptHints.map(hintOf)).toEqual([{ target: 'b', versions: [['p', 2, INCARNATION]] }]);
+    expect(ports.keptHints.map(hintOf)).toEqual([{ target: 'b', versions: [['p', 1, INCARNATION]] }]);
     events.store('a');
-    expect(later).toMatchObject([acknowledged(2, 2)]);
+    expect(outcomes).toMatchObject([acknowledged(1, 2)]);
   });
 
-  test('claim: a peer that refuses it after another has taken it is given it as usual', () => {
+  test('proposal: after a refusal none is made for a while, since another node may coordinate too', () => {
+    const { events, write, asked, sent } = setUp();
+    write([drafts('p', 'x')]);
+    events.refuseProposal('b');
+    events.store('c');
+    for (const node of ['a', 'b']) events.store(node);
+    for (let i = 1; i < ALONE_AFTER_REFUSAL + ALONE_BEFORE_PROPOSAL; i++) {
+      write([drafts('p', 'y')]);
+      expect(asked()).toEqual(['b']);
+      events.tell('b');
+      for (const node of ['a', 'b', 'c']) events.store(node);
+    }
+    write([drafts('p', 'z')]);
+    expect([asked(), sent().map(([node, isProposal]) => [node, isProposal])]).toEqual([
+      [],
+      [
+        ['b', true],
+        ['c', true],
+      ],
+    ]);
+  });
+
+  test('proposal: a peer that refuses it after another has taken it is given it as usual', () => {
     const { events, write, sent } = setUp();
     write([drafts('p', 'x')]);
     events.store('c');
-    events.refuseClaim('b');
+    events.refuseProposal('b');
     expect(sent()).toEqual([
       ['a', false, [['p', 1, 'x']]],
       ['b', false, [['p', 1, 'x']]],
     ]);
   });
 
-  test('claim: where nobody has it for certain and one may, its outcome is unknown and nothing is kept here', () => {
-    for (const end of ['refuseClaim', 'failStore'] as const) {
+  test('proposal: where nobody has it for certain and one may, its outcome is unknown and nothing is kept here', () => {
+    for (const end of ['refuseProposal', 'failStore'] as const) {
       const { writes, ports, events, write, sent } = setUp();
       const outcomes = write([drafts('p', 'x'), drafts('q', 'y')]);
       events.failStore('b');
@@ -206,13 +231,13 @@ describe('claims', () => {
     }
   });
 
-  test('claim: commits behind it get their versions when it is decided, and above its own', () => {
+  test('proposal: commits behind it get their versions when it is decided, and above its own', () => {
     const { events, write, sent } = setUp();
     write([drafts('p', 'x')]);
     write([drafts('p', 'y')], { order: 'causal' });
     expect(sent().map(([node]) => node)).toEqual(['b', 'c']);
-    events.refuseClaim('b');
-    events.refuseClaim('c');
+    events.refuseProposal('b');
+    events.refuseProposal('c');
     expect(sent()).toEqual([]);
     events.tell('b');
     expect(sent().filter(([node]) => node === 'a')).toEqual([
@@ -221,19 +246,72 @@ describe('claims', () => {
     ]);
   });
 
-  test('claim: a slow one holds others up for a moment only, and is not begun anew behind them', () => {
-    const { ports, events, write, sent } = setUp();
+  test('proposal: what came in the same turn is behind it too, though it did not fit into its commit', () => {
+    const { writes, events, sent, write } = setUp();
+    const large = packItems('p', [encodeDraft({ value: new Uint8Array(LIMITS.batchBytesTarget) })]);
+    writes.submit({ groups: [large], levelOf: () => 'QUORUM' }, () => {});
+    write([drafts('p', 'small')], { order: 'causal' });
+    expect(sent().map(([node, isProposal]) => [node, isProposal])).toEqual([
+      ['b', true],
+      ['c', true],
+    ]);
+    events.refuseProposal('b');
+    events.refuseProposal('c');
+    events.tell('b');
+    const here = sent().filter(([node]) => node === 'a') as [string, boolean, [string, number, string][]][];
+    expect(here.map(([, , records]) => records.map(([, counter]) => counter))).toEqual([[2], [3]]);
+  });
+
+  test('proposal: a slow one holds others up for a moment only; refused behind their back, nothing is written', () => {
+    const { writes, ports, events, write, sent } = setUp();
     const slow = write([drafts('p', 'x')]);
     write([drafts('p', 'y')], { order: 'causal' });
     events.fire('slow');
     expect(sent().filter(([node]) => node === 'a')).toEqual([['a', false, [['p', 2, 'y']]]]);
-    events.refuseClaim('b');
-    events.refuseClaim('c');
-    expect(slow).toMatchObject([refused('WRITE_TIMEOUT')]);
-    expect(ports.inDoubt).toEqual(['p']);
+    events.refuseProposal('b');
+    events.refuseProposal('c');
+    expect([slow, ports.inDoubt]).toMatchObject([[refused('UNAVAILABLE')], []]);
+    for (const node of ['a', 'b', 'c']) events.store(node);
+    expect([writes.isIdle, ports.timers.size]).toEqual([true, 0]);
   });
 
-  test('claim: what is taken after its time is up is stored here too', () => {
+  test('proposal: a slow one that nobody has overtaken is begun anew', () => {
+    const { events, write, asked } = setUp();
+    const slow = write([drafts('p', 'x')]);
+    events.refuseProposal('b');
+    events.fire('slow');
+    events.refuseProposal('c');
+    expect([slow, asked()]).toEqual([[], ['b']]);
+    events.tell('b', 5);
+    for (const node of ['a', 'b', 'c']) events.store(node);
+    expect(slow).toMatchObject([acknowledged(6, 2)]);
+  });
+
+  test('proposal: refused after its time is up it ends, and is not begun anew', () => {
+    const { writes, events, write, asked } = setUp();
+    const outcomes = write([drafts('p', 'x')]);
+    for (const timer of ['slow', 'time-up'] as const) events.fire(timer);
+    expect(outcomes).toMatchObject([refused('WRITE_TIMEOUT')]);
+    for (const node of ['b', 'c']) events.refuseProposal(node);
+    expect([asked(), writes.isIdle]).toEqual([[], true]);
+  });
+
+  test('proposal: while one is undecided there is no other, also where its writers are answered', () => {
+    const { writes, ports, events, write, sent } = setUp();
+    write([drafts('p', 'x')]);
+    events.fire('time-up');
+    write([drafts('p', 'y')]);
+    expect(sent().map(([node]) => node)).toEqual(['b', 'c']);
+    ports.down.add('c');
+    events.refuseProposal('b');
+    events.failStore('c');
+    expect(ports.inDoubt).toEqual(['p']);
+    events.tell('b');
+    for (const node of ['b', 'a']) events.store(node);
+    expect(writes.isIdle).toBe(true);
+  });
+
+  test('proposal: what is accepted after its time is up is stored here too', () => {
     const { writes, ports, events, write, sent } = setUp();
     const outcomes = write([drafts('p', 'x')]);
     events.fire('slow');
@@ -246,18 +324,47 @@ describe('claims', () => {
     expect([writes.isIdle, ports.keptHints.map(({ target }) => target)]).toEqual([true, ['c']]);
   });
 
-  test('claim: a peer whose store is replaced may have taken it', () => {
-    const { writes, ports, events, write } = setUp();
-    const outcomes = write([drafts('p', 'x')]);
-    writes.storeReplaced('b');
-    events.refuseClaim('c');
-    expect(outcomes).toMatchObject([refused('WRITE_TIMEOUT')]);
-    // Its answer comes all the same.
-    events.store('b');
-    expect([writes.isIdle, ports.inDoubt]).toEqual([true, ['p']]);
+  test('proposal: a peer whose store is replaced may have accepted it, and is not counted', () => {
+    for (const [answer, ended] of [
+      ['store', { code: 'acknowledged', inDoubt: [] }],
+      ['refuseProposal', { code: 'WRITE_TIMEOUT', inDoubt: ['p'] }],
+    ] as const) {
+      const { writes, ports, events, write } = setUp();
+      const outcomes = write([drafts('p', 'x')]);
+      writes.storeReplaced('b');
+      events[answer]('c');
+      // Its answer comes all the same.
+      events.store('b');
+      if (ended.code !== 'acknowledged') expect(outcomes).toMatchObject([refused(ended.code)]);
+      else {
+        expect(outcomes).toEqual([]);
+        events.store('a');
+        expect(outcomes).toMatchObject([acknowledged(1, 2)]);
+        expect(ports.keptHints.map(({ target }) => target)).toEqual(['b']);
+      }
+      expect([writes.isIdle, ports.inDoubt]).toEqual([true, ended.inDoubt]);
+    }
   });
 
-  test('claim: one that loses all its writes before it is sent holds nobody up', () => {
+  test('proposal: a peer that was taken for replaced and refuses has stored nothing', () => {
+    const { writes, events, write, asked } = setUp();
+    write([drafts('p', 'x')]);
+    writes.storeReplaced('b');
+    events.refuseProposal('b');
+    events.refuseProposal('c');
+    expect(asked()).toEqual(['b']);
+  });
+
+  test('proposal: what one peer has fenced away it refuses alone, and this node has it (upTo=1)', () => {
+    const { ports, events, write } = setUp();
+    const outcomes = write([drafts('p', 'x'), drafts('q', 'y')]);
+    events.store('b', { fenced: [{ partition: 'p', fencedTo: 1 }] });
+    for (const node of ['c', 'a']) events.store(node);
+    expect(outcomes).toMatchObject([acknowledged(1, 2), acknowledged(1, 2)]);
+    expect(ports.keptHints).toEqual([]);
+  });
+
+  test('proposal: one that loses all its writes before it is sent holds nobody up', () => {
     const { writes, ports, events, write, sent } = setUp();
     const again = drafts('p', 'x');
     write([again]);
@@ -265,14 +372,14 @@ describe('claims', () => {
     expect(write([again])).toMatchObject([refused('MALFORMED')]);
     expect(writes.isIdle).toBe(true);
     write([drafts('p', 'y')]);
-    expect(sent().map(([node, isClaim]) => [node, isClaim])).toEqual([
+    expect(sent().map(([node, isProposal]) => [node, isProposal])).toEqual([
       ['b', true],
       ['c', true],
     ]);
     expect(ports.questions).toEqual([]);
   });
 
-  test('claim: a peer takes it where it has a vote and knows no counter as high', () => {
+  test('proposal: a peer takes it where it has a vote and knows no counter as high', () => {
     const stamped = (counter: number) => {
       const { events, write, ports } = setUp();
       ports.storedHeads.set('p', counter - 1);
@@ -281,16 +388,16 @@ describe('claims', () => {
     };
     const { ports, writes, write } = setUp();
     ports.storedHeads.set('p', 9);
-    expect([stamped(9), stamped(10)].map((groups) => writes.takesClaim(groups))).toEqual([false, true]);
+    expect([stamped(9), stamped(10)].map((groups) => writes.accepts(groups))).toEqual([false, true]);
     // It has given that counter itself, to a write under way.
     write([drafts('p', 'x')]);
-    expect([stamped(10), stamped(11)].map((groups) => writes.takesClaim(groups))).toEqual([false, true]);
+    expect([stamped(10), stamped(11)].map((groups) => writes.accepts(groups))).toEqual([false, true]);
     ports.newStores.add('a');
-    expect(writes.takesClaim(stamped(11))).toBe(false);
+    expect(writes.accepts(stamped(11))).toBe(false);
     const garbage = { partition: 'p', bytes: new Uint8Array(7), ends: Uint32Array.of(7) };
     expect(() => {
       ports.newStores.clear();
-      writes.takesClaim([garbage]);
+      writes.accepts([garbage]);
     }).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
   });
 });

@@ -99,4 +99,15 @@ describe('cluster bench', () => {
     );
     expect(readdirSync(folder.path)).toEqual([]);
   });
+
+  test('cluster bench: memory is held for a command, and its status is that of the command (GiB=0.2)', async () => {
+    const held = (...args: readonly string[]) =>
+      startCommand(process.execPath, [resolve(import.meta.dirname, '../bench/dist/held-memory.js'), ...args]);
+    await using ends = held('0.2', '1000', process.execPath, '-e', 'process.exit(3)');
+    expect(await ends.ended).toMatchObject({ status: 3, stdout: expect.stringContaining('0.2 GiB held') });
+    await using wrong = held('0.2', 'fast', 'true');
+    expect(await wrong.ended).toMatchObject({ status: 2, stderr: expect.stringContaining('MIB_PER_SECOND') });
+    await using missing = held('0.2', '1000', 'no-such-command');
+    expect(await missing.ended).toMatchObject({ status: 2, stderr: expect.stringContaining('ENOENT') });
+  });
 });

@@ -159,21 +159,12 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 3000,
   },
   {
-    name: 'proposal-overtaken',
-    breaks: 'commits get their versions while the proposal before them may still be refused',
-    file: WRITES,
-    find: 'first?.round.isOver && this.#proposed === undefined',
-    replace: 'first?.round.isOver',
-    invariants: ['I10'],
-    seeds: 3000,
-  },
-  {
     name: 'proposal-in-doubt-begun-anew',
     breaks: 'a proposal that a replica may have stored gets other versions',
     file: PROPOSAL,
     find: 'some(this.#mayBeStored)',
     replace: 'some(() => false)',
-    invariants: ['I3', 'I5', 'I9', 'I10'],
+    invariants: ['I2', 'I3', 'I5', 'I9', 'I10'],
     seeds: 3000,
   },
   {

@@ -322,8 +322,8 @@ const READ_ATTEMPTS_MAX = 3;
 
 /**
  * What an async function would do with a throw, and nothing else: a call costs the batcher's promise. Each async
- * function on the way would add its own, a generator and a turn of the microtask queue, which at full load are a
- * third of what a record costs the client.
+ * function on the way would add its own, a generator and a turn of the microtask queue, which at full load were a
+ * quarter of what a record costs the client.
  */
 function promised(write: () => Promise<WriteResult>): Promise<WriteResult> {
   try {

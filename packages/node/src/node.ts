@@ -157,10 +157,14 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     isKnown: (partition) => changes.isKnown(partition),
     sessionBegins: () => votes.sessionBegins(),
   });
-  const repairSoon = (partitions: readonly string[], reason: JobReason) => {
+  const repairSoon = (
+    partitions: readonly string[],
+    reason: JobReason,
+    facts: Readonly<Record<string, unknown>> = {},
+  ) => {
     for (const partition of new Set(partitions)) {
       antiEntropy.queueAtLeader(partition, reason).catch((error: unknown) => {
-        log.warn('a partition could not be marked for repair', { partition, reason, error });
+        log.warn('a partition could not be marked for repair', { partition, reason, ...facts, error });
       });
     }
   };
@@ -170,7 +174,7 @@ export async function createNode(options: NodeOptions): Promise<MendlogNode> {
     peers,
     policy: withDefaults(HINT_POLICY_DEFAULT, options.hints),
     log,
-    onLost: (_target, partitions) => repairSoon(partitions, 'hint-lost'),
+    onLost: (target, partitions) => repairSoon(partitions, 'hint-lost', { target }),
   });
   const writeTimeoutMs = options.writeTimeoutMs ?? NODE_DEFAULTS.writeTimeoutMs;
   const readTimeoutMs = options.readTimeoutMs ?? NODE_DEFAULTS.readTimeoutMs;

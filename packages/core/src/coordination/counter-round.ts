@@ -7,7 +7,7 @@
  * No more peers are asked than are needed, until one of them fails or is slow.
  */
 import { majorityOf } from '../consistency.js';
-import type { Cohort } from './group-commit.js';
+import { type Cohort, partitionsOf } from './group-commit.js';
 
 /** In the place of a counter: the replica has no vote on the partition. */
 export const NO_VOTE = -1;
@@ -45,7 +45,7 @@ export class CounterRound {
     const { self } = ports;
     for (const cohort of cohorts) {
       if (!cohort.inRealTime) continue;
-      const partitions = [...new Set(cohort.writes.map(({ group }) => group.partition))];
+      const partitions = partitionsOf(cohort.writes);
       const isVoter = (node: string) =>
         !cohort.isApart || partitions.every((partition) => ports.votes(partition, node));
       // Those that may have no vote are asked last.

@@ -91,6 +91,11 @@ function cohortOf(write: PendingWrite, isApart: boolean, self: string): Cohort {
   };
 }
 
+/** The partitions of writes, each once. */
+export function partitionsOf(writes: readonly PendingWrite[]): string[] {
+  return [...new Set(writes.map(({ group }) => group.partition))];
+}
+
 /** Of a write that has its versions. */
 export function lastCounterOf({ firstCounter, group }: PendingWrite): number {
   return firstCounter + group.ends.length - 1;

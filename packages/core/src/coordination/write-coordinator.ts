@@ -23,7 +23,14 @@ import { AssignedHeads } from './assigned-heads.js';
 import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
 import { hintsFor } from './commit-hints.js';
 import { CounterRound, type HeadsQuestion, type Hopeless, NO_VOTE } from './counter-round.js';
-import { type Cohort, cohortsOf, lastCounterOf, type PendingWrite, splitCohort } from './group-commit.js';
+import {
+  type Cohort,
+  cohortsOf,
+  lastCounterOf,
+  type PendingWrite,
+  partitionsOf,
+  splitCohort,
+} from './group-commit.js';
 import { ALONE_AFTER_REFUSAL, ALONE_BEFORE_PROPOSAL, canBeProposed, Proposal } from './proposal.js';
 import { refusedWrite, type WriteOptions, type WriteOutcome } from './write.js';
 import type { WritePorts } from './write-ports.js';
@@ -502,7 +509,7 @@ export class WriteCoordinator {
       'failed',
       [...failures.values()].find((failure) => answerOf(failure) === 'failed'),
     );
-    this.#ports.mayDiffer(partitionsOf(commit));
+    this.#ports.mayDiffer(partitionsOf(commit.writes));
   }
 
   #endProposed(commit: Commit, answer: 'refused' | 'failed', failure: MendlogError | undefined): void {
@@ -719,10 +726,6 @@ function unstamped(group: PackedGroup): PackedGroup {
   const bytes = group.bytes.slice();
   for (let i = 0; i < group.ends.length; i++) unstampDraft(bytes, itemStart(group, i));
   return { ...group, bytes };
-}
-
-function partitionsOf({ writes }: Commit): string[] {
-  return [...new Set(writes.map(({ group }) => group.partition))];
 }
 
 function groupsOf({ cohorts }: Commit, node: string): PackedGroup[] {

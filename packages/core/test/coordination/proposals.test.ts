@@ -1,57 +1,29 @@
 // Proposals: lone commits that go without a counter round. Every event comes by hand, in the order that a test wants.
 import { describe, expect, test } from 'vitest';
-import type { WriteLevel } from '../../src/consistency.js';
 import { ALONE_AFTER_REFUSAL, ALONE_BEFORE_PROPOSAL } from '../../src/coordination/proposal.js';
-import type { WriteOrder, WriteOutcome } from '../../src/coordination/write.js';
-import { WriteCoordinator } from '../../src/coordination/write-coordinator.js';
 import { LIMITS } from '../../src/limits.js';
-import { type PackedGroup, packItems } from '../../src/protocol/packed.js';
+import { packItems } from '../../src/protocol/packed.js';
 import { encodeDraft } from '../../src/record.js';
-import { utf8 } from '../bytes.js';
-import { HeldWritePorts, hintOf, INCARNATION, recordsOf, WriteEvents } from './held-write-ports.js';
-
-const drafts = (partition: string, ...values: string[]): PackedGroup =>
-  packItems(
-    partition,
-    values.map((value) => encodeDraft({ value: utf8(value) })),
-  );
+import { hintOf, INCARNATION, recordsOf } from './held-write-ports.js';
+import { acknowledged, groupOf, refused, setUp } from './write-harness.js';
 
 /** A coordinator that has had one commit at a time, so that the next one is a proposal where it may be. */
-function setUp(primaries: Readonly<Record<string, readonly string[]>> = {}) {
-  const ports = new HeldWritePorts(primaries);
-  const writes = new WriteCoordinator(ports);
-  const events = new WriteEvents(ports, writes);
-  const write = (
-    groups: readonly PackedGroup[],
-    { level = 'QUORUM', order }: { level?: WriteLevel; order?: WriteOrder } = {},
-  ) => {
-    const outcomes: WriteOutcome[] = [];
-    writes.submit({ groups, order, levelOf: () => level }, (answered) => outcomes.push(...answered));
-    events.turn();
-    return outcomes;
-  };
+function setUpAlone(primaries: Readonly<Record<string, readonly string[]>> = {}) {
+  const { ports, writes, events, submitAlone } = setUp(primaries);
   for (let i = 1; i < ALONE_BEFORE_PROPOSAL; i++) {
-    write([drafts('before', 'x')], { order: 'causal' });
+    submitAlone([groupOf('before', 'x')], { order: 'causal' });
     for (const node of ['a', 'b', 'c']) events.store(node);
   }
   const sent = () =>
     ports.stores.map(({ node, isProposal, groups }) => [node, isProposal, recordsOf(groups)]);
   const asked = () => ports.questions.map(({ question }) => question.node);
-  return { ports, writes, events, write, sent, asked };
+  return { ports, writes, events, write: submitAlone, sent, asked };
 }
 
-const acknowledged = (firstCounter: number, acks: number) => ({
-  ok: true,
-  firstCounter,
-  origin: INCARNATION,
-  acks,
-});
-const refused = (code: string) => ({ ok: false, error: { code } });
-
 describe('proposals', () => {
-  test('proposal: a lone commit is sent at once, and stored here when a peer has taken it', () => {
-    const { ports, writes, events, write, sent, asked } = setUp();
-    const outcomes = write([drafts('p', 'x', 'y')]);
+  test('proposal: a lone commit is sent at once, and stored here when a peer has accepted it', () => {
+    const { ports, writes, events, write, sent, asked } = setUpAlone();
+    const outcomes = write([groupOf('p', 'x', 'y')]);
     const records = [
       ['p', 1, 'x'],
       ['p', 2, 'y'],
@@ -76,17 +48,17 @@ describe('proposals', () => {
   });
 
   test('proposal: it is acknowledged by one peer and this node too', () => {
-    const { events, write } = setUp();
-    const outcomes = write([drafts('p', 'x')]);
+    const { events, write } = setUpAlone();
+    const outcomes = write([groupOf('p', 'x')]);
     events.store('b');
     events.store('a');
     expect(outcomes).toMatchObject([acknowledged(1, 2)]);
   });
 
   test('proposal: one after another, each above the last (commits=3)', () => {
-    const { events, write, asked } = setUp();
+    const { events, write, asked } = setUpAlone();
     for (let i = 1; i <= 3; i++) {
-      const outcomes = write([drafts('p', 'x')]);
+      const outcomes = write([groupOf('p', 'x')]);
       for (const node of ['b', 'c', 'a']) events.store(node);
       expect([outcomes, asked()]).toMatchObject([[acknowledged(i, 2)], []]);
     }
@@ -98,42 +70,42 @@ describe('proposals', () => {
     ['this node is no replica', {}, { p: ['b', 'c', 'd'] }],
     ['it has five replicas', {}, { p: ['a', 'b', 'c', 'd', 'e'] }],
   ] as const)('proposal: none is made where %s', (_why, asked, primaries) => {
-    const { write, sent, ports } = setUp(primaries);
-    write([drafts('p', 'x')], asked);
+    const { write, sent, ports } = setUpAlone(primaries);
+    write([groupOf('p', 'x')], asked);
     expect(sent()).toEqual([]);
     expect(ports.questions.length).toBeGreaterThan(0);
   });
 
   test('proposal: none is made while a replica is down or has no vote', () => {
     for (const why of ['down', 'newStores'] as const) {
-      const { write, sent, asked, ports } = setUp();
+      const { write, sent, asked, ports } = setUpAlone();
       ports[why].add('c');
-      write([drafts('p', 'x')]);
+      write([groupOf('p', 'x')]);
       expect([sent(), asked()]).toEqual([[], ['b']]);
     }
   });
 
   test('proposal: none is made while another commit waits for its outcome, nor soon after', () => {
-    const { events, write, sent, asked } = setUp();
-    write([drafts('p', 'x')], { order: 'causal' });
-    write([drafts('p', 'y')]);
+    const { events, write, sent, asked } = setUpAlone();
+    write([groupOf('p', 'x')], { order: 'causal' });
+    write([groupOf('p', 'y')]);
     expect(asked()).toEqual(['b']);
     for (const node of ['a', 'b', 'c']) events.store(node);
     events.tell('b');
     for (const node of ['a', 'b', 'c']) events.store(node);
     for (let i = 1; i < ALONE_BEFORE_PROPOSAL; i++) {
-      write([drafts('p', 'z')]);
+      write([groupOf('p', 'z')]);
       expect([asked(), sent()]).toEqual([['b'], []]);
       events.tell('b');
       for (const node of ['a', 'b', 'c']) events.store(node);
     }
-    write([drafts('p', 'z')]);
+    write([groupOf('p', 'z')]);
     expect([asked(), sent().length]).toEqual([[], 2]);
   });
 
   test('proposal: refused by all, it gets its versions after a counter round, above what that tells', () => {
-    const { writes, ports, events, write, sent, asked } = setUp();
-    const outcomes = write([drafts('p', 'x', 'y')]);
+    const { writes, ports, events, write, sent, asked } = setUpAlone();
+    const outcomes = write([groupOf('p', 'x', 'y')]);
     events.refuseProposal('b');
     expect(asked()).toEqual([]);
     events.refuseProposal('c');
@@ -154,16 +126,16 @@ describe('proposals', () => {
   });
 
   test('proposal: what a peer has refused for want of room may be sent again', () => {
-    const { events, write, asked } = setUp();
-    write([drafts('p', 'x')]);
+    const { events, write, asked } = setUpAlone();
+    write([groupOf('p', 'x')]);
     events.failStore('b', 'OVERLOADED');
     events.refuseProposal('c');
     expect(asked()).toEqual(['b']);
   });
 
   test('proposal: a peer that refuses is given what the other has accepted, as usual', () => {
-    const { events, write, sent } = setUp();
-    const outcomes = write([drafts('p', 'x')]);
+    const { events, write, sent } = setUpAlone();
+    const outcomes = write([groupOf('p', 'x')]);
     events.refuseProposal('b');
     events.store('c');
     expect(sent()).toEqual([
@@ -175,8 +147,8 @@ describe('proposals', () => {
   });
 
   test('proposal: a peer that failed gets a hint once the other has accepted, and none before', () => {
-    const { ports, events, write } = setUp();
-    const outcomes = write([drafts('p', 'x')]);
+    const { ports, events, write } = setUpAlone();
+    const outcomes = write([groupOf('p', 'x')]);
     events.failStore('b');
     expect(ports.keptHints).toEqual([]);
     events.store('c');
@@ -186,18 +158,18 @@ describe('proposals', () => {
   });
 
   test('proposal: after a refusal none is made for a while, since another node may coordinate too', () => {
-    const { events, write, asked, sent } = setUp();
-    write([drafts('p', 'x')]);
+    const { events, write, asked, sent } = setUpAlone();
+    write([groupOf('p', 'x')]);
     events.refuseProposal('b');
     events.store('c');
     for (const node of ['a', 'b']) events.store(node);
     for (let i = 1; i < ALONE_AFTER_REFUSAL + ALONE_BEFORE_PROPOSAL; i++) {
-      write([drafts('p', 'y')]);
+      write([groupOf('p', 'y')]);
       expect(asked()).toEqual(['b']);
       events.tell('b');
       for (const node of ['a', 'b', 'c']) events.store(node);
     }
-    write([drafts('p', 'z')]);
+    write([groupOf('p', 'z')]);
     expect([asked(), sent().map(([node, isProposal]) => [node, isProposal])]).toEqual([
       [],
       [
@@ -208,8 +180,8 @@ describe('proposals', () => {
   });
 
   test('proposal: a peer that refuses it after another has taken it is given it as usual', () => {
-    const { events, write, sent } = setUp();
-    write([drafts('p', 'x')]);
+    const { events, write, sent } = setUpAlone();
+    write([groupOf('p', 'x')]);
     events.store('c');
     events.refuseProposal('b');
     expect(sent()).toEqual([
@@ -220,8 +192,8 @@ describe('proposals', () => {
 
   test('proposal: where nobody has it for certain and one may, its outcome is unknown and nothing is kept here', () => {
     for (const end of ['refuseProposal', 'failStore'] as const) {
-      const { writes, ports, events, write, sent } = setUp();
-      const outcomes = write([drafts('p', 'x'), drafts('q', 'y')]);
+      const { writes, ports, events, write, sent } = setUpAlone();
+      const outcomes = write([groupOf('p', 'x'), groupOf('q', 'y')]);
       events.failStore('b');
       expect([outcomes, ports.inDoubt]).toEqual([[], []]);
       events[end]('c');
@@ -232,9 +204,9 @@ describe('proposals', () => {
   });
 
   test('proposal: commits behind it get their versions when it is decided, and above its own', () => {
-    const { events, write, sent } = setUp();
-    write([drafts('p', 'x')]);
-    write([drafts('p', 'y')], { order: 'causal' });
+    const { events, write, sent } = setUpAlone();
+    write([groupOf('p', 'x')]);
+    write([groupOf('p', 'y')], { order: 'causal' });
     expect(sent().map(([node]) => node)).toEqual(['b', 'c']);
     events.refuseProposal('b');
     events.refuseProposal('c');
@@ -247,10 +219,10 @@ describe('proposals', () => {
   });
 
   test('proposal: what came in the same turn is behind it too, though it did not fit into its commit', () => {
-    const { writes, events, sent, write } = setUp();
+    const { writes, events, sent, write } = setUpAlone();
     const large = packItems('p', [encodeDraft({ value: new Uint8Array(LIMITS.batchBytesTarget) })]);
     writes.submit({ groups: [large], levelOf: () => 'QUORUM' }, () => {});
-    write([drafts('p', 'small')], { order: 'causal' });
+    write([groupOf('p', 'small')], { order: 'causal' });
     expect(sent().map(([node, isProposal]) => [node, isProposal])).toEqual([
       ['b', true],
       ['c', true],
@@ -263,9 +235,9 @@ describe('proposals', () => {
   });
 
   test('proposal: a slow one holds others up for a moment only; refused behind their back, nothing is written', () => {
-    const { writes, ports, events, write, sent } = setUp();
-    const slow = write([drafts('p', 'x')]);
-    write([drafts('p', 'y')], { order: 'causal' });
+    const { writes, ports, events, write, sent } = setUpAlone();
+    const slow = write([groupOf('p', 'x')]);
+    write([groupOf('p', 'y')], { order: 'causal' });
     events.fire('slow');
     expect(sent().filter(([node]) => node === 'a')).toEqual([['a', false, [['p', 2, 'y']]]]);
     events.refuseProposal('b');
@@ -276,8 +248,8 @@ describe('proposals', () => {
   });
 
   test('proposal: a slow one that nobody has overtaken is begun anew', () => {
-    const { events, write, asked } = setUp();
-    const slow = write([drafts('p', 'x')]);
+    const { events, write, asked } = setUpAlone();
+    const slow = write([groupOf('p', 'x')]);
     events.refuseProposal('b');
     events.fire('slow');
     events.refuseProposal('c');
@@ -288,8 +260,8 @@ describe('proposals', () => {
   });
 
   test('proposal: refused after its time is up it ends, and is not begun anew', () => {
-    const { writes, events, write, asked } = setUp();
-    const outcomes = write([drafts('p', 'x')]);
+    const { writes, events, write, asked } = setUpAlone();
+    const outcomes = write([groupOf('p', 'x')]);
     for (const timer of ['slow', 'time-up'] as const) events.fire(timer);
     expect(outcomes).toMatchObject([refused('WRITE_TIMEOUT')]);
     for (const node of ['b', 'c']) events.refuseProposal(node);
@@ -297,10 +269,10 @@ describe('proposals', () => {
   });
 
   test('proposal: while one is undecided there is no other, also where its writers are answered', () => {
-    const { writes, ports, events, write, sent } = setUp();
-    write([drafts('p', 'x')]);
+    const { writes, ports, events, write, sent } = setUpAlone();
+    write([groupOf('p', 'x')]);
     events.fire('time-up');
-    write([drafts('p', 'y')]);
+    write([groupOf('p', 'y')]);
     expect(sent().map(([node]) => node)).toEqual(['b', 'c']);
     ports.down.add('c');
     events.refuseProposal('b');
@@ -312,8 +284,8 @@ describe('proposals', () => {
   });
 
   test('proposal: what is accepted after its time is up is stored here too', () => {
-    const { writes, ports, events, write, sent } = setUp();
-    const outcomes = write([drafts('p', 'x')]);
+    const { writes, ports, events, write, sent } = setUpAlone();
+    const outcomes = write([groupOf('p', 'x')]);
     events.fire('slow');
     events.fire('time-up');
     expect(outcomes).toMatchObject([refused('WRITE_TIMEOUT')]);
@@ -329,8 +301,8 @@ describe('proposals', () => {
       ['store', { code: 'acknowledged', inDoubt: [] }],
       ['refuseProposal', { code: 'WRITE_TIMEOUT', inDoubt: ['p'] }],
     ] as const) {
-      const { writes, ports, events, write } = setUp();
-      const outcomes = write([drafts('p', 'x')]);
+      const { writes, ports, events, write } = setUpAlone();
+      const outcomes = write([groupOf('p', 'x')]);
       writes.storeReplaced('b');
       events[answer]('c');
       // Its answer comes all the same.
@@ -347,8 +319,8 @@ describe('proposals', () => {
   });
 
   test('proposal: a peer that was taken for replaced and refuses has stored nothing', () => {
-    const { writes, events, write, asked } = setUp();
-    write([drafts('p', 'x')]);
+    const { writes, events, write, asked } = setUpAlone();
+    write([groupOf('p', 'x')]);
     writes.storeReplaced('b');
     events.refuseProposal('b');
     events.refuseProposal('c');
@@ -356,8 +328,8 @@ describe('proposals', () => {
   });
 
   test('proposal: what one peer has fenced away it refuses alone, and this node has it (upTo=1)', () => {
-    const { ports, events, write } = setUp();
-    const outcomes = write([drafts('p', 'x'), drafts('q', 'y')]);
+    const { ports, events, write } = setUpAlone();
+    const outcomes = write([groupOf('p', 'x'), groupOf('q', 'y')]);
     events.store('b', { fenced: [{ partition: 'p', fencedTo: 1 }] });
     for (const node of ['c', 'a']) events.store(node);
     expect(outcomes).toMatchObject([acknowledged(1, 2), acknowledged(1, 2)]);
@@ -365,13 +337,13 @@ describe('proposals', () => {
   });
 
   test('proposal: one that loses all its writes before it is sent holds nobody up', () => {
-    const { writes, ports, events, write, sent } = setUp();
-    const again = drafts('p', 'x');
+    const { writes, ports, events, write, sent } = setUpAlone();
+    const again = groupOf('p', 'x');
     write([again]);
     for (const node of ['b', 'c', 'a']) events.store(node);
     expect(write([again])).toMatchObject([refused('MALFORMED')]);
     expect(writes.isIdle).toBe(true);
-    write([drafts('p', 'y')]);
+    write([groupOf('p', 'y')]);
     expect(sent().map(([node, isProposal]) => [node, isProposal])).toEqual([
       ['b', true],
       ['c', true],
@@ -381,16 +353,16 @@ describe('proposals', () => {
 
   test('proposal: a peer takes it where it has a vote and knows no counter as high', () => {
     const stamped = (counter: number) => {
-      const { events, write, ports } = setUp();
+      const { events, write, ports } = setUpAlone();
       ports.storedHeads.set('p', counter - 1);
-      write([drafts('p', 'x')]);
+      write([groupOf('p', 'x')]);
       return events.store('b').groups;
     };
-    const { ports, writes, write } = setUp();
+    const { ports, writes, write } = setUpAlone();
     ports.storedHeads.set('p', 9);
     expect([stamped(9), stamped(10)].map((groups) => writes.accepts(groups))).toEqual([false, true]);
     // It has given that counter itself, to a write under way.
-    write([drafts('p', 'x')]);
+    write([groupOf('p', 'x')]);
     expect([stamped(10), stamped(11)].map((groups) => writes.accepts(groups))).toEqual([false, true]);
     ports.newStores.add('a');
     expect(writes.accepts(stamped(11))).toBe(false);

@@ -1,55 +1,13 @@
 // The state machine of writes: every event comes by hand, in the order that a test wants.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { WriteLevel } from '../../src/consistency.js';
 import { NO_VOTE } from '../../src/coordination/counter-round.js';
-import type { WriteOrder, WriteOutcome } from '../../src/coordination/write.js';
 import { WriteCoordinator } from '../../src/coordination/write-coordinator.js';
 import { LIMITS } from '../../src/limits.js';
 import type { HintBatch } from '../../src/ports/store.js';
-import { decodePacked, type PackedGroup, packItems } from '../../src/protocol/packed.js';
-import { encodeDraft } from '../../src/record.js';
-import { utf8 } from '../bytes.js';
+import { decodePacked } from '../../src/protocol/packed.js';
 import { HeldWritePorts, hintOf, INCARNATION, recordsOf, WriteEvents } from './held-write-ports.js';
-
-interface Asked {
-  readonly level?: WriteLevel;
-  readonly order?: WriteOrder;
-}
-
-function groupOf(partition: string, ...values: string[]): PackedGroup {
-  return packItems(
-    partition,
-    values.map((value) => encodeDraft({ value: utf8(value) })),
-  );
-}
-
-function setUp(primaries: Readonly<Record<string, readonly string[]>> = {}) {
-  const ports = new HeldWritePorts(primaries);
-  const writes = new WriteCoordinator(ports);
-  const events = new WriteEvents(ports, writes);
-  /** Outcomes come into the array when the request is answered. */
-  const submit = (groups: readonly PackedGroup[], { level = 'QUORUM', order }: Asked = {}) => {
-    const outcomes: WriteOutcome[] = [];
-    writes.submit({ groups, order, levelOf: () => level }, (answered) => outcomes.push(...answered));
-    return outcomes;
-  };
-  /** In a turn of its own, so in a group commit of its own where one may begin. */
-  const submitAlone = (groups: readonly PackedGroup[], asked: Asked = {}) => {
-    const outcomes = submit(groups, asked);
-    events.turn();
-    return outcomes;
-  };
-  return { ports, writes, events, submit, submitAlone };
-}
-
-const acknowledged = (firstCounter: number, acks: number) => ({
-  ok: true,
-  firstCounter,
-  origin: INCARNATION,
-  acks,
-});
-const refused = (code: string) => ({ ok: false, error: { code } });
+import { acknowledged, groupOf, refused, setUp } from './write-harness.js';
 
 describe('write coordinator: ANY', () => {
   const elsewhere = { p: ['b', 'c', 'd'] };

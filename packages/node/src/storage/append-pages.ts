@@ -55,6 +55,10 @@ class AppendPage {
   }
 }
 
+function isSamePage(a: AppendPage | undefined, b: AppendPage | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.at.equals(b.at);
+}
+
 export class AppendPages {
   readonly #table: Database<Buffer, Buffer>;
 
@@ -131,7 +135,7 @@ export class AppendPages {
     let ofPage: ClaimChange[] = [];
     for (const change of [...changes].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const next = this.#pageOf(partitionId, bytesOf(change[0]));
-      if (ofPage.length > 0 && next?.at.toString('latin1') !== page?.at.toString('latin1')) {
+      if (ofPage.length > 0 && !isSamePage(next, page)) {
         this.#changePage(writes, { partitionId, page, changes: ofPage });
         ofPage = [];
       }

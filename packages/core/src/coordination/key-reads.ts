@@ -1,8 +1,11 @@
 /**
- * Coordinates reads of keys: asks R replicas who holds each, and gives asked replicas what they lack before it
- * answers, so that no later quorum read can miss what this one answers (Attiya, Bar-Noy and Dolev).
+ * Coordinates reads of keys: asks R replicas who holds each, gives those that lack it the record, and answers when R
+ * replicas hold it, so that no later quorum read can miss what this one answers (Attiya, Bar-Noy and Dolev).
  *
  *   submit --> [ ask R replicas: one for records too --> missing records --> repair ] --> answer
+ *
+ * A replica that is given a record has to flush it. One more is asked meanwhile: where it holds the record already, R
+ * replicas do, and nobody waits for the flush.
  *
  * What is asked in one turn of the event loop goes out together, a round for each set of replicas. While many rounds are
  * under way what comes waits, and so gathers. "Absent"
@@ -20,7 +23,7 @@ import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
 import { replicaSetOf } from './group-commit.js';
 import { type Gift, giftsOf } from './key-gifts.js';
 import type { KeyAnswers, KeyQuestion, KeyReadPorts } from './key-read-ports.js';
-import { type Winner, winnerOf } from './key-winner.js';
+import { isHeldBy, type Winner, winnerOf } from './key-winner.js';
 import { Speculation } from './speculation.js';
 
 /** blocking: before the answer; async: after it; off: not at all. */
@@ -31,7 +34,7 @@ export type KeyOutcome =
       readonly ok: true;
       /** The record that holds the key, a tombstone where it was deleted; undefined where nothing does. */
       readonly frame: Uint8Array | undefined;
-      /** An asked replica lacked it and has been given it. */
+      /** An asked replica lacked it. It has been given it, or is being given it while as many others hold it. */
       readonly repaired: boolean;
     }
   | { readonly ok: false; readonly error: ErrorShape };
@@ -87,6 +90,8 @@ interface Ask {
   readonly sinceMs: number;
   /** What it is about. */
   readonly reads: readonly PendingRead[];
+  /** Of one replica more, while others are given what they lack. */
+  readonly isExtra?: true;
 }
 
 export class KeyReads {
@@ -200,7 +205,8 @@ export class KeyReads {
     const { round, node, reads } = ask;
     if (node !== this.#ports.self) this.#speculation.answered(ask, this.#ports.elapsedMs());
     if (this.#isGivenUp(round)) return;
-    if (answers.states.length !== reads.length) this.#leave(ask);
+    if (ask.isExtra) this.#extraAnswered(ask, answers);
+    else if (answers.states.length !== reads.length) this.#leave(ask);
     else if (round.phase === 'fetching') this.#fetched(ask, answers);
     else {
       round.answers.set(node, answers);
@@ -211,7 +217,8 @@ export class KeyReads {
   /** A node did not answer, or did not store what it was given. */
   failed(id: number): void {
     const ask = this.#take(id);
-    if (ask !== undefined && !this.#isGivenUp(ask.round)) this.#leave(ask);
+    if (ask === undefined || ask.isExtra || this.#isGivenUp(ask.round)) return;
+    this.#leave(ask);
   }
 
   given(id: number): void {
@@ -222,7 +229,7 @@ export class KeyReads {
       const winner = round.winners[i];
       if (winner !== undefined && reads.includes(read)) winner.repaired = true;
     }
-    if (round.waiting.size === 0) this.#answer(round);
+    this.#goOn(round);
   }
 
   /** Those asked take long: one more may be asked, if there is one, and other rounds do not wait for this one. */
@@ -234,7 +241,7 @@ export class KeyReads {
     const [node] = this.#usable(round);
     if (node === undefined || !this.#speculation.isDue(round.waiting.values(), this.#ports.elapsedMs()))
       return;
-    this.#ask(round, { node, reads: round.reads }, true);
+    this.#ask({ round, node, reads: round.reads }, true);
   }
 
   /** A node has another store than before: nobody holds what the one before has told of. Such reads are made anew. */
@@ -318,16 +325,23 @@ export class KeyReads {
     }
     const isFirst = round.answers.size === 0 && round.waiting.size === 0;
     for (const [i, node] of usable.slice(0, count).entries())
-      this.#ask(round, { node, reads: round.reads }, isFirst && i === 0);
+      this.#ask({ round, node, reads: round.reads }, isFirst && i === 0);
   }
 
-  #ask(round: Round, { node, reads }: Pick<Ask, 'node' | 'reads'>, withRecords: boolean): void {
-    const id = this.#nextAsk++;
-    const ask = { round, node, sinceMs: this.#ports.elapsedMs(), reads };
-    round.waiting.set(id, ask);
-    this.#asks.set(id, ask);
+  #ask(what: Omit<Ask, 'sinceMs'>, withRecords: boolean): void {
+    const { round, node, reads } = what;
+    const id = this.#wait(what);
     const questions = reads.map(({ question }) => question);
     this.#ports.ask(id, node, { questions, withRecords, deadlineMs: round.deadlineMs });
+  }
+
+  /** The number of an ask that its round waits for. */
+  #wait(what: Omit<Ask, 'sinceMs'>): number {
+    const id = this.#nextAsk++;
+    const ask = { ...what, sinceMs: this.#ports.elapsedMs() };
+    what.round.waiting.set(id, ask);
+    this.#asks.set(id, ask);
+    return id;
   }
 
   /** The ask with this number, once; undefined where nobody waits for it any more. */
@@ -375,7 +389,7 @@ export class KeyReads {
   }
 
   #goOn(round: Round): void {
-    if (round.waiting.size > 0) return;
+    for (const { isExtra } of round.waiting.values()) if (!isExtra) return;
     if (round.phase === 'fetching') this.#repair(round);
     else this.#answer(round);
   }
@@ -398,7 +412,7 @@ export class KeyReads {
       const read = round.reads[i] as PendingRead;
       unread.set(winner.holder, [...(unread.get(winner.holder) ?? []), read]);
     }
-    for (const [node, wanted] of unread) this.#ask(round, { node, reads: wanted }, true);
+    for (const [node, wanted] of unread) this.#ask({ round, node, reads: wanted }, true);
     this.#goOn(round);
   }
 
@@ -434,17 +448,33 @@ export class KeyReads {
   #repair(round: Round): void {
     round.phase = 'repairing';
     const gifts = round.repair === 'off' ? NO_GIFTS : giftsOf(round);
-    const asks = gifts.map(({ node, reads, groups }) => {
-      const id = this.#nextAsk++;
-      const ask = { round, node, sinceMs: this.#ports.elapsedMs(), reads };
-      if (round.repair === 'blocking') {
-        round.waiting.set(id, ask);
-        this.#asks.set(id, ask);
-      }
+    const isAwaited = round.repair === 'blocking';
+    const numbered = gifts.map(({ node, reads, groups }) => {
+      const id = isAwaited ? this.#wait({ round, node, reads }) : this.#nextAsk++;
       return { id, node, groups };
     });
-    for (const { id, node, groups } of asks) this.#ports.give(id, node, groups);
+    for (const { id, node, groups } of numbered) this.#ports.give(id, node, groups);
     if (round.waiting.size === 0) this.#answer(round);
+    else this.#askExtra(round);
+  }
+
+  /** Where each record is lacked by one replica, one that was not asked yet may make up for it. */
+  #askExtra(round: Round): void {
+    const lacked = round.reads.filter((_, i) => (round.winners[i]?.lacking.length ?? 0) > 0);
+    if (round.winners.some((winner) => (winner?.lacking.length ?? 0) > 1)) return;
+    const [node] = this.#usable(round);
+    if (node !== undefined) this.#ask({ round, node, reads: lacked, isExtra: true }, false);
+  }
+
+  #extraAnswered({ round, reads }: Ask, answers: KeyAnswers): void {
+    for (const [i, read] of reads.entries()) {
+      const winner = round.winners[round.reads.indexOf(read)];
+      // Read anew by now, or on as many replicas as it has to be.
+      if (winner === undefined || winner.repaired) continue;
+      if (!isHeldBy(answers, i, winner.holding)) return;
+    }
+    for (const winner of round.winners) if (winner?.lacking.length === 1) winner.repaired = true;
+    this.#answer(round);
   }
 
   #answer(round: Round): void {

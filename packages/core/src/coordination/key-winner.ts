@@ -35,6 +35,13 @@ export function winnerOf(answers: ReadonlyMap<string, KeyAnswers>, i: number): W
   return { holding, frame, holder: node, lacking, repaired: false };
 }
 
+/** Whether a replica's answer to a question is this very holder: something newer may be gone elsewhere. */
+export function isHeldBy({ states, trimmedTo }: KeyAnswers, i: number, holding: KeyHolding): boolean {
+  const state = states[i];
+  if (state === undefined || typeof state === 'string') return false;
+  return state.version.counter > (trimmedTo[i] ?? 0) && compareHoldings(state, holding) === 0;
+}
+
 /**
  * Whether a replica has purged as far and does not hold it: then no replica did when it purged, and whoever said so told
  * of an earlier time. What has deleted it may be gone by now, and would not be found. Who has purged as far itself and

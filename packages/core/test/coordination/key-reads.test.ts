@@ -307,6 +307,7 @@ describe('key reads: the holder and repair', () => {
     const outcomes = read();
     events.answer('a', NEW);
     events.answer('b', OLD);
+    events.answer('c', OLD);
     events.failGift('b');
     expect(outcomes).toEqual([]);
     events.turn();
@@ -335,6 +336,171 @@ describe('key reads: the holder and repair', () => {
     events.failGift('b');
     expect(ports.timers.size).toBe(0);
   });
+});
+
+describe('key reads: one replica more is asked while another is given what it lacks', () => {
+  /** A read of each key that `a` holds and `b` is being given. */
+  function repairing(asked: Asked = {}) {
+    const set = setUp();
+    const outcomes = set.read(asked);
+    set.events.answer('a', NEW);
+    set.events.answer('b', OLD);
+    return { ...set, outcomes };
+  }
+
+  test.each(['stored', 'failed', 'never told of'])(
+    'key reads: where it holds the record, nobody waits for the flush (SPEC I4) (the gift is %s)',
+    (fate) => {
+      const { ports, events, outcomes } = repairing();
+      expect(ports.asks.map(({ node, withRecords }) => [node, withRecords])).toEqual([['c', false]]);
+      events.answer('c', NEW);
+      expect(outcomes).toEqual([found(NEW, true)]);
+      expect(ports.timers.size).toBe(0);
+      if (fate === 'stored') events.accept('b');
+      else if (fate === 'failed') events.failGift('b');
+      events.turn();
+      expect([outcomes.length, ports.asks]).toEqual([1, []]);
+    },
+  );
+
+  const lacks: readonly [string, (events: ReadEvents) => void][] = [
+    ['it lacks it', (events) => events.answer('c', 'absent')],
+    ['it holds something older', (events) => events.answer('c', OLD)],
+    ['it holds something newer', (events) => events.answer('c', { counter: 12 })],
+    ['it holds what it has trimmed', (events) => events.answer('c', NEW, { trimmedTo: 9 })],
+    ['it does not know', (events) => events.answer('c', 'unknown')],
+    ['it has no vote', (events) => events.answer('c', 'no vote')],
+    ['it fails', (events) => events.failAsk('c')],
+    ['it is silent', () => {}],
+  ];
+  test.each(lacks)('key reads: the answer waits for the flush (SPEC I4) (%s)', (_, answer) => {
+    const { ports, events, outcomes } = repairing();
+    answer(events);
+    events.turn();
+    expect(outcomes).toEqual([]);
+    events.accept('b');
+    expect(outcomes).toEqual([found(NEW, true)]);
+    expect([ports.timers.size, ports.gifts]).toEqual([0, []]);
+    if (ports.asks.length > 0) events.answer('c', OLD);
+    expect([outcomes.length, ports.isScheduled]).toEqual([1, false]);
+  });
+
+  test('key reads: it answers for fewer keys than it was asked: the answer waits for the flush', () => {
+    const { ports, reads, events, outcomes } = repairing();
+    reads.answered(ports.asks[0]?.id ?? 0, { states: [], trimmedTo: [], purgedTo: [], frames: [] });
+    expect(outcomes).toEqual([]);
+    events.accept('b');
+    expect(outcomes).toEqual([found(NEW, true)]);
+  });
+
+  test('key reads: a gift that fails before it answers is read anew without that node', () => {
+    const { ports, events, outcomes } = repairing();
+    events.failGift('b');
+    // What it holds counts no more: the read is made anew.
+    events.answer('c', NEW);
+    expect(outcomes).toEqual([]);
+    events.turn();
+    expect(ports.asks.map(({ node }) => node)).toEqual(['a', 'c']);
+    for (const node of ['a', 'c']) events.answer(node, NEW);
+    expect(outcomes).toEqual([found(NEW)]);
+    expect(ports.timers.size).toBe(0);
+  });
+
+  test('key reads: it is asked of the keys alone that are lacked, and has to hold all of them (2 of 3 keys)', () => {
+    for (const held of [2, 1]) {
+      const { ports, events, read } = setUp();
+      const outcomes = read({ keys: [K, K, K] });
+      events.answer('a', NEW);
+      events.answer('b', (place) => (place === 1 ? NEW : 'absent'));
+      expect(ports.asks.map(({ questions }) => questions.length)).toEqual([2]);
+      events.answer('c', (place) => (place < held ? NEW : 'absent'));
+      const done = [found(NEW, true), found(NEW), found(NEW, true)];
+      expect(outcomes).toEqual(held === 2 ? done : []);
+      events.accept('b');
+      expect(outcomes).toEqual(done);
+    }
+  });
+
+  test('key reads: what one of two has been given by then it need not hold (each lacks one key)', () => {
+    const { events, read } = setUp();
+    const outcomes = read({ keys: [K, K] });
+    events.answer('a', (place) => (place === 0 ? NEW : OLD));
+    events.answer('b', (place) => (place === 0 ? OLD : NEW));
+    events.answer('b', NEW);
+    events.accept('a');
+    expect(outcomes).toEqual([]);
+    events.answer('c', (place) => (place === 0 ? NEW : OLD));
+    expect(outcomes).toEqual([found(NEW, true), found(NEW, true)]);
+  });
+
+  test('key reads: those whose gift fails are read anew, and it makes up for the others (each lacks one key)', () => {
+    const { ports, events, read, submit } = setUp();
+    const [first, second] = [submit(), submit()];
+    events.turn();
+    events.answer('a', (place) => (place === 0 ? NEW : OLD));
+    events.answer('b', (place) => (place === 0 ? OLD : NEW));
+    events.answer('b', NEW);
+    events.failGift('b');
+    events.answer('c', (place) => (place === 0 ? OLD : NEW));
+    expect([first, second]).toEqual([[], [found(NEW, true)]]);
+    events.turn();
+    expect(ports.asks.map(({ node }) => node)).toEqual(['a', 'c']);
+    for (const node of ['a', 'c']) events.answer(node, NEW);
+    expect(first).toEqual([found(NEW)]);
+    expect(read()).toEqual([]);
+  });
+
+  test('key reads: a read is made anew where its store was replaced meanwhile', () => {
+    const { ports, reads, events, outcomes } = repairing();
+    reads.storeReplaced('c');
+    events.answer('c', NEW);
+    expect(outcomes).toEqual([]);
+    events.turn();
+    for (const node of ['a', 'b']) events.answer(node, NEW);
+    expect(outcomes).toEqual([found(NEW)]);
+    expect(ports.timers.size).toBe(0);
+  });
+
+  const nobody: readonly [string, () => readonly unknown[]][] = [
+    ['all were asked', () => allAsked().ports.asks],
+    ['nobody waits for the flush', () => repairing({ repair: 'async' }).ports.asks],
+    ['nothing is given', () => repairing({ repair: 'off' }).ports.asks],
+    ['two lack it', () => lackedByTwo().ports.asks],
+    ['no other is alive', () => withOneDown().ports.asks],
+  ];
+  test.each(nobody)('key reads: nobody else is asked (%s)', (_, asks) => {
+    expect(asks()).toEqual([]);
+  });
+
+  function allAsked() {
+    const set = repairing({ level: 'ALL' });
+    set.events.answer('c', NEW);
+    expect(set.ports.gifts).toHaveLength(1);
+    return set;
+  }
+
+  function lackedByTwo() {
+    const set = setUp(['a', 'b', 'c', 'd', 'e']);
+    set.read();
+    for (const [node, held] of [
+      ['a', NEW],
+      ['b', OLD],
+      ['c', OLD],
+    ] as const)
+      set.events.answer(node, held);
+    expect(set.ports.gifts).toHaveLength(2);
+    return set;
+  }
+
+  function withOneDown() {
+    const set = setUp();
+    set.ports.down.add('c');
+    set.read();
+    set.events.answer('a', NEW);
+    set.events.answer('b', OLD);
+    expect(set.ports.gifts).toHaveLength(1);
+    return set;
+  }
 });
 
 describe('key reads: time', () => {
@@ -375,7 +541,10 @@ describe('key reads: time', () => {
           ['b', NEW],
         ] as const)
           events.answer(node, held);
-      if (phase === 'repairing') events.answer('b', NEW);
+      if (phase === 'repairing') {
+        events.answer('b', NEW);
+        events.failAsk('c');
+      }
       events.timeUp();
       expect(outcomes).toMatchObject([failed('READ_TIMEOUT')]);
       expect(ports.timers.size).toBe(0);

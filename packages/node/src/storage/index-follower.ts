@@ -15,14 +15,18 @@ import type { ArrivedEntry } from './live-shares.js';
 import { ascendingRuns, type Run } from './located-record.js';
 import { OutwornEntries } from './outworn-entries.js';
 import type { PartitionState } from './partition-state.js';
-import type { VersionIndex } from './version-index.js';
+import { StepPace } from './step-pace.js';
+import type { ChangedPartitions, VersionIndex } from './version-index.js';
 
 /** Records that one step of the index takes: more make it cheaper a record, and others wait longer. */
 const STEP_RECORDS = 131_072;
 
-/** Records that are enough for a step, and how long fewer wait for more. */
-const GATHERED_RECORDS = 65_536;
+/** How long records wait for more, unless there are enough for a step: so many, or a share of what the overlay may hold. */
 const GATHER_MS = 1000;
+const GATHERED_RECORDS = 65_536;
+const GATHERED_SHARE = 1 / 3;
+/** So full an overlay is emptied at once. */
+const HURRY_SHARE = 3 / 4;
 
 /** Records that a start brings into the index at a time. */
 const CATCH_UP_RECORDS = 65_536;
@@ -33,6 +37,8 @@ interface Followed {
   readonly records: number;
   /** Bytes of its entries. */
   readonly bytes: number;
+  /** When it came, on a clock that never goes back. */
+  readonly sinceMs: number;
   /** Called when nothing of it is in the overlay any more. */
   readonly indexed: () => void;
 }
@@ -77,11 +83,14 @@ export class IndexFollower {
   #working: Promise<void> | undefined;
   /** A step may have left entries that are outworn, or the last run of the node has. */
   #mayBeOutworn = true;
-  /** Records in the queue. */
+  /** Records and bytes in the queue, without those of the step that is under way. */
   #queued = 0;
+  #queuedBytes = 0;
+  /** Of what is enough for a step, as much as the next one waits for. */
+  #enough = 1;
   /** Callers that wait for all to be done. */
   #waiting = 0;
-  #endGathering: (() => void) | undefined;
+  #endPause: (() => void) | undefined;
   #stopped = false;
 
   constructor({ log, index, overlayBytesMax, checkKeyed }: FollowerOptions) {
@@ -155,12 +164,16 @@ export class IndexFollower {
   }
 
   /** Brings a commit into the index, whose last arrival number is `last`. */
-  follow(runs: readonly ArrivedRun[], { last, bytes, indexed }: Omit<Followed, 'runs' | 'records'>): void {
+  follow(
+    runs: readonly ArrivedRun[],
+    { last, bytes, indexed }: Pick<Followed, 'last' | 'bytes' | 'indexed'>,
+  ): void {
     const records = runs.reduce((sum, { from, to }) => sum + to - from, 0);
-    this.#queue.push({ runs, last, records, bytes, indexed });
+    this.#queue.push({ runs, last, records, bytes, sinceMs: performance.now(), indexed });
     this.#queued += records;
+    this.#queuedBytes += bytes;
     this.#work();
-    if (this.#queued >= GATHERED_RECORDS || this.#entrants.length > 0) this.#hurry();
+    if (this.#isGathered || this.#isAwaited) this.#hurry();
   }
 
   /** Removes what is trimmed of a partition. Resolves after the first step, or where none can be made. */
@@ -283,16 +296,44 @@ export class IndexFollower {
 
   /** Waits for more to come, as long as little has come and nobody waits: each step costs a commit. */
   async #gathered(): Promise<void> {
-    const isAwaited = this.#waiting + this.#entrants.length + this.#trimmers.length + this.#tasks.length > 0;
-    if (this.#queued >= GATHERED_RECORDS || isAwaited) return await nextTurn();
+    if (this.#isGathered || this.#isAwaited) await nextTurn();
+    else await this.#pause(GATHER_MS);
+  }
+
+  /** There is enough for the next step. */
+  get #isGathered(): boolean {
+    return (
+      this.#queued >= this.#enough * GATHERED_RECORDS ||
+      this.#queuedBytes >= this.#enough * GATHERED_SHARE * this.#overlayBytesMax
+    );
+  }
+
+  /** Somebody waits for the end of a step. */
+  get #isAwaited(): boolean {
+    return this.#waiting + this.#entrants.length + this.#trimmers.length + this.#tasks.length > 0;
+  }
+
+  /** Until somebody is in a hurry. */
+  async #pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, GATHER_MS);
-      this.#endGathering = () => {
+      const timer = setTimeout(resolve, ms);
+      this.#endPause = () => {
         clearTimeout(timer);
         resolve();
       };
     });
-    this.#endGathering = undefined;
+    this.#endPause = undefined;
+  }
+
+  /** Of a step whose first record came at `sinceMs`. */
+  #pace(sinceMs: number): StepPace {
+    return new StepPace(sinceMs, {
+      nowMs: () => performance.now(),
+      isHurried: () =>
+        this.#isAwaited || this.#isGathered || this.#overlayBytes >= HURRY_SHARE * this.#overlayBytesMax,
+      turn: nextTurn,
+      pause: async (ms) => await this.#pause(ms),
+    });
   }
 
   /** Lets those in who wait for room. */
@@ -301,7 +342,7 @@ export class IndexFollower {
   }
 
   #hurry(): void {
-    this.#endGathering?.();
+    this.#endPause?.();
   }
 
   async #indexStep(): Promise<void> {
@@ -309,6 +350,7 @@ export class IndexFollower {
     const entries: ArrivedRun[] = [];
     let taken = 0;
     let records = 0;
+    let bytes = 0;
     let last = 0;
     for (const followed of this.#queue) {
       if (records > 0 && records + followed.records > STEP_RECORDS) break;
@@ -319,13 +361,26 @@ export class IndexFollower {
         state.arriving.push(run);
       }
       records += followed.records;
+      bytes += followed.bytes;
       last = followed.last;
       taken++;
     }
     states.sort((a, b) => a.id - b.id);
     const runs = states.map(({ id, arriving }) => [id, arriving] as const);
     for (const state of states) state.arriving = [];
-    const changed = await this.#index.apply({ runs, entries, applied: last });
+    const pace = this.#pace(this.#queue[0]?.sinceMs ?? 0);
+    this.#queued -= records;
+    this.#queuedBytes -= bytes;
+    // Replicas are given the same records: not all of them are to make the next step in the same moment.
+    this.#enough = 0.5 + Math.random();
+    let changed: ChangedPartitions;
+    try {
+      changed = await this.#index.apply({ runs, entries, applied: last }, pace);
+    } catch (cause) {
+      this.#queued += records;
+      this.#queuedBytes += bytes;
+      throw cause;
+    }
     const isIndexed = (arrival: number) => arrival <= last;
     for (const state of states) {
       state.overlay.forgetUpTo(last);
@@ -338,7 +393,6 @@ export class IndexFollower {
       indexed();
       this.leaves(bytes, runs.length);
     }
-    this.#queued -= records;
   }
 
   #cleanable(): PartitionState | undefined {

@@ -67,6 +67,7 @@ import { type LocatedRecord, type Run, recordsOf } from './located-record.js';
 import { changeOf } from './partition-change.js';
 import type { PartitionChange, PartitionView } from './partition-view.js';
 import { DIGEST_LEVELS, EMPTY_ROW, RowChanges } from './row-changes.js';
+import type { StepPace } from './step-pace.js';
 import { checkRoom, storeError } from './store-error.js';
 
 const EMPTY_PARTITION: IndexedPartition = {
@@ -110,6 +111,9 @@ export interface Arrived {
 
 /** Partitions as they are in the index after a change. */
 export type ChangedPartitions = ReadonlyMap<number, IndexedPartition>;
+
+/** Lets others have their turn, and no more. */
+const AT_ONCE: Pick<StepPace, 'isSpread' | 'rest'> = { isSpread: false, rest: async () => await nextTurn() };
 
 /** What the slices of one step have in common. */
 interface Step {
@@ -342,7 +346,7 @@ export class VersionIndex {
    * A large step is made in slices, so that others have their turn between them: each partition has a
    * watermark of its own, and the common one follows with the last slice.
    */
-  async apply({ runs, entries, applied }: Arrived): Promise<ChangedPartitions> {
+  async apply({ runs, entries, applied }: Arrived, pace = AT_ONCE): Promise<ChangedPartitions> {
     const shares = new LiveShares((arrival) => this.live(arrival), entries);
     const after = new Map<number, IndexedPartition>();
     // While some slices are written the next are worked out: what these read is of other partitions. They are written only
@@ -361,12 +365,13 @@ export class VersionIndex {
     let writes = new IndexWrites();
     try {
       let together = 0;
-      for (const slice of slicesOf(runs)) {
+      const slices = slicesOf(runs);
+      for (const [i, slice] of slices.entries()) {
         this.#writeSlice(writes, slice, { shares, applied, after, isOfDisk: false });
         together++;
-        // Others have their turn.
-        if (isWriting) await nextTurn();
-        if (isWriting && together < SLICES_TOGETHER_MAX) continue;
+        const isLast = i === slices.length - 1;
+        if (!isLast) await pace.rest((i + 1) / slices.length);
+        if (!isLast && together < SLICES_TOGETHER_MAX && (isWriting || pace.isSpread)) continue;
         await commit(writes);
         writes = new IndexWrites();
         together = 0;

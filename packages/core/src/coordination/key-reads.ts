@@ -34,7 +34,7 @@ export type KeyOutcome =
       readonly ok: true;
       /** The record that holds the key, a tombstone where it was deleted; undefined where nothing does. */
       readonly frame: Uint8Array | undefined;
-      /** An asked replica lacked it. It has been given it, or is being given it while as many others hold it. */
+      /** An asked replica lacked it. It has been given it, or was sent it while as many others hold it. */
       readonly repaired: boolean;
     }
   | { readonly ok: false; readonly error: ErrorShape };
@@ -105,6 +105,8 @@ export class KeyReads {
   readonly #speculation = new Speculation();
   readonly #rounds = new Map<number, Round>();
   readonly #asks = new Map<number, Ask>();
+  /** Gifts that are under way still, of reads that did not have to wait for them. */
+  readonly #unawaited = new Set<number>();
   /** Reads that are not answered: queued, or in a round. */
   #open = 0;
   /** Rounds that are not slow. */
@@ -203,7 +205,8 @@ export class KeyReads {
     const ask = this.#take(id);
     if (ask === undefined) return;
     const { round, node, reads } = ask;
-    if (node !== this.#ports.self) this.#speculation.answered(ask, this.#ports.elapsedMs());
+    // Of those beyond what is needed only the quick ones are waited for: they would say that all are quick.
+    if (node !== this.#ports.self && !ask.isExtra) this.#speculation.answered(ask, this.#ports.elapsedMs());
     if (this.#isGivenUp(round)) return;
     if (ask.isExtra) this.#extraAnswered(ask, answers);
     else if (answers.states.length !== reads.length) this.#leave(ask);
@@ -216,12 +219,14 @@ export class KeyReads {
 
   /** A node did not answer, or did not store what it was given. */
   failed(id: number): void {
+    this.#unawaited.delete(id);
     const ask = this.#take(id);
     if (ask === undefined || ask.isExtra || this.#isGivenUp(ask.round)) return;
     this.#leave(ask);
   }
 
   given(id: number): void {
+    this.#unawaited.delete(id);
     const ask = this.#take(id);
     if (ask === undefined) return;
     const { round, reads } = ask;
@@ -257,7 +262,8 @@ export class KeyReads {
   timeUp(id: number): void {
     const round = this.#rounds.get(id);
     if (round === undefined) return;
-    const waiting = [...round.waiting.values()].map(({ node }) => node).join(', ');
+    const needed = [...round.waiting.values()].filter(({ isExtra }) => !isExtra);
+    const waiting = needed.map(({ node }) => node).join(', ');
     const error = new MendlogError('READ_TIMEOUT', `${waiting} did not answer in time`).toShape();
     for (const { end } of round.reads) end({ ok: false, error });
     this.#end(round);
@@ -458,8 +464,10 @@ export class KeyReads {
     else this.#askExtra(round);
   }
 
-  /** Where each record is lacked by one replica, one that was not asked yet may make up for it. */
+  /** Where each record is lacked by one replica, one that was not asked yet may make up for it, for all or for none. */
   #askExtra(round: Round): void {
+    // Nobody slows down for a replica that takes its gifts slowly: then reads wait for it again.
+    if (this.#unawaited.size >= LIMITS.unansweredReadRoundsMax) return;
     const lacked = round.reads.filter((_, i) => (round.winners[i]?.lacking.length ?? 0) > 0);
     if (round.winners.some((winner) => (winner?.lacking.length ?? 0) > 1)) return;
     const [node] = this.#usable(round);
@@ -474,6 +482,7 @@ export class KeyReads {
       if (!isHeldBy(answers, i, winner.holding)) return;
     }
     for (const winner of round.winners) if (winner?.lacking.length === 1) winner.repaired = true;
+    for (const id of round.waiting.keys()) this.#unawaited.add(id);
     this.#answer(round);
   }
 

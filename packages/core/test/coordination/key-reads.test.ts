@@ -450,6 +450,55 @@ describe('key reads: one replica more is asked while another is given what it la
     expect(read()).toEqual([]);
   });
 
+  test('key reads: beside many gifts that nobody waits for, reads wait for theirs again (SPEC I8)', () => {
+    const { ports, events, read } = setUp();
+    const answerWith = (held: Held) => {
+      const outcomes = read();
+      events.answer('a', NEW);
+      events.answer('b', held);
+      return outcomes;
+    };
+    for (let gift = 0; gift < LIMITS.unansweredReadRoundsMax; gift++) {
+      answerWith(OLD);
+      events.answer('c', NEW);
+    }
+    expect(ports.gifts).toHaveLength(LIMITS.unansweredReadRoundsMax);
+    const outcomes = answerWith(OLD);
+    expect([ports.asks, outcomes]).toEqual([[], []]);
+    for (const end of [() => events.accept('b'), () => events.failGift('b')]) {
+      end();
+      answerWith(OLD);
+      expect(ports.asks.map(({ node }) => node)).toEqual(['c']);
+      events.answer('c', NEW);
+    }
+    expect(answerWith(NEW)).toEqual([found(NEW)]);
+    while (ports.gifts.length > 0) events.accept('b');
+    expect(outcomes).toEqual([found(NEW, true)]);
+    expect(ports.timers.size).toBe(0);
+  });
+
+  test('key reads: READ_TIMEOUT names who was given the record, and not the one more', () => {
+    const { events, outcomes } = repairing();
+    events.timeUp();
+    expect(outcomes).toMatchObject([{ error: { message: 'b did not answer in time' } }]);
+  });
+
+  test('key reads: how fast it answers says nothing of when an answer is late', () => {
+    const { ports, events, read } = setUp();
+    for (let round = 0; round < 200; round++) {
+      read();
+      events.answer('a', NEW);
+      ports.elapsed += 20;
+      events.answer('b', OLD);
+      ports.elapsed += 500;
+      events.answer('c', NEW);
+      events.accept('b');
+    }
+    read();
+    expect(ports.lateAfterMs).toBeGreaterThanOrEqual(20);
+    expect(ports.lateAfterMs).toBeLessThan(40);
+  });
+
   test('key reads: a read is made anew where its store was replaced meanwhile', () => {
     const { ports, reads, events, outcomes } = repairing();
     reads.storeReplaced('c');

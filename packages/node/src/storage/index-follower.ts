@@ -16,7 +16,7 @@ import { ascendingRuns, type Run } from './located-record.js';
 import { OutwornEntries } from './outworn-entries.js';
 import type { PartitionState } from './partition-state.js';
 import { StepPace } from './step-pace.js';
-import type { ChangedPartitions, VersionIndex } from './version-index.js';
+import type { VersionIndex } from './version-index.js';
 
 /** Records that one step of the index takes: more make it cheaper a record, and others wait longer. */
 const STEP_RECORDS = 131_072;
@@ -25,7 +25,7 @@ const STEP_RECORDS = 131_072;
 const GATHER_MS = 1000;
 const GATHERED_RECORDS = 65_536;
 const GATHERED_SHARE = 1 / 3;
-/** So full an overlay is emptied at once. */
+/** While the overlay is fuller than that, a step does not rest. */
 const HURRY_SHARE = 3 / 4;
 
 /** Records that a start brings into the index at a time. */
@@ -373,21 +373,20 @@ export class IndexFollower {
     this.#queuedBytes -= bytes;
     // Replicas are given the same records: not all of them are to make the next step in the same moment.
     this.#enough = 0.5 + Math.random();
-    let changed: ChangedPartitions;
     try {
-      changed = await this.#index.apply({ runs, entries, applied: last }, pace);
+      const changed = await this.#index.apply({ runs, entries, applied: last }, pace);
+      const isIndexed = (arrival: number) => arrival <= last;
+      for (const state of states) {
+        state.overlay.forgetUpTo(last);
+        if (!state.holders.isEmpty) state.holders.forget(isIndexed);
+        state.leaving.forget(last);
+        const indexed = changed.get(state.id);
+        if (indexed !== undefined) state.indexed(indexed);
+      }
     } catch (cause) {
       this.#queued += records;
       this.#queuedBytes += bytes;
       throw cause;
-    }
-    const isIndexed = (arrival: number) => arrival <= last;
-    for (const state of states) {
-      state.overlay.forgetUpTo(last);
-      if (!state.holders.isEmpty) state.holders.forget(isIndexed);
-      state.leaving.forget(last);
-      const indexed = changed.get(state.id);
-      if (indexed !== undefined) state.indexed(indexed);
     }
     for (const { runs, bytes, indexed } of this.#queue.splice(0, taken)) {
       indexed();

@@ -3,18 +3,18 @@
  * grouped by partition. A call costs a promise; everything else is paid by the batch.
  *
  * Bounds: bytes waiting in all, records and time waiting per node, requests under way per node. While a node's
- * requests are under way, its writes gather, so batches grow under load by themselves. Where more comes than the node
- * takes, what comes is refused rather than sent when nobody waits for it any more. What was called first goes out
- * first; a first retry is a group of its own, since it may be answered with what the first attempt has left.
+ * requests are under way, and a moment longer, its writes gather, so batches grow under load by themselves
+ * (request-pacer.ts). Where more comes than the node takes, what comes is refused rather than sent when nobody waits for
+ * it any more. What was called first goes out first; a first retry is a group of its own, since it may be answered with
+ * what the first attempt has left.
  */
 import {
   type Draft,
   draftBytes,
-  encodePacked,
+  encodeDrafts,
   formatVersion,
   LIMITS,
   MendlogError,
-  packDrafts,
   toMendlogError,
   WaitingLine,
   type WriteLevel,
@@ -100,12 +100,25 @@ export class WriteBatcher {
     let lane = this.#lanes.get(connection);
     if (lane === undefined) {
       const queue = new WaitingLine<PendingWrite>(clientLine('writes', this.#timeoutMs));
-      lane = { queue, pacer: new RequestPacer(() => this.#schedule()) };
+      lane = { queue, pacer: this.#newPacer() };
       this.#lanes.set(connection, lane);
     }
     return lane;
   }
 
+  #newPacer(): RequestPacer {
+    return new RequestPacer(
+      () => this.#schedule(),
+      () => this.#isAnyToAnswer(),
+    );
+  }
+
+  #isAnyToAnswer(): boolean {
+    for (const { pacer } of this.#lanes.values()) if (pacer.isToBeAnswered) return true;
+    return false;
+  }
+
+  /** All lanes, also those whose node has not answered: one that gathers may go on once no other is to answer. */
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -150,15 +163,12 @@ export class WriteBatcher {
     const wasOpen = connection.isOpen;
     try {
       const groups = grouped(batch);
-      const packed = encodePacked(
+      const needsFloor = order === 'causal' || level === 'ANY';
+      const packed = encodeDrafts(
         groups.map((writes) => {
           const { partition } = writes[0] as PendingWrite;
-          const floor = order === 'causal' || level === 'ANY' ? this.#seen.of(partition) : 0;
-          return packDrafts(
-            partition,
-            writes.map(({ draft }) => draft),
-            floor,
-          );
+          const floor = needsFloor ? this.#seen.of(partition) : 0;
+          return { partition, drafts: writes.map(({ draft }) => draft), floor };
         }),
       );
       const input = { packed, consistency: level, order };

@@ -194,12 +194,12 @@ export {
 } from './protocol/listing.js';
 export {
   decodePacked,
+  encodeDrafts,
   encodePacked,
   itemAt,
   itemStart,
   itemsOf,
   type PackedGroup,
-  packDrafts,
   packItems,
 } from './protocol/packed.js';
 export { packRecordItems, type RecordItem, unpackRecordItems } from './protocol/record-items.js';

@@ -4,12 +4,14 @@ import { MendlogError } from '../src/errors.js';
 import { LIMITS } from '../src/limits.js';
 import {
   decodePacked,
+  encodeDrafts,
   encodePacked,
   itemAt,
   itemsOf,
   type PackedGroup,
   packItems,
 } from '../src/protocol/packed.js';
+import { draftFloor, draftOf, encodeDraft } from '../src/record.js';
 import { fromHex, hex, utf8 } from './bytes.js';
 
 const GROUPS = [packItems('orders', [utf8('a'), new Uint8Array(0), utf8('bcd')]), packItems('x', [])];
@@ -36,6 +38,39 @@ describe('packed groups', () => {
     expect(contentOf(decodePacked(fromHex(GOLDEN)))).toEqual([['orders', '61', '', '626364'], ['x']]);
     expect(hex(encodePacked([]))).toBe('0100000000');
     expect(decodePacked(fromHex('0100000000'))).toEqual([]);
+  });
+
+  test('packed groups: drafts lie in them as they do one by one (random drafts)', () => {
+    const value = fc.uint8Array({ maxLength: 40 });
+    const key = fc.stringMatching(/^[a-z]{1,9}$/);
+    const record = fc.oneof(fc.record({ value }), fc.record({ value, key }));
+    const group = fc.tuple(fc.stringMatching(/^[A-Za-z0-9_-]{1,30}$/), fc.array(record, { maxLength: 9 }));
+    fc.assert(
+      fc.property(fc.array(group, { maxLength: 6 }), (groups) => {
+        const drafts = groups.map(([partition, records]) => ({
+          partition,
+          drafts: records.map(draftOf),
+          floor: 0,
+        }));
+        const frames = groups.map(([name, records]) => packItems(name, records.map(encodeDraft)));
+        expect(hex(encodeDrafts(drafts))).toBe(hex(encodePacked(frames)));
+      }),
+    );
+  });
+
+  test('packed groups: the first draft of a group carries the counter that versions are to be above', () => {
+    const drafts = [draftOf({ value: utf8('a') }), draftOf({ value: utf8('b') })];
+    const packed = encodeDrafts([
+      { partition: 'x', drafts, floor: 2 ** 40 + 7 },
+      { partition: 'y', drafts: [], floor: 3 },
+      { partition: 'z', drafts, floor: 0 },
+    ]);
+    const floors = decodePacked(packed).map((group) =>
+      [...itemsOf(group)].map((item) =>
+        draftFloor(new DataView(item.buffer, item.byteOffset, item.length), 0),
+      ),
+    );
+    expect(floors).toEqual([[2 ** 40 + 7, 0], [], [0, 0]]);
   });
 
   test('packed groups: items by index are those by iteration, and views on the same bytes', () => {

@@ -20,6 +20,9 @@ export interface PackedGroup {
 }
 
 const PACKED_FORMAT = 1;
+const COUNT_BYTES = 4;
+const LENGTH_BYTES = 4;
+const HEAD_BYTES = 1 + COUNT_BYTES;
 const names = new NameTable();
 
 export function packItems(partition: string, items: readonly Uint8Array[]): PackedGroup {
@@ -37,20 +40,6 @@ export function packItems(partition: string, items: readonly Uint8Array[]): Pack
   return { partition, bytes, ends };
 }
 
-/** Drafts, each written once where it travels; their versions are to be above the counter `floor`. */
-export function packDrafts(partition: string, drafts: readonly Draft[], floor = 0): PackedGroup {
-  const ends = new Uint32Array(drafts.length);
-  let size = 0;
-  for (let i = 0; i < drafts.length; i++) {
-    size += draftBytes(drafts[i] as Draft);
-    ends[i] = size;
-  }
-  const bytes = new Uint8Array(size);
-  for (let i = 0, at = 0; i < drafts.length; i++) at = writeDraft(bytes, at, drafts[i] as Draft);
-  if (floor > 0 && drafts.length > 0) writeDraftFloor(bytes, 0, floor);
-  return { partition, bytes, ends };
-}
-
 /** Where item `index` begins; for the number of items, where the last one ends. */
 export function itemStart({ ends }: Pick<PackedGroup, 'ends'>, index: number): number {
   return index === 0 ? 0 : (ends[index - 1] as number);
@@ -65,29 +54,74 @@ export function* itemsOf(group: PackedGroup): Generator<Uint8Array> {
 }
 
 export function encodePacked(groups: readonly PackedGroup[]): Uint8Array {
-  let size = 5;
-  for (const group of groups)
-    size += 1 + group.partition.length + 4 + 4 * group.ends.length + group.bytes.length;
+  let size = HEAD_BYTES;
+  for (const { partition, ends, bytes } of groups)
+    size += groupHeadBytes(partition, ends.length) + bytes.length;
+  const { out, view } = newPacked(size, groups.length);
+  let at = HEAD_BYTES;
+  for (const { partition, ends, bytes } of groups) {
+    at = writeGroupHead(view, at, partition, ends.length);
+    let start = 0;
+    for (const end of ends) {
+      view.setUint32(at, end - start);
+      at += LENGTH_BYTES;
+      start = end;
+    }
+    out.set(bytes, at);
+    at += bytes.length;
+  }
+  return out;
+}
+
+/** Drafts of one partition. */
+export interface DraftGroup {
+  readonly partition: string;
+  readonly drafts: readonly Draft[];
+  /** Their versions are to be above this counter. */
+  readonly floor: number;
+}
+
+/** The packed groups of drafts, each of which is written once, where it travels. */
+export function encodeDrafts(groups: readonly DraftGroup[]): Uint8Array {
+  let size = HEAD_BYTES;
+  for (const { partition, drafts } of groups) {
+    size += groupHeadBytes(partition, drafts.length);
+    for (const draft of drafts) size += draftBytes(draft);
+  }
+  const { out, view } = newPacked(size, groups.length);
+  let at = HEAD_BYTES;
+  for (const { partition, drafts, floor } of groups) {
+    at = writeGroupHead(view, at, partition, drafts.length);
+    for (const draft of drafts) {
+      view.setUint32(at, draftBytes(draft));
+      at += LENGTH_BYTES;
+    }
+    if (floor > 0 && drafts.length > 0) writeDraftFloor(out, at, floor);
+    for (const draft of drafts) at = writeDraft(out, at, draft);
+  }
+  return out;
+}
+
+function newPacked(size: number, groups: number): { out: Uint8Array; view: DataView } {
   const out = new Uint8Array(size);
   const view = new DataView(out.buffer);
   out[0] = PACKED_FORMAT;
-  view.setUint32(1, groups.length);
-  let at = 5;
-  for (const group of groups) {
-    out[at++] = group.partition.length;
-    for (let i = 0; i < group.partition.length; i++) out[at++] = group.partition.charCodeAt(i);
-    view.setUint32(at, group.ends.length);
-    at += 4;
-    let start = 0;
-    for (const end of group.ends) {
-      view.setUint32(at, end - start);
-      at += 4;
-      start = end;
-    }
-    out.set(group.bytes, at);
-    at += group.bytes.length;
-  }
-  return out;
+  view.setUint32(1, groups);
+  return { out, view };
+}
+
+/** Up to the items of a group. */
+function groupHeadBytes(partition: string, items: number): number {
+  return 1 + partition.length + COUNT_BYTES + items * LENGTH_BYTES;
+}
+
+/** Up to the lengths of the items; returns where these begin. */
+function writeGroupHead(view: DataView, start: number, partition: string, items: number): number {
+  let at = start;
+  view.setUint8(at++, partition.length);
+  for (let i = 0; i < partition.length; i++) view.setUint8(at++, partition.charCodeAt(i));
+  view.setUint32(at, items);
+  return at + COUNT_BYTES;
 }
 
 /** Throws MALFORMED for bytes that are not packed groups, TOO_LARGE beyond the limits; reads nothing past the end. */

@@ -193,6 +193,7 @@ export {
   type VersionRange,
 } from './protocol/listing.js';
 export {
+  BufferView,
   decodePacked,
   encodeDrafts,
   encodePacked,

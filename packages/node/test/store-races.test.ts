@@ -21,13 +21,22 @@ const MANNERS = [
 const TOP_LEVEL = DIGEST_LAYOUT.levels - 1;
 
 const disk = vi.hoisted(() => ({ isFull: (_folder: string): boolean => false }));
-vi.mock('../src/storage/store-error.js', async (load) => {
-  const actual = await load<typeof import('../src/storage/store-error.js')>();
-  const checkRoom = (folder: string, bytes: number) => {
-    if (disk.isFull(folder)) throw new MendlogError('DISK_FULL', 'the disk is full, as drawn');
-    actual.checkRoom(folder, bytes);
-  };
-  return { ...actual, checkRoom };
+vi.mock('../src/storage/disk-room.js', async (load) => {
+  const actual = await load<typeof import('../src/storage/disk-room.js')>();
+  class DiskRoom extends actual.DiskRoom {
+    readonly #folder: string;
+
+    constructor(folder: string) {
+      super(folder);
+      this.#folder = folder;
+    }
+
+    override check(bytes: number): void {
+      if (disk.isFull(this.#folder)) throw new MendlogError('DISK_FULL', 'the disk is full, as drawn');
+      super.check(bytes);
+    }
+  }
+  return { ...actual, DiskRoom };
 });
 
 /** The record of a counter: no coordinator gives a version out twice, so everything is told by it. */

@@ -12,14 +12,23 @@ import { TestStore } from './test-store.js';
 const PARTITIONS = Array.from({ length: 700 }, (_, i) => `p${i}`);
 
 const disk = vi.hoisted(() => ({ indexCommits: 0, failsAt: Number.POSITIVE_INFINITY }));
-vi.mock('../src/storage/store-error.js', async (load) => {
-  const actual = await load<typeof import('../src/storage/store-error.js')>();
-  const checkRoom = (folder: string, bytes: number) => {
-    if (folder.includes('index') && disk.indexCommits++ === disk.failsAt)
-      throw new MendlogError('DISK_FULL', 'the disk is full, as chosen');
-    actual.checkRoom(folder, bytes);
-  };
-  return { ...actual, checkRoom };
+vi.mock('../src/storage/disk-room.js', async (load) => {
+  const actual = await load<typeof import('../src/storage/disk-room.js')>();
+  class DiskRoom extends actual.DiskRoom {
+    readonly #folder: string;
+
+    constructor(folder: string) {
+      super(folder);
+      this.#folder = folder;
+    }
+
+    override check(bytes: number): void {
+      if (this.#folder.includes('index') && disk.indexCommits++ === disk.failsAt)
+        throw new MendlogError('DISK_FULL', 'the disk is full, as chosen');
+      super.check(bytes);
+    }
+  }
+  return { ...actual, DiskRoom };
 });
 
 /** A record of each partition: in some of them it takes the place of those before. */

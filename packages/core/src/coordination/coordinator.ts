@@ -1,7 +1,7 @@
 /** A node's coordination of writes and of reads of keys, and what one needs of the other. */
 import { acknowledgementsNeeded, majorityOf } from '../consistency.js';
 import { MendlogError, toMendlogError } from '../errors.js';
-import type { PackedGroup } from '../protocol/packed.js';
+import { BufferView, type PackedGroup } from '../protocol/packed.js';
 import { frameVersion } from '../record.js';
 import type { KeyReadPorts } from './key-read-ports.js';
 import { type KeyOutcome, type KeyReadRequest, KeyReads } from './key-reads.js';
@@ -32,14 +32,21 @@ export class Coordinator {
     const first: number[] = [];
     const retried: number[] = [];
     const outcomes = new Array<WriteOutcome>(groups.length);
-    for (const [i, group] of groups.entries()) {
+    const view = new BufferView();
+    for (let i = 0; i < groups.length; i++) {
+      const group = groups[i] as PackedGroup;
       try {
-        checkDrafts(group);
+        checkDrafts(group, view.of(group));
         if (retryQuestion(group) === undefined) first.push(i);
         else retried.push(i);
       } catch (thrown) {
         outcomes[i] = refusedWrite(toMendlogError(thrown));
       }
+    }
+    // Nearly always: then nothing is to be put together.
+    if (first.length === groups.length) {
+      this.writes.submit(request, answer);
+      return;
     }
     let open = 1;
     const done = () => {

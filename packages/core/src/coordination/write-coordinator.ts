@@ -15,9 +15,9 @@ import { acknowledgementsNeeded, majorityOf, type WriteLevel } from '../consiste
 import { type ErrorCode, MendlogError, toMendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { ApplyResult, HintBatch } from '../ports/store.js';
-import { itemAt, itemStart, type PackedGroup } from '../protocol/packed.js';
+import { BufferView, itemStart, type PackedGroup } from '../protocol/packed.js';
 import type { ReplicaAnswer, WriteQuorum } from '../quorum/write-quorum.js';
-import { draftFloor, frameVersion, isStamped, stampDraft, unstampDraft } from '../record.js';
+import { checkFrame, draftFloor, isStamped, stampDraft, unstampDraft } from '../record.js';
 import { tooMany, WaitingLine } from '../waiting-line.js';
 import { AssignedHeads } from './assigned-heads.js';
 import { type Caller, callerGone, lastDeadlineMs, PATIENT } from './caller.js';
@@ -64,6 +64,12 @@ interface Commit {
   isReleased: boolean;
   /** Its writes are answered, and this node is done with them; peers may still answer. */
   isOver: boolean;
+}
+
+/** The view is of the whole buffer in which the group lies. */
+interface PlacedGroup {
+  readonly group: PackedGroup;
+  readonly view: DataView;
 }
 
 /** At or below `upTo` a replica takes no write of the partition, and says so with the code. */
@@ -149,11 +155,14 @@ export class WriteCoordinator {
       if (--open === 0) answer(outcomes);
     };
     if (open === 0) answer(outcomes);
+    const nowMs = this.#ports.elapsedMs();
+    const view = new BufferView();
     for (let index = 0; index < groups.length; index++) {
       const group = groups[index] as PackedGroup;
       try {
-        const pending = this.#admit(group, request, (outcome) => end(index, outcome));
-        this.#queue.add(pending, group.bytes.length, this.#ports.elapsedMs());
+        const place = { group, view: view.of(group) };
+        const pending = this.#admit(place, request, (outcome) => end(index, outcome));
+        this.#queue.add(pending, group.bytes.length, nowMs);
       } catch (thrown) {
         end(index, refusedWrite(toMendlogError(thrown)));
       }
@@ -211,9 +220,11 @@ export class WriteCoordinator {
   /** What a peer says to a proposal: whether it has a vote on all these partitions, and knows no counter as high. */
   accepts(groups: readonly PackedGroup[]): boolean {
     const { self } = this.#ports;
+    const view = new BufferView();
     return groups.every(
       (group) =>
-        this.#ports.votes(group.partition, self) && firstCounterIn(group) > this.head(group.partition),
+        this.#ports.votes(group.partition, self) &&
+        firstCounterIn(group, view.of(group)) > this.head(group.partition),
     );
   }
 
@@ -323,7 +334,7 @@ export class WriteCoordinator {
 
   /** Refuses before anything is queued what could not be written anyway. */
   #admit(
-    group: PackedGroup,
+    { group, view }: PlacedGroup,
     { levelOf, order = 'real-time', caller = PATIENT }: WriteRequest,
     answer: (outcome: WriteOutcome) => void,
   ): PendingWrite {
@@ -336,7 +347,7 @@ export class WriteCoordinator {
     let alive = isCarried ? 1 : 0;
     for (const node of primaries) if (this.#ports.isAlive(node)) alive++;
     if (alive < needed) throw this.#unavailable(primaries, needed);
-    this.#raiseTo(group);
+    this.#raiseTo(group, view);
     // Below a majority of acknowledgements there is no real-time order to keep.
     const inRealTime = order === 'real-time' && level !== 'ANY' && needed >= majorityOf(primaries.length);
     const pending: PendingWrite = {
@@ -361,8 +372,8 @@ export class WriteCoordinator {
   }
 
   /** Whoever writes has seen a counter, where the draft says so: what it caused is above. */
-  #raiseTo({ partition, bytes }: PackedGroup): void {
-    const floor = draftFloor(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0);
+  #raiseTo({ partition, bytes }: PackedGroup, view: DataView): void {
+    const floor = draftFloor(view, bytes.byteOffset);
     // Anybody may say so, and counters are not given back.
     if (floor > this.head(partition) + LIMITS.floorJumpMax) {
       const why = `counter ${floor} is too far ahead of ${this.head(partition)}: nothing was written`;
@@ -600,17 +611,21 @@ export class WriteCoordinator {
   #giveVersions(commit: Commit): void {
     const timeMs = this.#ports.nowMs();
     const origin = this.#ports.incarnation;
+    const views = new BufferView();
     for (const write of commit.writes) {
       if (write.isRefused) continue;
       const { partition, bytes, ends } = write.group;
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-      if (isStamped(view)) {
+      const view = views.of(write.group);
+      let at = bytes.byteOffset;
+      if (isStamped(view, at)) {
         this.#refuseStamped(commit, write);
         continue;
       }
       write.firstCounter = this.#heads.take(partition, ends.length);
-      for (let i = 0; i < ends.length; i++)
-        stampDraft(view, itemStart({ ends }, i), { counter: write.firstCounter + i, origin }, timeMs);
+      for (let i = 0; i < ends.length; i++) {
+        stampDraft(view, at, { counter: write.firstCounter + i, origin }, timeMs);
+        at = bytes.byteOffset + (ends[i] as number);
+      }
     }
   }
 
@@ -716,9 +731,9 @@ function refuseWrite(write: PendingWrite, refusal: MendlogError): void {
   write.end(refusal, 0);
 }
 
-/** Of a group as a peer is sent it. Throws MALFORMED. */
-function firstCounterIn(group: PackedGroup): number {
-  return frameVersion(itemAt(group, 0)).counter;
+/** Of a group as a peer is sent it; the view is of the whole buffer in which it lies. Throws MALFORMED. */
+function firstCounterIn({ bytes, ends }: PackedGroup, view: DataView): number {
+  return checkFrame(view, bytes.byteOffset, bytes.byteOffset + (ends[0] ?? 0));
 }
 
 /** Drafts again, in bytes of their own. */

@@ -6,7 +6,7 @@
 import type { WriteLevel } from '../consistency.js';
 import { type ErrorShape, MendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { itemStart, type PackedGroup } from '../protocol/packed.js';
+import type { PackedGroup } from '../protocol/packed.js';
 import { checkDraft } from '../record.js';
 
 /** `causal` skips the counter round: a record is above what its coordinator has seen, and no more. */
@@ -36,10 +36,10 @@ export type WriteOutcome =
 const GROUP_BYTES_MAX = LIMITS.messageBytesMax - 64 * 1024;
 
 /**
- * Refuses what no replica would take: once it has reached one, its outcome would be unknown. Throws BAD_REQUEST,
- * TOO_LARGE or MALFORMED.
+ * Refuses what no replica would take: once it has reached one, its outcome would be unknown. `view` is of the whole buffer
+ * in which the group lies. Throws BAD_REQUEST, TOO_LARGE or MALFORMED.
  */
-export function checkDrafts({ bytes, ends }: PackedGroup): void {
+export function checkDrafts({ bytes, ends }: PackedGroup, view: DataView): void {
   const records = ends.length;
   if (records === 0) throw new MendlogError('BAD_REQUEST', 'a write has at least one record');
   if (records > LIMITS.batchRecordsMax || bytes.length > GROUP_BYTES_MAX) {
@@ -49,8 +49,12 @@ export function checkDrafts({ bytes, ends }: PackedGroup): void {
         `${LIMITS.batchRecordsMax} and ${GROUP_BYTES_MAX} bytes`,
     );
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let i = 0; i < records; i++) checkDraft(view, itemStart({ ends }, i), ends[i] as number);
+  let start = bytes.byteOffset;
+  for (let i = 0; i < records; i++) {
+    const end = bytes.byteOffset + (ends[i] as number);
+    checkDraft(view, start, end);
+    start = end;
+  }
 }
 
 export function refusedWrite(error: MendlogError): WriteOutcome {

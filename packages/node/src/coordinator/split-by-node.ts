@@ -17,9 +17,10 @@ export async function splitByNode<Item, Answer>(
   items: readonly Item[],
   routes: NodeRoutes<Item, Answer>,
 ): Promise<Answer[]> {
-  const answers = items.map(() => routes.leftOut);
+  const answers = new Array<Answer>(items.length).fill(routes.leftOut);
   const byNode = new Map<string, { items: Item[]; places: number[] }>();
-  for (const [place, item] of items.entries()) {
+  for (let place = 0; place < items.length; place++) {
+    const item = items[place] as Item;
     try {
       const node = routes.nodeOf(item);
       const part = byNode.get(node);
@@ -38,7 +39,8 @@ export async function splitByNode<Item, Answer>(
         const answer = routes.unanswered(thrown);
         return part.items.map(() => answer);
       });
-      for (const [i, place] of part.places.entries()) answers[place] = given[i] ?? routes.leftOut;
+      const { places } = part;
+      for (let i = 0; i < places.length; i++) answers[places[i] as number] = given[i] ?? routes.leftOut;
     }),
   );
   return answers;

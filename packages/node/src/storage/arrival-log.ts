@@ -18,12 +18,13 @@ import { join } from 'node:path';
 import { type DigestKernel, MendlogError } from '@mendlog/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { checkCounts } from './check-counts.js';
+import { DiskRoom } from './disk-room.js';
 import { arrivalKey, arrivalLookup, arrivalOfKey } from './keys.js';
 import { makeLmdbFileSafe } from './lmdb-file.js';
 import type { LocatedRecord } from './located-record.js';
 import { EntryWriter, LogEntry } from './log-entry.js';
 import { SideTables } from './side-tables.js';
-import { checkRoom, isOfFolder, storeError } from './store-error.js';
+import { isOfFolder, storeError } from './store-error.js';
 
 const ID_KEY = 'id';
 const LAST_ARRIVAL_KEY = 'last arrival';
@@ -45,6 +46,7 @@ export class ArrivalLog {
   /** Random, made with the log; its index is named after it. */
   readonly id: string;
   readonly #path: string;
+  readonly #room: DiskRoom;
   readonly #env: RootDatabase;
   readonly #entries: Database<Buffer, Buffer>;
   readonly #partitions: Database<LoggedPartition, string>;
@@ -55,6 +57,7 @@ export class ArrivalLog {
 
   constructor(path: string, kernel: DigestKernel) {
     this.#path = path;
+    this.#room = new DiskRoom(path);
     let env: RootDatabase | undefined;
     try {
       makeLmdbFileSafe(path);
@@ -103,7 +106,7 @@ export class ArrivalLog {
    */
   async commit(write: () => void, bytes = 0): Promise<void> {
     if (this.#closed) throw new MendlogError('CLOSED', 'the store is closed');
-    checkRoom(this.#path, bytes);
+    this.#room.check(bytes);
     try {
       await this.#env.batch(write);
     } catch (cause) {

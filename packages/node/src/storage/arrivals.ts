@@ -7,10 +7,12 @@
  */
 import {
   type ApplyResult,
+  BufferView,
   checkCounterJump,
   checkFrame,
   compareTags,
   type DigestKernel,
+  FRAME_TIME_AT,
   FRAME_VERSION_AT,
   formatVersion,
   frameAppendKeyAt,
@@ -22,6 +24,7 @@ import {
   type PackedGroup,
   packItems,
   type RecordSource,
+  readCounter,
   readVersion,
   TAG_BYTES,
   type Version,
@@ -44,6 +47,8 @@ export interface CheckedGroup {
   readonly hasKeys: boolean;
   /** The highest of its counters. */
   readonly highest: number;
+  /** The time that all of its records have, as those of one commit do; undefined where they differ. */
+  readonly timeMs: number | undefined;
   /** Each of its records has an append key, and these ascend, up to the one that lies there. */
   readonly appendsAscend: boolean;
   readonly lastAppendAt: number;
@@ -95,21 +100,13 @@ export interface Known {
   holder(state: PartitionState, key: string): FoundHolder | undefined;
 }
 
-/**
- * Everything that can fail for a reason of the input happens here. Throws MALFORMED and CLOCK_JUMP.
- *
- * The groups of a batch are views on one message as a rule: then one view serves to look at all of them.
- */
+/** Everything that can fail for a reason of the input happens here. Throws MALFORMED and CLOCK_JUMP. */
 export function checkGroups(
   groups: readonly PackedGroup[],
   stateOf: (partition: string) => PartitionState,
 ): CheckedGroup[] {
-  let view: DataView | undefined;
-  return groups.map((group) => {
-    const { buffer } = group.bytes;
-    if (view?.buffer !== buffer) view = new DataView(buffer);
-    return checkGroup(stateOf(group.partition), group, view);
-  });
+  const view = new BufferView();
+  return groups.map((group) => checkGroup(stateOf(group.partition), group, view.of(group)));
 }
 
 /** `view` is of the whole buffer in which the group lies. */
@@ -122,12 +119,19 @@ function checkGroup(state: PartitionState, group: PackedGroup, view: DataView): 
   let appendsAscend = true;
   let appendAt = 0;
   let highest = 0;
+  let timeMs: number | undefined;
   let start = 0;
   for (let i = 0; i < ends.length; i++) {
     const end = ends[i] as number;
     const counter = checkFrame(view, base + start, base + end);
-    if (i === 0) ascendsFrom = counter;
-    else if (counter <= below) ascendsFrom = undefined;
+    const time = readCounter(view, base + start + FRAME_TIME_AT);
+    if (i === 0) {
+      ascendsFrom = counter;
+      timeMs = time;
+    } else {
+      if (counter <= below) ascendsFrom = undefined;
+      if (time !== timeMs) timeMs = undefined;
+    }
     below = counter;
     if (counter > highest) highest = counter;
     if (frameHasKey(bytes, start)) hasKeys = true;
@@ -145,6 +149,7 @@ function checkGroup(state: PartitionState, group: PackedGroup, view: DataView): 
     ascendsFrom,
     hasKeys,
     highest,
+    timeMs,
     appendsAscend,
     lastAppendAt: appendAt,
     isAboveAll: false,
@@ -381,12 +386,23 @@ export function entriesOf(
     entries.push(entry.bytes);
     let place = 0;
     for (const { of, from, to } of parts) {
-      const { state, isAboveAll, hasNewAppends } = of;
+      const { state, isAboveAll, hasNewAppends, timeMs, hasKeys } = of;
       const end = place + to - from;
-      const run = { arrival, entry, from: place, to: end, state, isAboveAll, hasNewAppends };
+      const isKeyless = !hasKeys;
+      const run = {
+        arrival,
+        entry,
+        from: place,
+        to: end,
+        timeMs,
+        isKeyless,
+        state,
+        isAboveAll,
+        hasNewAppends,
+      };
       place = end;
       if (isAboveAll) runs.push(run);
-      else for (const part of ascendingRuns(run)) runs.push({ ...part, state, isAboveAll, hasNewAppends });
+      else for (const part of ascendingRuns(run)) runs.push({ ...run, ...part });
     }
   }
   return { entries, runs };

@@ -23,6 +23,10 @@ export interface Run {
   readonly entry: LogEntry;
   readonly from: number;
   readonly to: number;
+  /** The time that all of its records have; undefined where they differ, or nobody has looked. */
+  readonly timeMs?: number | undefined;
+  /** None of its records has a key; not set where nobody has looked. */
+  readonly isKeyless?: boolean;
 }
 
 export function recordAt({ arrival, entry }: Pick<Run, 'arrival' | 'entry'>, place: number): LocatedRecord {

@@ -56,9 +56,10 @@ function areNewAppends(
 function newKeys(runs: readonly Run[], view: PartitionView): Map<string, IndexedClaim> | undefined {
   const keys = new Map<string, IndexedClaim>();
   let below = Math.max(view.head, view.purgedTo);
-  for (const { entry, from, to } of runs) {
+  for (const { entry, from, to, isKeyless } of runs) {
     if (entry.counter(from) <= below) return undefined;
     below = entry.counter(to - 1);
+    if (isKeyless) continue;
     for (let place = from; place < to; place++) {
       if (!entry.hasKey(place)) continue;
       const { key, attempt } = entry.key(place);

@@ -11,20 +11,6 @@ const EIO = 5;
 /** Less than any batch that is large enough to be cut short. */
 const FREE_BYTES_MIN = 1024 * 1024;
 
-/** Free space that a commit leaves: as much as its branch pages and free list may take beside what it brings. */
-const RESERVE_BYTES = 256 * 1024;
-
-/**
- * Throws DISK_FULL where a commit that writes about so many bytes may not fit. It is not left to LMDB: where
- * a page cannot be written, lmdb 3.5.6 puts a message of up to 120 characters into 100 bytes (mdb.c,
- * `last_error`), which corrupts the heap and may end the process. Whoever else fills the disk in between
- * can still bring that about.
- */
-export function checkRoom(folder: string, bytes: number): void {
-  if (freeBytes(folder) < RESERVE_BYTES + 2 * bytes)
-    throw new MendlogError('DISK_FULL', 'the disk is full: nothing was written');
-}
-
 /** Whether opening failed because the folder cannot be used, and not for what lies in it. */
 export function isOfFolder(thrown: unknown): boolean {
   const text = thrown instanceof Error ? thrown.message : String(thrown);

@@ -29,6 +29,7 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { AppendPages, type ClaimChange } from './append-pages.js';
 import { type BlockTable, changeBlocks } from './block-changes.js';
 import { checkCounts } from './check-counts.js';
+import { DiskRoom } from './disk-room.js';
 import type { FoundRecords } from './found-records.js';
 import { blockOf, IndexBlock } from './index-block.js';
 import { IndexWrites } from './index-writes.js';
@@ -68,7 +69,7 @@ import { changeOf } from './partition-change.js';
 import type { PartitionChange, PartitionView } from './partition-view.js';
 import { DIGEST_LEVELS, EMPTY_ROW, RowChanges } from './row-changes.js';
 import type { StepPace } from './step-pace.js';
-import { checkRoom, storeError } from './store-error.js';
+import { storeError } from './store-error.js';
 
 const EMPTY_PARTITION: IndexedPartition = {
   applied: 0,
@@ -141,6 +142,7 @@ export interface VersionIndexOptions {
 
 export class VersionIndex {
   readonly path: string;
+  readonly #room: DiskRoom;
   readonly #kernel: DigestKernel;
   readonly #frameOf: VersionIndexOptions['frameOf'];
   readonly #goneOf: VersionIndexOptions['goneOf'];
@@ -156,6 +158,7 @@ export class VersionIndex {
 
   constructor(path: string, { kernel, frameOf, goneOf }: VersionIndexOptions) {
     this.path = path;
+    this.#room = new DiskRoom(path);
     this.#kernel = kernel;
     this.#frameOf = frameOf;
     this.#goneOf = goneOf;
@@ -396,7 +399,7 @@ export class VersionIndex {
     const writes = new IndexWrites();
     this.#writeSlice(writes, runs, { shares, applied, after: new Map(), isOfDisk: true });
     this.#writeShares(writes, shares.arrived());
-    checkRoom(this.path, writes.size * WRITE_BYTES);
+    this.#room.check(writes.size * WRITE_BYTES);
     this.#env.transactionSync(() => {
       writes.run();
       void this.#meta.put(APPLIED_KEY, applied);
@@ -493,7 +496,7 @@ export class VersionIndex {
   }
 
   async #commit(writes: IndexWrites, applied?: number): Promise<void> {
-    checkRoom(this.path, writes.size * WRITE_BYTES);
+    this.#room.check(writes.size * WRITE_BYTES);
     try {
       await this.#env.batch(() => {
         writes.run();

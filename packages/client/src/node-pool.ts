@@ -34,6 +34,8 @@ export class NodePool {
   readonly #connections = new Map<string, NodeConnection>();
   readonly #attempts = new Map<string, Promise<void>>();
   readonly #primaries = new Map<string, readonly NodeConnection[]>();
+  #lastPartition: string | undefined;
+  #lastPrimaries: readonly NodeConnection[] = [];
   readonly #timeoutMs: number;
   readonly #psk: Uint8Array | undefined;
   #layout: Layout | undefined;
@@ -122,6 +124,8 @@ export class NodePool {
 
   #primariesOf(partition: string): readonly NodeConnection[] {
     if (this.#layout === undefined) return [];
+    // A write asks twice.
+    if (partition === this.#lastPartition) return this.#lastPrimaries;
     let connections = this.#primaries.get(partition);
     if (connections === undefined) {
       const { nodes, replicationFactor } = this.#layout;
@@ -131,6 +135,8 @@ export class NodePool {
       if (this.#primaries.size >= PRIMARIES_REMEMBERED_MAX) this.#primaries.clear();
       this.#primaries.set(partition, connections);
     }
+    this.#lastPartition = partition;
+    this.#lastPrimaries = connections;
     return connections;
   }
 

@@ -66,10 +66,13 @@ interface Commit {
   isOver: boolean;
 }
 
-/** The view is of the whole buffer in which the group lies. */
-interface PlacedGroup {
+/** A group of a request, and what is looked up once for all of them. */
+interface AskedGroup {
   readonly group: PackedGroup;
+  /** Of the whole buffer in which it lies. */
   readonly view: DataView;
+  /** How many of these nodes are alive. */
+  readonly aliveOf: (nodes: readonly string[]) => number;
 }
 
 /** At or below `upTo` a replica takes no write of the partition, and says so with the code. */
@@ -156,12 +159,13 @@ export class WriteCoordinator {
     };
     if (open === 0) answer(outcomes);
     const nowMs = this.#ports.elapsedMs();
-    const view = new BufferView();
+    const views = new BufferView();
+    const aliveOf = this.#aliveCounter();
     for (let index = 0; index < groups.length; index++) {
       const group = groups[index] as PackedGroup;
       try {
-        const place = { group, view: view.of(group) };
-        const pending = this.#admit(place, request, (outcome) => end(index, outcome));
+        const asked = { group, view: views.of(group), aliveOf };
+        const pending = this.#admit(asked, request, (outcome) => end(index, outcome));
         this.#queue.add(pending, group.bytes.length, nowMs);
       } catch (thrown) {
         end(index, refusedWrite(toMendlogError(thrown)));
@@ -332,9 +336,22 @@ export class WriteCoordinator {
     for (const write of this.#queue.takeAll()) write.end(refusal, 0);
   }
 
+  /** To be used at once: the lists of primaries are few and the same ones, so each is looked at once. */
+  #aliveCounter(): (nodes: readonly string[]) => number {
+    const counted = new Map<readonly string[], number>();
+    return (nodes) => {
+      let alive = counted.get(nodes);
+      if (alive === undefined) {
+        alive = nodes.filter((node) => this.#ports.isAlive(node)).length;
+        counted.set(nodes, alive);
+      }
+      return alive;
+    };
+  }
+
   /** Refuses before anything is queued what could not be written anyway. */
   #admit(
-    { group, view }: PlacedGroup,
+    { group, view, aliveOf }: AskedGroup,
     { levelOf, order = 'real-time', caller = PATIENT }: WriteRequest,
     answer: (outcome: WriteOutcome) => void,
   ): PendingWrite {
@@ -344,9 +361,7 @@ export class WriteCoordinator {
     const primaries = this.#ports.primaries(group.partition);
     const needed = acknowledgementsNeeded(level, primaries.length);
     const isCarried = level === 'ANY' && !primaries.includes(this.#ports.self);
-    let alive = isCarried ? 1 : 0;
-    for (const node of primaries) if (this.#ports.isAlive(node)) alive++;
-    if (alive < needed) throw this.#unavailable(primaries, needed);
+    if (aliveOf(primaries) + (isCarried ? 1 : 0) < needed) throw this.#unavailable(primaries, needed);
     this.#raiseTo(group, view);
     // Below a majority of acknowledgements there is no real-time order to keep.
     const inRealTime = order === 'real-time' && level !== 'ANY' && needed >= majorityOf(primaries.length);
@@ -374,12 +389,13 @@ export class WriteCoordinator {
   /** Whoever writes has seen a counter, where the draft says so: what it caused is above. */
   #raiseTo({ partition, bytes }: PackedGroup, view: DataView): void {
     const floor = draftFloor(view, bytes.byteOffset);
+    if (floor === 0) return;
     // Anybody may say so, and counters are not given back.
     if (floor > this.head(partition) + LIMITS.floorJumpMax) {
       const why = `counter ${floor} is too far ahead of ${this.head(partition)}: nothing was written`;
       throw new MendlogError('CLOCK_JUMP', why);
     }
-    if (floor > 0) this.#heads.raise(partition, floor);
+    this.#heads.raise(partition, floor);
   }
 
   #unavailable(primaries: readonly string[], needed: number): MendlogError {

@@ -12,6 +12,8 @@ export class Placement {
   readonly #nodeIds: readonly string[];
   readonly #factorOf: (partition: string) => number | undefined;
   readonly #remembered = new Map<string, readonly string[]>();
+  /** Each list once: many partitions have the same, and who has looked at one knows it again. */
+  readonly #lists = new Map<string, readonly string[]>();
 
   constructor(
     nodeIds: readonly string[],
@@ -27,10 +29,21 @@ export class Placement {
     const replicas = Math.min(this.#factorOf(partition) ?? this.replicationFactor, this.#nodeIds.length);
     const remembered = this.#remembered.get(partition);
     if (remembered?.length === replicas) return remembered;
-    if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
-    const primaries = this.primariesWith(partition, replicas);
+    if (this.#remembered.size >= REMEMBERED_MAX) {
+      this.#remembered.clear();
+      this.#lists.clear();
+    }
+    const primaries = this.#theOne(this.primariesWith(partition, replicas));
     this.#remembered.set(partition, primaries);
     return primaries;
+  }
+
+  #theOne(list: readonly string[]): readonly string[] {
+    const name = list.join('\n');
+    const known = this.#lists.get(name);
+    if (known !== undefined) return known;
+    this.#lists.set(name, list);
+    return list;
   }
 
   /** The primaries that the partition would have with this number of replicas; undefined: the default one. */

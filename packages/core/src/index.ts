@@ -171,6 +171,7 @@ export type {
   TimeRanges,
   TimeWindow,
 } from './ports/store.js';
+export { BufferViews } from './protocol/buffer-views.js';
 export {
   CLAIM_TAG_AT,
   CLAIM_VERSION_AT,
@@ -193,7 +194,6 @@ export {
   type VersionRange,
 } from './protocol/listing.js';
 export {
-  BufferView,
   decodePacked,
   encodeDrafts,
   encodePacked,

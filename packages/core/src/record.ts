@@ -153,7 +153,7 @@ export function unstampDraft(bytes: Uint8Array, start: number): void {
 }
 
 /** Whether the draft at `start` has been given a version: then it has an origin, or a time. */
-export function isStamped(view: DataView, start = 0): boolean {
+export function isStamped(view: DataView, start: number): boolean {
   for (let at = start + DRAFT_ZEROS_AT; at < start + FRAME_HEADER_BYTES; at += 4)
     if (view.getUint32(at) !== 0) return true;
   return false;

@@ -58,3 +58,18 @@ test('disk room: a write that does not fit is refused, and so is one after plent
   vi.advanceTimersByTime(50);
   expect(() => room.check(100_000)).toThrow(expect.objectContaining({ code: 'DISK_FULL' }));
 });
+
+test('disk room: after a large write that does not fit, and after a commit that failed, small ones are looked at', () => {
+  const room = new DiskRoom('/folder');
+  disk.free = 100 * GIB;
+  room.check(1000);
+  disk.free = 300_000;
+  room.check(100_000);
+  expect(() => room.check(GIB)).toThrow(expect.objectContaining({ code: 'DISK_FULL' }));
+  expect(() => room.check(100_000)).toThrow(expect.objectContaining({ code: 'DISK_FULL' }));
+  disk.free = 100 * GIB;
+  room.check(1000);
+  disk.free = 300_000;
+  room.doubt();
+  expect(() => room.check(100_000)).toThrow(expect.objectContaining({ code: 'DISK_FULL' }));
+});

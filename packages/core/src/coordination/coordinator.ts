@@ -1,7 +1,8 @@
 /** A node's coordination of writes and of reads of keys, and what one needs of the other. */
 import { acknowledgementsNeeded, majorityOf } from '../consistency.js';
 import { MendlogError, toMendlogError } from '../errors.js';
-import { BufferView, type PackedGroup } from '../protocol/packed.js';
+import { BufferViews } from '../protocol/buffer-views.js';
+import type { PackedGroup } from '../protocol/packed.js';
 import { frameVersion } from '../record.js';
 import type { KeyReadPorts } from './key-read-ports.js';
 import { type KeyOutcome, type KeyReadRequest, KeyReads } from './key-reads.js';
@@ -32,11 +33,11 @@ export class Coordinator {
     const first: number[] = [];
     const retried: number[] = [];
     const outcomes = new Array<WriteOutcome>(groups.length);
-    const view = new BufferView();
+    const views = new BufferViews();
     for (let i = 0; i < groups.length; i++) {
       const group = groups[i] as PackedGroup;
       try {
-        checkDrafts(group, view.of(group));
+        checkDrafts(group, views.of(group));
         if (retryQuestion(group) === undefined) first.push(i);
         else retried.push(i);
       } catch (thrown) {

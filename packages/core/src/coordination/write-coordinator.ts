@@ -15,7 +15,8 @@ import { acknowledgementsNeeded, majorityOf, type WriteLevel } from '../consiste
 import { type ErrorCode, MendlogError, toMendlogError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import type { ApplyResult, HintBatch } from '../ports/store.js';
-import { BufferView, itemStart, type PackedGroup } from '../protocol/packed.js';
+import { BufferViews } from '../protocol/buffer-views.js';
+import { itemStart, type PackedGroup } from '../protocol/packed.js';
 import type { ReplicaAnswer, WriteQuorum } from '../quorum/write-quorum.js';
 import { checkFrame, draftFloor, isStamped, stampDraft, unstampDraft } from '../record.js';
 import { tooMany, WaitingLine } from '../waiting-line.js';
@@ -159,7 +160,7 @@ export class WriteCoordinator {
     };
     if (open === 0) answer(outcomes);
     const nowMs = this.#ports.elapsedMs();
-    const views = new BufferView();
+    const views = new BufferViews();
     const aliveOf = this.#aliveCounter();
     for (let index = 0; index < groups.length; index++) {
       const group = groups[index] as PackedGroup;
@@ -224,11 +225,11 @@ export class WriteCoordinator {
   /** What a peer says to a proposal: whether it has a vote on all these partitions, and knows no counter as high. */
   accepts(groups: readonly PackedGroup[]): boolean {
     const { self } = this.#ports;
-    const view = new BufferView();
+    const views = new BufferViews();
     return groups.every(
       (group) =>
         this.#ports.votes(group.partition, self) &&
-        firstCounterIn(group, view.of(group)) > this.head(group.partition),
+        firstCounterIn(group, views.of(group)) > this.head(group.partition),
     );
   }
 
@@ -336,7 +337,7 @@ export class WriteCoordinator {
     for (const write of this.#queue.takeAll()) write.end(refusal, 0);
   }
 
-  /** To be used at once: the lists of primaries are few and the same ones, so each is looked at once. */
+  /** To be used at once. Lists of primaries are few, and as a rule the same array each: then each is looked at once. */
   #aliveCounter(): (nodes: readonly string[]) => number {
     const counted = new Map<readonly string[], number>();
     return (nodes) => {
@@ -627,7 +628,7 @@ export class WriteCoordinator {
   #giveVersions(commit: Commit): void {
     const timeMs = this.#ports.nowMs();
     const origin = this.#ports.incarnation;
-    const views = new BufferView();
+    const views = new BufferViews();
     for (const write of commit.writes) {
       if (write.isRefused) continue;
       const { partition, bytes, ends } = write.group;

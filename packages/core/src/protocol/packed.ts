@@ -45,19 +45,6 @@ export function itemStart({ ends }: Pick<PackedGroup, 'ends'>, index: number): n
   return index === 0 ? 0 : (ends[index - 1] as number);
 }
 
-/**
- * A view on the whole buffer in which a group lies. The groups of a message lie in one as a rule: then it is the same view
- * for all of them, since making one costs more than what is read with it.
- */
-export class BufferView {
-  #view: DataView | undefined;
-
-  of({ bytes: { buffer } }: Pick<PackedGroup, 'bytes'>): DataView {
-    if (this.#view?.buffer !== buffer) this.#view = new DataView(buffer);
-    return this.#view;
-  }
-}
-
 export function itemAt(group: PackedGroup, index: number): Uint8Array {
   return group.bytes.subarray(itemStart(group, index), group.ends[index]);
 }

@@ -110,6 +110,7 @@ export class ArrivalLog {
     try {
       await this.#env.batch(write);
     } catch (cause) {
+      this.#room.doubt();
       throw await storeError(cause, this.#path);
     }
   }

@@ -7,7 +7,7 @@
  */
 import {
   type ApplyResult,
-  BufferView,
+  BufferViews,
   checkCounterJump,
   checkFrame,
   compareTags,
@@ -105,8 +105,8 @@ export function checkGroups(
   groups: readonly PackedGroup[],
   stateOf: (partition: string) => PartitionState,
 ): CheckedGroup[] {
-  const view = new BufferView();
-  return groups.map((group) => checkGroup(stateOf(group.partition), group, view.of(group)));
+  const views = new BufferViews();
+  return groups.map((group) => checkGroup(stateOf(group.partition), group, views.of(group)));
 }
 
 /** `view` is of the whole buffer in which the group lies. */

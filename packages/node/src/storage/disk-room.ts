@@ -1,16 +1,19 @@
 /**
  * Whether the disk has room for what is to be written. It is not left to LMDB: where a page cannot be written, lmdb 3.5.6
  * puts a message of up to 120 characters into 100 bytes (mdb.c, `last_error`), which corrupts the heap and may end the
- * process. Whoever else fills the disk in between can still bring that about.
+ * process. Whoever else fills the disk in between can still bring that about: by writing, which takes a while, or by
+ * reserving all of it at once.
  */
 import { MendlogError } from '@mendlog/core';
 import { freeBytes } from './store-error.js';
 
 /** Free space that a commit leaves: as much as its branch pages and free list may take beside what it brings. */
 const RESERVE_BYTES = 256 * 1024;
-/** Where twice as much is free, this much is still free after the time below, unless 20 GB are written a second. */
-const PLENTY_BYTES = 1024 ** 3;
-const PLENTY_MS = 50;
+/** Where so much is free, it is not looked at again for a while: 50 ms of the fastest disks do not fill it. */
+const PLENTY_BYTES = 2 * 1024 ** 3;
+const LOOK_MS = 50;
+/** A commit that needs more is looked at by itself. */
+const UNLOOKED_BYTES_MAX = PLENTY_BYTES / 8;
 
 export class DiskRoom {
   readonly #folder: string;
@@ -25,9 +28,14 @@ export class DiskRoom {
   check(bytes: number): void {
     const neededBytes = RESERVE_BYTES + 2 * bytes;
     const nowMs = performance.now();
-    if (nowMs < this.#plentyUntilMs && neededBytes <= PLENTY_BYTES / 4) return;
+    if (nowMs < this.#plentyUntilMs && neededBytes <= UNLOOKED_BYTES_MAX) return;
     const free = freeBytes(this.#folder);
+    this.#plentyUntilMs = free >= PLENTY_BYTES ? nowMs + LOOK_MS : Number.NEGATIVE_INFINITY;
     if (free < neededBytes) throw new MendlogError('DISK_FULL', 'the disk is full: nothing was written');
-    this.#plentyUntilMs = free >= 2 * PLENTY_BYTES ? nowMs + PLENTY_MS : Number.NEGATIVE_INFINITY;
+  }
+
+  /** A commit has failed, perhaps since all was taken at once: the next one looks. */
+  doubt(): void {
+    this.#plentyUntilMs = Number.NEGATIVE_INFINITY;
   }
 }

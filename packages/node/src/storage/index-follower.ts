@@ -44,7 +44,7 @@ interface Followed {
 }
 
 /** What a run takes in memory beside its share of the entry, about. */
-const RUN_BYTES = 128;
+const RUN_BYTES = 160;
 
 /** Steps that have the index to themselves, one between two of the follower's own. */
 interface Task {

@@ -503,6 +503,7 @@ export class VersionIndex {
         if (applied !== undefined) void this.#meta.put(APPLIED_KEY, applied);
       });
     } catch (cause) {
+      this.#room.doubt();
       throw await storeError(cause, this.path);
     }
   }

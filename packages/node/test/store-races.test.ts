@@ -2,9 +2,10 @@
 // records are listed as are counted, no check accuses a sound store, and restarts and an index made anew change nothing.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { DIGEST_LAYOUT, encodeFrame, listingEntries, MendlogError, ROW_BYTES } from '@mendlog/core';
-import { expect, test, vi } from 'vitest';
+import { DIGEST_LAYOUT, encodeFrame, listingEntries, ROW_BYTES } from '@mendlog/core';
+import { expect, test } from 'vitest';
 import type { LmdbStore } from '../src/storage/lmdb-store.js';
+import { fillDiskWhere } from './full-disk.js';
 import { groupOf, version } from './records.js';
 import { seededNumbers } from './seeded-bytes.js';
 import { EVERYTHING, expectDigestsOf, framesOf, hex } from './store-digests.js';
@@ -20,24 +21,8 @@ const MANNERS = [
 ];
 const TOP_LEVEL = DIGEST_LAYOUT.levels - 1;
 
-const disk = vi.hoisted(() => ({ isFull: (_folder: string): boolean => false }));
-vi.mock('../src/storage/disk-room.js', async (load) => {
-  const actual = await load<typeof import('../src/storage/disk-room.js')>();
-  class DiskRoom extends actual.DiskRoom {
-    readonly #folder: string;
-
-    constructor(folder: string) {
-      super(folder);
-      this.#folder = folder;
-    }
-
-    override check(bytes: number): void {
-      if (disk.isFull(this.#folder)) throw new MendlogError('DISK_FULL', 'the disk is full, as drawn');
-      super.check(bytes);
-    }
-  }
-  return { ...actual, DiskRoom };
-});
+const disk = { isFull: (_folder: string): boolean => false };
+fillDiskWhere((folder) => disk.isFull(folder));
 
 /** The record of a counter: no coordinator gives a version out twice, so everything is told by it. */
 function recordOf(counter: number): Uint8Array {

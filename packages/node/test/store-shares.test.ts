@@ -2,34 +2,17 @@
 // found by a restart, they are those of an index that is made anew.
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { MendlogError } from '@mendlog/core';
 import { open } from 'lmdb';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
+import { fillDiskWhere } from './full-disk.js';
 import { frame, frameOf, groupOf } from './records.js';
 import { TestStore } from './test-store.js';
 
 /** More than one slice takes. */
 const PARTITIONS = Array.from({ length: 700 }, (_, i) => `p${i}`);
 
-const disk = vi.hoisted(() => ({ indexCommits: 0, failsAt: Number.POSITIVE_INFINITY }));
-vi.mock('../src/storage/disk-room.js', async (load) => {
-  const actual = await load<typeof import('../src/storage/disk-room.js')>();
-  class DiskRoom extends actual.DiskRoom {
-    readonly #folder: string;
-
-    constructor(folder: string) {
-      super(folder);
-      this.#folder = folder;
-    }
-
-    override check(bytes: number): void {
-      if (this.#folder.includes('index') && disk.indexCommits++ === disk.failsAt)
-        throw new MendlogError('DISK_FULL', 'the disk is full, as chosen');
-      super.check(bytes);
-    }
-  }
-  return { ...actual, DiskRoom };
-});
+const disk = { indexCommits: 0, failsAt: Number.POSITIVE_INFINITY };
+fillDiskWhere((folder) => folder.includes('index') && disk.indexCommits++ === disk.failsAt);
 
 /** A record of each partition: in some of them it takes the place of those before. */
 function groups(round: number) {

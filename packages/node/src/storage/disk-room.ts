@@ -16,12 +16,12 @@ const LOOK_MS = 50;
 const UNLOOKED_BYTES_MAX = PLENTY_BYTES / 8;
 
 export class DiskRoom {
-  readonly #folder: string;
+  readonly folder: string;
   /** Until then there is plenty, without a look: hundreds of commits a second would pay for one each. */
   #plentyUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(folder: string) {
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   /** Throws DISK_FULL where a commit that writes about so many bytes may not fit. */
@@ -29,7 +29,7 @@ export class DiskRoom {
     const neededBytes = RESERVE_BYTES + 2 * bytes;
     const nowMs = performance.now();
     if (nowMs < this.#plentyUntilMs && neededBytes <= UNLOOKED_BYTES_MAX) return;
-    const free = freeBytes(this.#folder);
+    const free = freeBytes(this.folder);
     this.#plentyUntilMs = free >= PLENTY_BYTES ? nowMs + LOOK_MS : Number.NEGATIVE_INFINITY;
     if (free < neededBytes) throw new MendlogError('DISK_FULL', 'the disk is full: nothing was written');
   }

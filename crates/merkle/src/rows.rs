@@ -9,7 +9,7 @@
 //! be removed in any order, and the sum of rows is the row of all their records.
 
 use crate::error::{KernelError, check_length};
-use crate::tags::TAG_BYTES;
+use crate::keyed_hash::TAG_BYTES;
 
 /// Bytes of a digest row.
 pub const ROW_BYTES: usize = 24;

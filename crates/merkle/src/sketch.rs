@@ -18,9 +18,9 @@
 use std::array;
 
 use crate::error::{KernelError, check_length};
+use crate::keyed_hash::TAG_BYTES;
 use crate::mapping::{Mapping, item_hash};
 use crate::rows::{Sign, read_u64};
-use crate::tags::TAG_BYTES;
 
 /// Bytes of a cell, and of an item that was found.
 pub const CELL_BYTES: usize = 24;

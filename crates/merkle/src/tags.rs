@@ -5,12 +5,8 @@
 //! one could choose frames whose tags cancel out.
 
 use crate::error::{KernelError, check_length};
-
-/// Bytes of a key and of a Merkle tree node.
-pub const KEY_BYTES: usize = 32;
-
-/// Bytes of a tag.
-pub const TAG_BYTES: usize = 16;
+use crate::keyed_hash::{Input, KEY_BYTES, TAG_BYTES, write_tags};
+use std::slice;
 
 /// BLAKE3 `derive_key`: a key from key material, bound to the context string.
 pub fn derive_key(context: &str, material: &[u8]) -> [u8; KEY_BYTES] {
@@ -24,7 +20,7 @@ pub fn derive_key(context: &str, material: &[u8]) -> [u8; KEY_BYTES] {
 pub fn tags(key: &[u8], frames: &[u8], ends: &[u32], tags_out: &mut [u8]) -> Result<(), KernelError> {
     let key = check_key(key)?;
     check_frames(frames, ends, tags_out)?;
-    hash_group(key, frames, 0, ends, tags_out);
+    write(slice::from_ref(key), &[u32::MAX], frames, ends, tags_out);
     Ok(())
 }
 
@@ -43,33 +39,22 @@ pub fn group_tags(
     check_length("keys", keys.len(), group_ends.len().saturating_mul(KEY_BYTES))?;
     check_ends("groupEnds", group_ends, "the number of frames", ends.len())?;
     check_frames(frames, ends, tags_out)?;
-    let (keys, _) = keys.as_chunks();
-    let (mut first, mut start) = (0, 0);
-    for (key, &group_end) in keys.iter().zip(group_ends) {
-        let group = first..group_end as usize;
-        let group_out = &mut tags_out[group.start * TAG_BYTES..group.end * TAG_BYTES];
-        first = group.end;
-        start = hash_group(key, frames, start, &ends[group], group_out);
-    }
+    write(keys.as_chunks().0, group_ends, frames, ends, tags_out);
     Ok(())
 }
 
-/// Writes the tags of the frames from the offset `start` on, and returns the offset where the last ends.
-/// All lengths have been checked.
-fn hash_group(
-    key: &[u8; KEY_BYTES],
-    frames: &[u8],
-    mut start: usize,
-    ends: &[u32],
-    tags_out: &mut [u8],
-) -> usize {
-    for (&end, tag_out) in ends.iter().zip(tags_out.chunks_exact_mut(TAG_BYTES)) {
-        let end = end as usize;
-        let hash = blake3::keyed_hash(key, &frames[start..end]);
-        tag_out.copy_from_slice(&hash.as_bytes()[..TAG_BYTES]);
-        start = end;
-    }
-    start
+/// All lengths have been checked; a last group may end beyond the frames.
+fn write(keys: &[[u8; KEY_BYTES]], group_ends: &[u32], frames: &[u8], ends: &[u32], tags_out: &mut [u8]) {
+    let (mut group, mut start) = (0, 0);
+    let inputs = ends.iter().enumerate().map(|(i, &end)| -> Input {
+        while group_ends[group] as usize <= i {
+            group += 1;
+        }
+        let range = start..end as usize;
+        start = range.end;
+        (&keys[group], range)
+    });
+    write_tags(frames, inputs, tags_out.as_chunks_mut().0);
 }
 
 pub(crate) fn check_key(key: &[u8]) -> Result<&[u8; KEY_BYTES], KernelError> {

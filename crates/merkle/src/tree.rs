@@ -10,8 +10,9 @@
 //! of nodes.
 
 use crate::error::{KernelError, check_length};
+use crate::keyed_hash::KEY_BYTES;
 use crate::rows::ROW_BYTES;
-use crate::tags::{KEY_BYTES, check_key};
+use crate::tags::check_key;
 
 /// Bytes of a Merkle tree node.
 pub const NODE_BYTES: usize = 32;

@@ -6,7 +6,7 @@
 
 use crate::error::{KernelError, check_length};
 use crate::keyed_hash::{Input, KEY_BYTES, TAG_BYTES, write_tags};
-use std::slice;
+use std::iter::{repeat, repeat_n};
 
 /// BLAKE3 `derive_key`: a key from key material, bound to the context string.
 pub fn derive_key(context: &str, material: &[u8]) -> [u8; KEY_BYTES] {
@@ -20,7 +20,7 @@ pub fn derive_key(context: &str, material: &[u8]) -> [u8; KEY_BYTES] {
 pub fn tags(key: &[u8], frames: &[u8], ends: &[u32], tags_out: &mut [u8]) -> Result<(), KernelError> {
     let key = check_key(key)?;
     check_frames(frames, ends, tags_out)?;
-    write(slice::from_ref(key), &[u32::MAX], frames, ends, tags_out);
+    write(repeat(key), frames, ends, tags_out);
     Ok(())
 }
 
@@ -39,20 +39,28 @@ pub fn group_tags(
     check_length("keys", keys.len(), group_ends.len().saturating_mul(KEY_BYTES))?;
     check_ends("groupEnds", group_ends, "the number of frames", ends.len())?;
     check_frames(frames, ends, tags_out)?;
-    write(keys.as_chunks().0, group_ends, frames, ends, tags_out);
+    let mut first = 0;
+    let keys = keys.as_chunks().0.iter().zip(group_ends).flat_map(move |(key, &end)| {
+        let frames_of_group = end - first;
+        first = end;
+        repeat_n(key, frames_of_group as usize)
+    });
+    write(keys, frames, ends, tags_out);
     Ok(())
 }
 
-/// All lengths have been checked; a last group may end beyond the frames.
-fn write(keys: &[[u8; KEY_BYTES]], group_ends: &[u32], frames: &[u8], ends: &[u32], tags_out: &mut [u8]) {
-    let (mut group, mut start) = (0, 0);
-    let inputs = ends.iter().enumerate().map(|(i, &end)| -> Input {
-        while group_ends[group] as usize <= i {
-            group += 1;
-        }
+/// `keys` are those of the frames. All lengths have been checked.
+fn write<'a>(
+    keys: impl Iterator<Item = &'a [u8; KEY_BYTES]> + Clone,
+    frames: &[u8],
+    ends: &[u32],
+    tags_out: &mut [u8],
+) {
+    let mut start = 0;
+    let inputs = keys.zip(ends).map(move |(key, &end)| -> Input {
         let range = start..end as usize;
         start = range.end;
-        (&keys[group], range)
+        (key, range)
     });
     write_tags(frames, inputs, tags_out.as_chunks_mut().0);
 }

@@ -1,6 +1,6 @@
 // docs/metrics.md against what a node tells Prometheus: a row for each metric, with its labels and the words of its help text.
 //
-// MENDLOG_UPDATE_DOCS=1 writes the rows that there are into the page.
+// MENDLOG_UPDATE_DOCS=1 writes the rows that there are into the page; `npm run format` then sets their widths.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createNode } from '@mendlog/node';
@@ -58,16 +58,15 @@ test('metrics page: it has a row for each metric of a node', async () => {
     peers: { n2: 'http://127.0.0.1:1', n3: 'http://127.0.0.1:2' },
   });
   const rows = rowsOfScrape(await node.service.metrics()).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const page = readFileSync(PAGE, 'utf8');
   if (process.env.MENDLOG_UPDATE_DOCS !== undefined) {
     const lines = rows.map(
       ({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels} | ${help} |\n`,
     );
     writeFileSync(
       PAGE,
-      page.replace(ROWS, () => lines.join('')),
+      readFileSync(PAGE, 'utf8').replace(ROWS, () => lines.join('')),
     );
   }
   expect(rows.length).toBeGreaterThan(20);
-  expect(rowsOfPage(page)).toEqual(rows);
+  expect(rowsOfPage(readFileSync(PAGE, 'utf8'))).toEqual(rows);
 });

@@ -5,6 +5,7 @@ import { loadKernel } from '@mendlog/merkle';
 import { createNode, type MendlogNode } from '@mendlog/node';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from './temporary-folder.js';
+import { TestCluster } from './test-cluster.js';
 
 /** The value of one sample, its labels in the order that the text has them. */
 async function sample(node: MendlogNode, name: string): Promise<number | undefined> {
@@ -51,6 +52,22 @@ test('metrics: a level that cannot be had counts as a refused write and as a fai
   ]);
   expect(appended).toMatchObject({ value: { status: 503 } });
   expect(await sample(node, 'mendlog_reads_total{outcome="failed",consistency="QUORUM",node="n1"}')).toBe(1);
+});
+
+test('metrics: reads of keys count by their level, with their time', async () => {
+  await using cluster = await TestCluster.start(3);
+  const node = cluster.node('n1');
+  const reads = (outcome: string, level: string) =>
+    sample(node, `mendlog_reads_total{outcome="${outcome}",consistency="${level}",node="n1"}`);
+  for (const level of ['ALL', 'ALL', 'ONE']) await fetch(`${node.url}/api/keys/p/k?consistency=${level}`);
+  expect([await reads('answered', 'ALL'), await reads('answered', 'ONE')]).toEqual([2, 1]);
+  expect(await sample(node, 'mendlog_read_seconds_count{node="n1"}')).toBe(3);
+
+  using folder = temporaryFolder();
+  await using lone = await loneNode(folder.path);
+  expect((await fetch(`${lone.url}/api/keys/p/k`)).status).toBe(503);
+  expect(await sample(lone, 'mendlog_reads_total{outcome="failed",consistency="QUORUM",node="n1"}')).toBe(1);
+  expect(await sample(lone, 'mendlog_read_seconds_count{node="n1"}')).toBe(0);
 });
 
 test('metrics: a connection that is ended counts by its reason', async () => {

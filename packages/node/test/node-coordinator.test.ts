@@ -21,7 +21,7 @@ function coordinatorOf({ onConnect = () => {} }: { onConnect?: () => void } = {}
     votes: { votes: () => true },
     placement: { primaries: () => PRIMARIES },
     hints: { keep: async () => {}, takeRoom() {}, giveRoom() {}, noteStored() {} },
-    metrics: { wrote() {}, readRepair() {} },
+    metrics: { wrote() {}, read() {}, readRepair() {} },
     log: silentLog,
     incarnation: version(1, 9).origin,
     writeTimeoutMs: 5000,

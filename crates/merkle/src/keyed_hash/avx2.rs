@@ -1,8 +1,9 @@
 //! Eight inputs side by side: word w of the block and of the chaining value of
-//! input i lie in lane i of vector w. The algorithm and its names are those of
+//! input i lie in lane i of vector w. Unsafe are the call of code for AVX2, and the
+//! two places where 32 bytes are taken for a vector or back. The algorithm and its names are those of
 //! the BLAKE3 paper, section 2 (O'Connor, Aumasson, Neves, Wilcox-O'Hearn).
 
-use super::{Input, KEY_BYTES, TAG_BYTES, write_tag};
+use super::{Input, TAG_BYTES, write_tag};
 use std::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_blendv_epi8, _mm256_cmpeq_epi32, _mm256_or_si256,
     _mm256_permute2x128_si256, _mm256_set_epi32, _mm256_set1_epi32, _mm256_setr_epi8, _mm256_setzero_si256,
@@ -12,9 +13,13 @@ use std::arch::x86_64::{
 use std::mem::transmute;
 
 const LANES: usize = 8;
+/// A step of all lanes takes as long as so many blocks one after the other.
+const STEP_BLOCKS: usize = 3;
 const BLOCK_BYTES: usize = 64;
 /// Of a chunk: more is hashed as a tree.
 const CHUNK_BYTES: usize = 1024;
+/// Of a hash, and of a vector.
+const HASH_BYTES: usize = 32;
 
 const CHUNK_START: i32 = 1 << 0;
 const CHUNK_END: i32 = 1 << 1;
@@ -39,7 +44,7 @@ const SCHEDULE: [[usize; 16]; 7] = {
     schedule
 };
 
-/// From place 64 - n on: n bytes that stay, and as many that do not.
+/// From place 64 - n on: n bytes that stay, then those that do not.
 const KEPT: [u8; 2 * BLOCK_BYTES] = {
     let mut kept = [0; 2 * BLOCK_BYTES];
     let mut at = 0;
@@ -60,6 +65,17 @@ struct Lane {
     is_busy: bool,
 }
 
+/// Whether inputs of these lengths fill enough lanes: a long one among few short ones has its lane alone.
+pub(super) fn pays(lengths: impl Iterator<Item = usize>) -> bool {
+    let (mut blocks, mut longest) = (0, 0);
+    for length in lengths.filter(|&length| length <= CHUNK_BYTES) {
+        let of_input = length.div_ceil(BLOCK_BYTES).max(1);
+        blocks += of_input;
+        longest = longest.max(of_input);
+    }
+    blocks >= STEP_BLOCKS * longest
+}
+
 /// As `super::write_tags`, where the processor has AVX2.
 pub(super) fn write_tags<'a>(
     bytes: &[u8],
@@ -67,13 +83,13 @@ pub(super) fn write_tags<'a>(
     tags_out: &mut [[u8; TAG_BYTES]],
 ) {
     assert!(is_x86_feature_detected!("avx2"));
-    // SAFETY: the processor has AVX2.
+    // SAFETY: the processor has AVX2, as was seen just now.
     unsafe { hash(bytes, inputs, tags_out) }
 }
 
 #[target_feature(enable = "avx2")]
 fn hash<'a>(bytes: &[u8], inputs: impl Iterator<Item = Input<'a>>, tags_out: &mut [[u8; TAG_BYTES]]) {
-    let mut inputs = inputs.enumerate();
+    let mut inputs = inputs.enumerate().fuse();
     let mut lanes = [Lane::default(); LANES];
     let mut keys = [_mm256_setzero_si256(); LANES];
     let mut chaining = [_mm256_setzero_si256(); 8];
@@ -117,7 +133,7 @@ fn hash<'a>(bytes: &[u8], inputs: impl Iterator<Item = Input<'a>>, tags_out: &mu
             for ((hash, lane), flags) in transposed(chaining).into_iter().zip(&mut lanes).zip(flags) {
                 if flags & ROOT != 0 {
                     // SAFETY: both are 32 bytes, of which any are valid.
-                    let hash: [u8; KEY_BYTES] = unsafe { transmute(hash) };
+                    let hash: [u8; HASH_BYTES] = unsafe { transmute(hash) };
                     tags_out[lane.input].copy_from_slice(&hash[..TAG_BYTES]);
                     lane.is_busy = false;
                 }
@@ -135,10 +151,11 @@ fn next_short<'a>(
 ) -> Option<(usize, Input<'a>)> {
     loop {
         let (input, (key, range)) = inputs.next()?;
-        if range.len() <= CHUNK_BYTES {
+        let whole = &bytes[range.clone()];
+        if whole.len() <= CHUNK_BYTES {
             return Some((input, (key, range)));
         }
-        write_tag(key, &bytes[range], &mut tags_out[input]);
+        write_tag(key, whole, &mut tags_out[input]);
     }
 }
 
@@ -173,7 +190,7 @@ fn halves(block: &[u8; BLOCK_BYTES]) -> (__m256i, __m256i) {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn vector(bytes: &[u8; 32]) -> __m256i {
+fn vector(bytes: &[u8; HASH_BYTES]) -> __m256i {
     // SAFETY: both are 32 bytes, of which any are valid.
     unsafe { transmute(*bytes) }
 }

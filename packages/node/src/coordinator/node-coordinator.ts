@@ -5,7 +5,6 @@ import {
   type KeyQuestion,
   type KeyReadRequest,
   type Level,
-  levelText,
   type PackedGroup,
   type ReadRepairMode,
   type WriteLevel,
@@ -13,12 +12,13 @@ import {
   type WriteOutcome,
 } from '@mendlog/core';
 import { LOCAL_CALLER, type RequestCaller } from '../api/request-caller.js';
-import type { CountedWrites, Metrics } from '../metrics/metrics.js';
+import type { Metrics } from '../metrics/metrics.js';
+import { countReads, countWrites } from './count-outcomes.js';
 import { type KeyReadShellOptions, keyReadPorts } from './key-read-shell.js';
 import { type WriteShellOptions, writePorts } from './write-shell.js';
 
 export interface NodeCoordinatorOptions extends WriteShellOptions, KeyReadShellOptions {
-  readonly metrics: Pick<Metrics, 'wrote' | 'readRepair'>;
+  readonly metrics: Pick<Metrics, 'wrote' | 'read' | 'readRepair'>;
   readonly levelOf: <Asked extends WriteLevel>(partition: string, level: Asked | undefined) => Asked | Level;
   readonly readRepair: ReadRepairMode;
   /** How likely a read also compares the live replicas beyond those its level asks, in the background. */
@@ -109,19 +109,15 @@ export class NodeCoordinator {
     level: Level | undefined,
     { caller, bytesMax }: Pick<KeyReadRequest, 'caller' | 'bytesMax'> = {},
   ): Promise<KeyOutcome[]> {
-    const { levelOf, readRepair, readRepairChance } = this.#options;
+    const { metrics, levelOf: levelAt, readRepair, readRepairChance } = this.#options;
+    const levelOf = (partition: string) => levelAt(partition, level);
+    const startedMs = performance.now();
     if (Math.random() < readRepairChance && !this.isBusy) this.#repairAll(questions);
     return new Promise((resolve) => {
-      this.#core.readKeys(
-        {
-          questions,
-          levelOf: (partition) => levelOf(partition, level),
-          repair: readRepair,
-          caller,
-          bytesMax,
-        },
-        resolve,
-      );
+      this.#core.readKeys({ questions, levelOf, repair: readRepair, caller, bytesMax }, (outcomes) => {
+        metrics.read(countReads(questions, outcomes, levelOf), (performance.now() - startedMs) / 1000);
+        resolve(outcomes);
+      });
     });
   }
 
@@ -148,31 +144,4 @@ export class NodeCoordinator {
     // What goes wrong behind an answer is anti-entropy's to mend.
     this.#core.readKeys({ questions, levelOf, repair: 'blocking' }, () => {});
   }
-}
-
-/** What became of groups, added up: a request has many, and most of them alike. */
-function countWrites(
-  groups: readonly PackedGroup[],
-  outcomes: readonly WriteOutcome[],
-  levelOf: (partition: string) => WriteLevel,
-): CountedWrites[] {
-  const counts = new Map<string, CountedWrites>();
-  let last: { readonly of: WriteLevel; readonly count: CountedWrites } | undefined;
-  for (const [i, { partition, ends, bytes }] of groups.entries()) {
-    const outcome = outcomes[i];
-    const of = outcome?.ok === true ? outcome.level : levelOf(partition);
-    const result =
-      outcome?.ok === true ? 'acknowledged' : outcome?.error.code === 'WRITE_TIMEOUT' ? 'unknown' : 'refused';
-    if (last?.of !== of || last.count.result !== result) {
-      const level = levelText(of);
-      const count = counts.get(`${result} ${level}`) ?? { result, level, groups: 0, records: 0, bytes: 0 };
-      counts.set(`${result} ${level}`, count);
-      last = { of, count };
-    }
-    const { count } = last;
-    count.groups++;
-    count.records += ends.length;
-    count.bytes += bytes.length;
-  }
-  return [...counts.values()];
 }

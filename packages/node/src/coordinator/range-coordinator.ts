@@ -1,6 +1,7 @@
 /** Coordinates reads of ranges for this node: core decides, this measures and waits. */
 import {
   type Level,
+  levelText,
   MendlogError,
   type RangeReadResult,
   RangeReads,
@@ -15,7 +16,7 @@ import { type RangeReadShellOptions, rangeReadPorts } from './range-read-shell.j
 export interface RangeCoordinatorOptions extends RangeReadShellOptions {
   /** Who looks keys up. */
   readonly keys: ConstructorParameters<typeof RangeReads>[1];
-  readonly metrics: Pick<Metrics, 'readRanges' | 'readRepair'>;
+  readonly metrics: Pick<Metrics, 'read' | 'readRepair'>;
   readonly levelOf: (partition: string, level: AskedLevel) => Level;
   readonly readRepair: ReadRepairMode;
 }
@@ -50,13 +51,13 @@ export class RangeCoordinator {
     const { metrics, levelOf, readRepair: repair } = this.#options;
     const consistency = levelOf(partition, level);
     const startedMs = performance.now();
-    const counted = { consistency, ranges: ranges.length };
+    const counted = { level: levelText(consistency), reads: ranges.length };
     const result = await this.#result({ partition, ranges, level: consistency, repair }, caller);
     if (!result.ok) {
-      metrics.readRanges('failed', counted, 0);
+      metrics.read([{ result: 'failed', ...counted }], 0);
       throw MendlogError.fromShape(result.error);
     }
-    metrics.readRanges('answered', counted, (performance.now() - startedMs) / 1000);
+    metrics.read([{ result: 'answered', ...counted }], (performance.now() - startedMs) / 1000);
     return [...result.outcomes];
   }
 

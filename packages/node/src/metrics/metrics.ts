@@ -2,7 +2,7 @@
  * What a node counts, for Prometheus: only what has no state elsewhere. Each is counted once for a group,
  * a read or a job, never for each record.
  */
-import { CONSISTENCY_LEVELS, type Level, levelText, WRITE_LEVELS } from '@mendlog/core';
+import { CONSISTENCY_LEVELS, WRITE_LEVELS } from '@mendlog/core';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import { type MetricSources, registerStateGauges } from './state-gauges.js';
 
@@ -22,7 +22,12 @@ export interface CountedWrites {
   records: number;
   bytes: number;
 }
-export type ReadResult = (typeof READ_OUTCOMES)[number];
+/** Ranges, or keys, of one request with the same result and level. */
+export interface CountedReads {
+  readonly result: (typeof READ_OUTCOMES)[number];
+  readonly level: string;
+  reads: number;
+}
 
 /** Seconds; from a comparison of equal roots to the streaming of a whole partition. */
 const JOB_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300];
@@ -63,7 +68,7 @@ export class Metrics {
     'mendlog_bytes_written_total',
     'Bytes of records acknowledged by this coordinator',
   );
-  readonly #reads = this.#counter('mendlog_reads_total', 'Ranges read through this coordinator', [
+  readonly #reads = this.#counter('mendlog_reads_total', 'Ranges and keys read through this coordinator', [
     'outcome',
     'consistency',
   ]);
@@ -110,9 +115,12 @@ export class Metrics {
     }
   }
 
-  readRanges(outcome: ReadResult, read: { consistency: Level; ranges: number }, seconds: number): void {
-    this.#reads.inc({ outcome, consistency: levelText(read.consistency) }, read.ranges);
-    if (outcome === 'answered') this.#readSeconds.observe(seconds);
+  /** One request. */
+  read(counts: readonly CountedReads[], seconds: number): void {
+    for (const { result, level, reads } of counts) {
+      this.#reads.inc({ outcome: result, consistency: level }, reads);
+      if (result === 'answered') this.#readSeconds.observe(seconds);
+    }
   }
 
   readRepair(): void {

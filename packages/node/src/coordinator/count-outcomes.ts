@@ -15,25 +15,24 @@ export function countWrites(
   outcomes: readonly WriteOutcome[],
   levelOf: (partition: string) => WriteLevel,
 ): CountedWrites[] {
-  const counts = new Map<string, CountedWrites>();
-  let last: { readonly of: WriteLevel; readonly count: CountedWrites } | undefined;
+  const counts = new Counts<CountedWrites>((result, level) => ({
+    result,
+    level,
+    groups: 0,
+    records: 0,
+    bytes: 0,
+  }));
   for (const [i, { partition, ends, bytes }] of groups.entries()) {
     const outcome = outcomes[i];
-    const of = outcome?.ok === true ? outcome.level : levelOf(partition);
+    const level = outcome?.ok === true ? outcome.level : levelOf(partition);
     const result =
       outcome?.ok === true ? 'acknowledged' : outcome?.error.code === 'WRITE_TIMEOUT' ? 'unknown' : 'refused';
-    if (last?.of !== of || last.count.result !== result) {
-      const level = levelText(of);
-      const count = counts.get(`${result} ${level}`) ?? { result, level, groups: 0, records: 0, bytes: 0 };
-      counts.set(`${result} ${level}`, count);
-      last = { of, count };
-    }
-    const { count } = last;
+    const count = counts.of(result, level);
     count.groups++;
     count.records += ends.length;
     count.bytes += bytes.length;
   }
-  return [...counts.values()];
+  return counts.all();
 }
 
 /** Keys beyond the bytes that an answer may have are not counted: they are asked for again. */
@@ -42,20 +41,35 @@ export function countReads(
   outcomes: readonly KeyOutcome[],
   levelOf: (partition: string) => Level,
 ): CountedReads[] {
-  const counts = new Map<string, CountedReads>();
-  let last: { readonly of: Level; readonly count: CountedReads } | undefined;
+  const counts = new Counts<CountedReads>((result, level) => ({ result, level, reads: 0 }));
   for (const [i, { partition }] of questions.entries()) {
     const outcome = outcomes[i];
     if (outcome?.ok === false && outcome.error.code === 'TOO_LARGE') continue;
-    const result = outcome?.ok === true ? 'answered' : 'failed';
-    const of = levelOf(partition);
-    if (last?.of !== of || last.count.result !== result) {
-      const level = levelText(of);
-      const count = counts.get(`${result} ${level}`) ?? { result, level, reads: 0 };
-      counts.set(`${result} ${level}`, count);
-      last = { of, count };
-    }
-    last.count.reads++;
+    counts.of(outcome?.ok === true ? 'answered' : 'failed', levelOf(partition)).reads++;
   }
-  return [...counts.values()];
+  return counts.all();
+}
+
+/** One count for each result and level: as a rule that of the part before, which no text is made for. */
+class Counts<Count extends { readonly result: string }> {
+  readonly #begin: (result: Count['result'], level: string) => Count;
+  readonly #counts = new Map<string, Count>();
+  #last: { readonly level: WriteLevel; readonly count: Count } | undefined;
+
+  constructor(begin: (result: Count['result'], level: string) => Count) {
+    this.#begin = begin;
+  }
+
+  of(result: Count['result'], level: WriteLevel): Count {
+    if (this.#last?.level === level && this.#last.count.result === result) return this.#last.count;
+    const text = levelText(level);
+    const count = this.#counts.get(`${result} ${text}`) ?? this.#begin(result, text);
+    this.#counts.set(`${result} ${text}`, count);
+    this.#last = { level, count };
+    return count;
+  }
+
+  all(): Count[] {
+    return [...this.#counts.values()];
+  }
 }

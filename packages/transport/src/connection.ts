@@ -1,5 +1,5 @@
 /**
- * A connection to one node: a tRPC link that ends in a WebSocket of binary messages.
+ * A connection to one node: a tRPC client whose calls are binary messages on a WebSocket.
  *
  * It reconnects by itself, with jittered backoff, and never queues for a closed socket: a call on a
  * connection that is not open is refused at once as UNREACHABLE (or UNAUTHORIZED where the node refuses the
@@ -10,11 +10,10 @@
  * more is refused as OVERLOADED, and not sent.
  */
 import { LIMITS, MendlogError } from '@mendlog/core';
-import { createTRPCClient, type TRPCClient } from '@trpc/client';
+import { createTRPCClientProxy, type TRPCClient } from '@trpc/client';
 import type { AnyRouter } from '@trpc/server';
 import type { WebSocket } from 'ws';
 import { GRANT_HEADER, parseGrant } from './grant.js';
-import { createLink, type Outcome, type OutgoingCall, type SentCall } from './link.js';
 import {
   type AnswerMessage,
   decodeAnswer,
@@ -23,9 +22,11 @@ import {
   type RequestMessage,
 } from './messages.js';
 import { openSocket } from './open-socket.js';
+import type { Outcome, OutgoingCall, SendCall, SentCall } from './outgoing-call.js';
 import { PendingCalls } from './pending-calls.js';
 import { Silence } from './silence.js';
 import { TurnWriter } from './turn-writer.js';
+import { UntypedClient } from './untyped-client.js';
 
 export interface ConnectionOptions {
   /** `http://host:port` of a node. */
@@ -74,11 +75,10 @@ export class Connection<Router extends AnyRouter> {
       isWaiting: () => this.#pending.isWaiting,
       ping: () => this.#socket?.ping(),
     });
-    this.call = createTRPCClient<Router>({
-      links: [
-        createLink((call, outcome) => this.#send(call, outcome), options.timeoutMs ?? TIMEOUT_MS_DEFAULT),
-      ],
-    });
+    const send: SendCall = (call, outcome) => this.#send(call, outcome);
+    this.call = createTRPCClientProxy(
+      new UntypedClient<Router>(send, options.timeoutMs ?? TIMEOUT_MS_DEFAULT),
+    );
     this.#connect();
   }
 

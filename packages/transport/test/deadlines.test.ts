@@ -1,4 +1,5 @@
 // Deadlines: one timer for many calls, and procedures that learn that nobody waits for them any more.
+import { getEventListeners } from 'node:events';
 import { LIMITS } from '@mendlog/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Deadlines, type Due } from '../src/deadlines.js';
@@ -138,6 +139,17 @@ describe('deadlines: at the server', () => {
       failsWith({ code: 'CONNECTION_LOST' }),
     );
     await eventually('the abort', () => server.aborts.length === 1);
+  });
+
+  test('deadlines: a signal of many calls keeps nothing of those that have ended', async () => {
+    await using server = await TestServer.start();
+    const { call } = await server.connectOpen();
+    const { signal } = new AbortController();
+    expect(await call.echo.query(7, { signal })).toBe(7);
+    await expect(call.refuse.query(undefined, { signal })).rejects.toMatchObject(
+      failsWith({ code: 'AMBIGUOUS_ID' }),
+    );
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   test('deadlines: the end of the connection aborts what it had asked for, and nothing else', async () => {

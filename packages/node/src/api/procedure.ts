@@ -27,26 +27,35 @@ export const t = initTRPC.context<RouterContext>().create({
   errorFormatter: ({ shape, error }) => ({ ...shape, data: { ...shape.data, mendlog: errorShapeOf(error) } }),
 });
 
-// A MendlogError, also one that came from another node, passes through tRPC as the cause of the error
-// whose code fits its HTTP status. What nobody foresaw is logged: the caller gets to see no more than that.
-// What waited here until its caller had gone is not begun.
-async function guarded<
-  Result extends { readonly ok: true } | { readonly ok: false; readonly error: TRPCError },
->(
+/**
+ * Begins a call, where there is room for it and somebody waits for it. A MendlogError, also one that came from another
+ * node, passes through tRPC as the cause of the error whose code fits its HTTP status. What nobody foresaw is
+ * logged: the caller gets to see no more than that.
+ */
+export async function guarded<Result>(
   { ctx, path }: { ctx: RouterContext; path: string },
   begin: (caller: RequestCaller) => Promise<Result>,
 ): Promise<Result> {
-  const { gate, bytes, log } = ctx;
+  const { gate, bytes } = ctx;
   const caller = new RequestCaller(ctx.abandonment, ctx.deadlineMs);
   if (caller.isGone) throw callerGone();
   gate.enter(path, bytes);
-  const result = await begin(caller).finally(() => gate.leave(bytes));
-  if (result.ok) return result;
-  const cause = toMendlogError(result.error.cause);
-  if (cause.code !== 'INTERNAL') throw refusal(cause);
-  if (result.error.code === 'INTERNAL_SERVER_ERROR')
-    log.warn('a procedure failed', { path, error: result.error.cause });
-  return result;
+  try {
+    return await begin(caller);
+  } catch (thrown) {
+    throw refusalOf(thrown, path, ctx.log);
+  } finally {
+    gate.leave(bytes);
+  }
+}
+
+function refusalOf(thrown: unknown, path: string, log: Log): unknown {
+  const trpcError = thrown instanceof TRPCError ? thrown : undefined;
+  const cause = toMendlogError(trpcError === undefined ? thrown : trpcError.cause);
+  if (cause.code !== 'INTERNAL') return refusal(cause);
+  if (trpcError === undefined || trpcError.code === 'INTERNAL_SERVER_ERROR')
+    log.warn('a procedure failed', { path, error: trpcError?.cause ?? thrown });
+  return thrown;
 }
 
 function refusal(cause: MendlogError): TRPCError {
@@ -54,14 +63,17 @@ function refusal(cause: MendlogError): TRPCError {
 }
 
 export const procedure = t.procedure.use(({ ctx, next, path }) =>
-  guarded({ ctx, path }, (caller) => next({ ctx: { caller } })),
+  guarded({ ctx, path }, async (caller) => {
+    const result = await next({ ctx: { caller } });
+    if (!result.ok) throw result.error;
+    return result;
+  }),
 );
 
-// One middleware, not two, each of which copies the context.
-export const peerProcedure = t.procedure.use(async ({ ctx, next, path }) => {
-  const { isPeer, peer } = ctx;
+/** Throws where the caller may not ask what only peers may, or there is no replica to ask. */
+export function peerOf({ isPeer, peer }: RouterContext): PeerService {
   if (!isPeer) throw refusal(new MendlogError('UNAUTHORIZED', 'the peer procedures need the cluster secret'));
   if (peer === undefined)
     throw refusal(new MendlogError('NOT_FOUND', 'this process is a gateway and holds no replica'));
-  return await guarded({ ctx, path }, (caller) => next({ ctx: { caller, peer } }));
-});
+  return peer;
+}

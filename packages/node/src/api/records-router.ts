@@ -19,6 +19,7 @@ import {
 } from '@mendlog/core';
 import type { z } from 'zod';
 import { packKeyOutcomes, packOutcomes } from '../coordinator/packed-outcomes.js';
+import { direct } from './direct-procedure.js';
 import { type RecordJson, recordJson, valueBytes } from './message.js';
 import { procedure, t } from './procedure.js';
 import type { RequestCaller } from './request-caller.js';
@@ -125,13 +126,13 @@ function theOnly(found: readonly RecordJson[], input: { partitionId: string; id:
 
 export const batches = t.router({
   /** Groups of drafts, which are frames without a version. */
-  write: procedure.input(schemas.BatchWriteInput).mutation(async ({ ctx, input }) => {
+  write: direct.mutation(schemas.BatchWriteInput, async (service, input, caller) => {
     const options = { level: input.consistency, order: input.order };
-    return packOutcomes(await ctx.service.write(decodePacked(input.packed), options, ctx.caller));
+    return packOutcomes(await service.write(decodePacked(input.packed), options, caller));
   }),
 
   /** Groups of record keys. */
-  get: procedure.input(schemas.BatchGetInput).query(async ({ ctx, input }) => {
+  get: direct.query(schemas.BatchGetInput, async (service, input, caller) => {
     const groups = decodePacked(input.packed);
     const questions = groups.flatMap((group) =>
       [...itemsOf(group)].map((key) => ({ partition: group.partition, key })),
@@ -140,12 +141,12 @@ export const batches = t.router({
       const message = `${questions.length} keys are over the limit of ${LIMITS.rangesMax} for one call`;
       throw new MendlogError('TOO_LARGE', message);
     }
-    return packKeyOutcomes(await ctx.service.readKeys(questions, input.consistency, ctx.caller));
+    return packKeyOutcomes(await service.readKeys(questions, input.consistency, caller));
   }),
 
-  read: procedure.input(schemas.BatchReadInput).query(async ({ ctx, input }) => {
+  read: direct.query(schemas.BatchReadInput, async (service, input, caller) => {
     const ids = input.ids.map(parseRecordId);
-    const found = await ctx.service.read(input.partition, ids, input.consistency, ctx.caller);
+    const found = await service.read(input.partition, ids, input.consistency, caller);
     return { records: found.map(({ frames, repaired }) => ({ frames, repaired })) };
   }),
 
@@ -167,16 +168,16 @@ export const batches = t.router({
   }),
 
   /** Where the arrivals of this node end now. */
-  tailEnd: procedure
-    .input(schemas.BatchTailEndInput)
-    .query(({ ctx, input }) => ctx.service.tailEnd(input.partition, input.after)),
+  tailEnd: direct.query(schemas.BatchTailEndInput, (service, input) =>
+    service.tailEnd(input.partition, input.after),
+  ),
 
-  scan: procedure.input(schemas.BatchScanInput).query(async ({ ctx, input }) => {
-    const { frames, ...page } = await ctx.service.scan(
+  scan: direct.query(schemas.BatchScanInput, async (service, input, caller) => {
+    const { frames, ...page } = await service.scan(
       input.partition,
       { ...input.range, time: input.time },
       input.consistency,
-      ctx.caller,
+      caller,
     );
     return { packed: encodePacked([packItems(input.partition, frames)]), ...page };
   }),

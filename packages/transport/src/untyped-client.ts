@@ -1,0 +1,70 @@
+/**
+ * The tRPC client of a connection, which its typed proxy calls with the path of a procedure.
+ *
+ * A query or mutation is one promise that its answer resolves. tRPC's own client sends it through a chain of links: an
+ * observable for each, shared, made a promise of again, with the operation copied on the way, which cost as
+ * much as encoding and sending the message. Subscriptions, which are observables, still go through the link.
+ */
+import { MendlogError, toMendlogError } from '@mendlog/core';
+import { TRPCClientError, TRPCUntypedClient } from '@trpc/client';
+import type { AnyRouter } from '@trpc/server';
+import type { SendCall, SentCall } from './outgoing-call.js';
+import { subscriptionLink } from './subscription-link.js';
+
+interface CallOptions {
+  /** `timeoutMs`: instead of the connection's. */
+  readonly context?: Readonly<Record<string, unknown>>;
+  readonly signal?: AbortSignal;
+}
+
+export class UntypedClient<Router extends AnyRouter> extends TRPCUntypedClient<Router> {
+  readonly #send: SendCall;
+  readonly #timeoutMs: number;
+
+  constructor(send: SendCall, timeoutMs: number) {
+    super({ links: [subscriptionLink<Router>(send)] });
+    this.#send = send;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  override query(path: string, input?: unknown, options?: CallOptions): Promise<unknown> {
+    return this.#call('query', path, input, options);
+  }
+
+  override mutation(path: string, input?: unknown, options?: CallOptions): Promise<unknown> {
+    return this.#call('mutation', path, input, options);
+  }
+
+  /** Rejects with a TRPCClientError that carries a MendlogError as its cause. */
+  #call(
+    type: 'query' | 'mutation',
+    path: string,
+    input: unknown,
+    { context, signal }: CallOptions = {},
+  ): Promise<unknown> {
+    const timeoutMs = typeof context?.timeoutMs === 'number' ? context.timeoutMs : this.#timeoutMs;
+    return new Promise((resolve, reject) => {
+      const forget = () => signal?.removeEventListener('abort', abort);
+      const refuse = (error: MendlogError) => {
+        forget();
+        reject(TRPCClientError.from(error));
+      };
+      const answer = (data: unknown) => {
+        forget();
+        resolve(data);
+      };
+      const abort = () => {
+        sent?.cancel();
+        refuse(new MendlogError('CONNECTION_LOST', `the caller has aborted ${path}`));
+      };
+      let sent: SentCall | undefined;
+      try {
+        if (signal?.aborted) throw new MendlogError('CONNECTION_LOST', `${path} was aborted unsent`);
+        sent = this.#send({ type, path, input, timeoutMs }, { resolve: answer, reject: refuse });
+        signal?.addEventListener('abort', abort);
+      } catch (error) {
+        refuse(toMendlogError(error));
+      }
+    });
+  }
+}

@@ -14,7 +14,11 @@ interface Way {
   readonly path: string;
   readonly input: unknown;
   readonly malformed: unknown;
+  readonly valid: unknown;
 }
+
+/** Three quarters of the gate's, which clients get. */
+const BYTES_FOR_A_CLIENT = 750;
 
 const WAYS: readonly Way[] = [
   {
@@ -23,6 +27,7 @@ const WAYS: readonly Way[] = [
     path: 'antiEntropy.preview',
     input: { partitionId: 'p1' },
     malformed: { partitionId: 7 },
+    valid: { pairs: [] },
   },
   {
     how: 'directly',
@@ -30,6 +35,7 @@ const WAYS: readonly Way[] = [
     path: 'batches.tailEnd',
     input: { partition: 'p1' },
     malformed: { partition: 7 },
+    valid: { node: 'node1', cursor: { arrival: 7, ordinal: 0 } },
   },
   {
     how: 'directly, by a peer',
@@ -37,6 +43,7 @@ const WAYS: readonly Way[] = [
     path: 'peer.trim',
     input: { partition: 'p1', counter: 5 },
     malformed: { partition: 'p1', counter: 'five' },
+    valid: { trimmedTo: 5 },
   },
 ];
 
@@ -89,7 +96,7 @@ async function outcomeOf({ path, type }: Way, input: unknown, context: Partial<R
 }
 
 describe.each(WAYS)('procedures ($how)', (way) => {
-  const { how, path, input, malformed } = way;
+  const { how, path, input, malformed, valid } = way;
   const name = path.split('.')[1] ?? '';
 
   test(`procedures: a MendlogError reaches the caller as it is, and is not logged (${how})`, async () => {
@@ -118,26 +125,46 @@ describe.each(WAYS)('procedures ($how)', (way) => {
     expect([asked, warned]).toEqual([[], []]);
   });
 
-  test(`procedures: a call counts while it is under way, however it ends (${how}; SPEC I8)`, async () => {
-    let end = (_answer: unknown) => {};
-    const ended = new Promise((resolve) => {
+  test(`procedures: an answer is given as it is (${how})`, async () => {
+    answer = () => valid;
+    expect(await outcomeOf(way, input)).toEqual(valid);
+    expect([asked.length, warned]).toEqual([1, []]);
+  });
+
+  test(`procedures: a call counts while it is under way, with its bytes, however it ends (${how}; SPEC I8)`, async () => {
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
-    let underWay = () => {};
+    let begin = () => {};
     const begun = new Promise<void>((resolve) => {
-      underWay = resolve;
+      begin = resolve;
     });
-    answer = () => {
-      underWay();
-      return ended;
+    answer = async () => {
+      begin();
+      await ended;
+      return valid;
     };
-    const outcome = outcomeOf(way, input);
+    const outcome = outcomeOf(way, input, { bytes: BYTES_FOR_A_CLIENT });
     await begun;
     expect(gate.calls).toBe(1);
-    end(new MendlogError('TRIMMED', 'unused'));
-    await outcome;
-    await outcomeOf(way, malformed);
-    expect(gate.calls).toBe(0);
+    end();
+    expect(await outcome).toEqual(valid);
+    answer = () => {
+      throw new Error('unforeseen');
+    };
+    // Each has room only where the one before it has left its bytes.
+    for (const what of [input, malformed, input]) {
+      const told = await outcomeOf(way, what, { bytes: BYTES_FOR_A_CLIENT });
+      expect(told).toMatchObject({ code: what === malformed ? 'BAD_REQUEST' : 'INTERNAL' });
+      expect(gate.calls).toBe(0);
+    }
+  });
+
+  test(`procedures: it is called as what it is, a query or a mutation (${how})`, async () => {
+    const type = way.type === 'query' ? 'mutation' : 'query';
+    expect(await outcomeOf({ ...way, type }, input)).toMatchObject({ code: 'NOT_FOUND' });
+    expect(asked).toEqual([]);
   });
 
   test(`procedures: where there is no room a call is refused, and nothing is asked (${how}; SPEC I8)`, async () => {
@@ -170,4 +197,11 @@ describe('procedures of peers', () => {
     expect(await outcomeOf(way, way.input, { peer: undefined })).toMatchObject({ code: 'NOT_FOUND' });
     expect(asked).toEqual([]);
   });
+});
+
+test('procedures: an answer that does not fit its schema is our fault, and is logged', async () => {
+  const [way] = WAYS as [Way];
+  answer = () => ({ partitionId: 7 });
+  expect(await outcomeOf(way, way.input)).toMatchObject({ code: 'INTERNAL' });
+  expect(warned).toEqual([['a procedure failed', expect.objectContaining({ path: way.path })]]);
 });

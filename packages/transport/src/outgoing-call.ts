@@ -11,5 +11,5 @@ export interface SentCall {
   grant(bytes: number): void;
 }
 
-/** Throws where nothing was sent. */
+/** Throws where nothing was sent; no outcome comes before it returns. */
 export type SendCall = (call: OutgoingCall, outcome: Outcome) => SentCall;

@@ -6,16 +6,10 @@
  * much as encoding and sending the message. Subscriptions, which are observables, still go through the link.
  */
 import { MendlogError, toMendlogError } from '@mendlog/core';
-import { TRPCClientError, TRPCUntypedClient } from '@trpc/client';
+import { TRPCClientError, type TRPCRequestOptions, TRPCUntypedClient } from '@trpc/client';
 import type { AnyRouter } from '@trpc/server';
 import type { SendCall, SentCall } from './outgoing-call.js';
 import { subscriptionLink } from './subscription-link.js';
-
-interface CallOptions {
-  /** `timeoutMs`: instead of the connection's. */
-  readonly context?: Readonly<Record<string, unknown>>;
-  readonly signal?: AbortSignal;
-}
 
 export class UntypedClient<Router extends AnyRouter> extends TRPCUntypedClient<Router> {
   readonly #send: SendCall;
@@ -27,20 +21,20 @@ export class UntypedClient<Router extends AnyRouter> extends TRPCUntypedClient<R
     this.#timeoutMs = timeoutMs;
   }
 
-  override query(path: string, input?: unknown, options?: CallOptions): Promise<unknown> {
+  override query(path: string, input?: unknown, options?: TRPCRequestOptions): Promise<unknown> {
     return this.#call('query', path, input, options);
   }
 
-  override mutation(path: string, input?: unknown, options?: CallOptions): Promise<unknown> {
+  override mutation(path: string, input?: unknown, options?: TRPCRequestOptions): Promise<unknown> {
     return this.#call('mutation', path, input, options);
   }
 
-  /** Rejects with a TRPCClientError that carries a MendlogError as its cause. */
+  /** Rejects with a TRPCClientError that carries a MendlogError as its cause. `context.timeoutMs` stands in for the connection's. */
   #call(
     type: 'query' | 'mutation',
     path: string,
     input: unknown,
-    { context, signal }: CallOptions = {},
+    { context, signal }: TRPCRequestOptions = {},
   ): Promise<unknown> {
     const timeoutMs = typeof context?.timeoutMs === 'number' ? context.timeoutMs : this.#timeoutMs;
     return new Promise((resolve, reject) => {

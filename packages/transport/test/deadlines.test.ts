@@ -141,15 +141,30 @@ describe('deadlines: at the server', () => {
     await eventually('the abort', () => server.aborts.length === 1);
   });
 
-  test('deadlines: a signal of many calls keeps nothing of those that have ended', async () => {
+  test('deadlines: the signal of a call keeps nothing of it, however it ended', async () => {
     await using server = await TestServer.start();
-    const { call } = await server.connectOpen();
-    const { signal } = new AbortController();
+    const connection = await server.connectOpen();
+    const { call } = connection;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const listeners = () => getEventListeners(signal, 'abort').length;
+    const failed = async (outcome: Promise<unknown>, code: string) => {
+      await expect(outcome).rejects.toMatchObject(failsWith({ code }));
+      expect(listeners()).toBe(0);
+    };
     expect(await call.echo.query(7, { signal })).toBe(7);
-    await expect(call.refuse.query(undefined, { signal })).rejects.toMatchObject(
-      failsWith({ code: 'AMBIGUOUS_ID' }),
-    );
-    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(listeners()).toBe(0);
+    await failed(call.refuse.query(undefined, { signal }), 'AMBIGUOUS_ID');
+    await failed(call.wait.query(undefined, { signal, context: { timeoutMs: 20 } }), 'CONNECTION_LOST');
+    await failed(call.echo.query(new Uint8Array(LIMITS.messageBytesMax), { signal }), 'TOO_LARGE');
+    const cutOff = call.wait.query(undefined, { signal });
+    expect(listeners()).toBe(1);
+    connection.reset();
+    await failed(cutOff, 'CONNECTION_LOST');
+    expect(await connection.waitUntilOpen(10_000)).toBe(true);
+    const aborted = call.wait.query(undefined, { signal });
+    controller.abort();
+    await failed(aborted, 'CONNECTION_LOST');
   });
 
   test('deadlines: the end of the connection aborts what it had asked for, and nothing else', async () => {

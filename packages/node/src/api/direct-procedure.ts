@@ -1,29 +1,22 @@
 /**
- * Procedures of a binary connection that are called without tRPC's chain of middlewares, which copies call and context
- * four times for each of them, property by property. What a node is asked for a lone record is three such calls, and
- * each took longer in that chain than in zod, the gate and the resolver together.
+ * Procedures of a binary connection that are called without tRPC's chain of middlewares, which copies the call for each
+ * of them several times over, property by property. A lone record takes three such calls, and each spent longer in that
+ * chain than in zod, the gate and the resolver together.
  *
  * To a router of tRPC's a procedure is a function that carries its definition. So tRPC builds each of these, which
- * gives it its definition, and another function carries it, with the same gate and the same errors.
+ * gives it its definition and types, and another function carries them, with the same gate and, to the caller, the same
+ * errors. Schemas are parsed synchronously.
  */
-import {
-  TRPCError,
-  type TRPCMutationProcedure,
-  type TRPCProcedureType,
-  type TRPCQueryProcedure,
-} from '@trpc/server';
+import { type callTRPCProcedure, TRPCError } from '@trpc/server';
 import type { z } from 'zod';
 import { guarded, peerOf, type RouterContext, t } from './procedure.js';
 import type { RequestCaller } from './request-caller.js';
 import type { PeerService, Service } from './service.js';
 
 /** What tRPC calls a procedure with, as far as it is needed. */
-interface ProcedureCall {
+type ProcedureCall = Pick<Parameters<typeof callTRPCProcedure>[0], 'path' | 'getRawInput'> & {
   readonly ctx: RouterContext;
-  readonly path: string;
-  readonly type: TRPCProcedureType;
-  getRawInput(): Promise<unknown>;
-}
+};
 
 type Resolver<Asked, Schema extends z.ZodType, Output> = (
   asked: Asked,
@@ -43,16 +36,22 @@ function directProcedures<Asked>(askedOf: (ctx: RouterContext) => Asked) {
     };
   return {
     query<Schema extends z.ZodType, Output>(schema: Schema, resolve: Resolver<Asked, Schema, Output>) {
-      const { _def } = t.procedure.input(schema).query(neverCalled);
-      const procedure: unknown = Object.assign(callOf(schema, resolve), { _def });
-      return procedure as TRPCQueryProcedure<{ input: z.input<Schema>; output: Output; meta: object }>;
+      const built = t.procedure.input(schema).query<Output>(neverCalled);
+      return carrying(built, callOf(schema, resolve));
     },
     mutation<Schema extends z.ZodType, Output>(schema: Schema, resolve: Resolver<Asked, Schema, Output>) {
-      const { _def } = t.procedure.input(schema).mutation(neverCalled);
-      const procedure: unknown = Object.assign(callOf(schema, resolve), { _def });
-      return procedure as TRPCMutationProcedure<{ input: z.input<Schema>; output: Output; meta: object }>;
+      const built = t.procedure.input(schema).mutation<Output>(neverCalled);
+      return carrying(built, callOf(schema, resolve));
     },
   };
+}
+
+/** The same procedure with another function. */
+function carrying<Procedure extends { readonly _def: object }>(
+  { _def }: Procedure,
+  call: (call: ProcedureCall) => Promise<unknown>,
+): Procedure {
+  return Object.assign(call, { _def }) as object as Procedure;
 }
 
 function neverCalled(): never {
@@ -66,7 +65,7 @@ function parsed<Schema extends z.ZodType>(schema: Schema, input: unknown): z.out
 }
 
 /** What anyone may ask a node or a gateway. */
-export const direct = directProcedures<Service>(({ service }) => service);
+export const directProcedure = directProcedures<Service>(({ service }) => service);
 
 /** What only a node may ask, of one that holds replicas. */
-export const peerDirect = directProcedures<PeerService>(peerOf);
+export const directPeerProcedure = directProcedures<PeerService>(peerOf);

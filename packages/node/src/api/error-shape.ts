@@ -42,7 +42,9 @@ export function errorShapeOf(thrown: unknown): ErrorShape {
 
 function shapeOfTrpcError(error: TRPCError): ErrorShape {
   if (error.cause instanceof MendlogError) return error.cause.toShape();
-  if (error.cause instanceof ZodError) return { code: 'BAD_REQUEST', message: sentenceOf(error.cause) };
+  // Of an input: an answer that does not fit its schema is our fault.
+  if (error.code === 'BAD_REQUEST' && error.cause instanceof ZodError)
+    return { code: 'BAD_REQUEST', message: sentenceOf(error.cause) };
   const code = CODE_OF_TRPC_CODE[error.code];
   if (code === undefined) return { code: 'INTERNAL', message: 'an internal error; the node has logged it' };
   return { code, message: error.message };

@@ -2,91 +2,99 @@
 import { decodePacked, encodePacked, packItems, unpackRecordItems } from '@mendlog/core';
 import { packOutcomes } from '../coordinator/packed-outcomes.js';
 import { packPages } from '../coordinator/packed-pages.js';
-import { peerDirect } from './direct-procedure.js';
+import { directPeerProcedure } from './direct-procedure.js';
 import { t } from './procedure.js';
 import * as schemas from './schemas.js';
 
 export const peer = t.router({
-  heartbeat: peerDirect.query(schemas.PeerHeartbeatInput, (peer, input) =>
-    peer.heartbeat(input.from, input.store),
+  heartbeat: directPeerProcedure.query(schemas.PeerHeartbeatInput, (replica, input) =>
+    replica.heartbeat(input.from, input.store),
   ),
-  totals: peerDirect.query(schemas.NoInput, (peer) => peer.totals()),
-  heads: peerDirect.query(schemas.PeerHeadsInput, (peer, input) => ({ heads: peer.heads(input.partitions) })),
-  write: peerDirect.mutation(schemas.BatchWriteInput, async (peer, input, caller) => {
+  totals: directPeerProcedure.query(schemas.NoInput, (replica) => replica.totals()),
+  heads: directPeerProcedure.query(schemas.PeerHeadsInput, (replica, input) => ({
+    heads: replica.heads(input.partitions),
+  })),
+  write: directPeerProcedure.mutation(schemas.BatchWriteInput, async (replica, input, caller) => {
     const options = { level: input.consistency, order: input.order };
-    return packOutcomes(await peer.coordinate(decodePacked(input.packed), options, caller));
+    return packOutcomes(await replica.coordinate(decodePacked(input.packed), options, caller));
   }),
-  keys: peerDirect.query(schemas.PeerKeysInput, (peer, input) =>
-    peer.keys(decodePacked(input.packed), input.withRecords),
+  keys: directPeerProcedure.query(schemas.PeerKeysInput, (replica, input) =>
+    replica.keys(decodePacked(input.packed), input.withRecords),
   ),
-  store: peerDirect.mutation(schemas.PeerStoreInput, (peer, input) =>
-    peer.apply(decodePacked(input.packed), input.source),
+  store: directPeerProcedure.mutation(schemas.PeerStoreInput, (replica, input) =>
+    replica.apply(decodePacked(input.packed), input.source),
   ),
   /** As `store`, where this replica knows no counter as high; else nothing is stored. */
-  propose: peerDirect.mutation(schemas.PeerProposeInput, async (peer, input) => ({
-    stored: await peer.propose(decodePacked(input.packed)),
+  propose: directPeerProcedure.mutation(schemas.PeerProposeInput, async (replica, input) => ({
+    stored: await replica.propose(decodePacked(input.packed)),
   })),
   /** What hints have kept for this replica: a busy one has it wait. */
-  replay: peerDirect.mutation(schemas.PeerStoreInput, (peer, input) =>
-    peer.apply(decodePacked(input.packed), input.source),
+  replay: directPeerProcedure.mutation(schemas.PeerStoreInput, (replica, input) =>
+    replica.apply(decodePacked(input.packed), input.source),
   ),
-  trim: peerDirect.mutation(schemas.PeerTrimInput, (peer, input) =>
-    peer.trim(input.partition, input.counter),
+  trim: directPeerProcedure.mutation(schemas.PeerTrimInput, (replica, input) =>
+    replica.trim(input.partition, input.counter),
   ),
-  fence: peerDirect.mutation(schemas.PeerFenceInput, async (peer, input) => ({
-    raised: await peer.fence(input.partition, input.counter, input.purgedTo),
+  fence: directPeerProcedure.mutation(schemas.PeerFenceInput, async (replica, input) => ({
+    raised: await replica.fence(input.partition, input.counter, input.purgedTo),
   })),
-  purge: peerDirect.mutation(schemas.PeerTrimInput, (peer, input) =>
-    peer.purge(input.partition, input.counter),
+  purge: directPeerProcedure.mutation(schemas.PeerTrimInput, (replica, input) =>
+    replica.purge(input.partition, input.counter),
   ),
-  purgeDigest: peerDirect.query(schemas.PeerPurgeDigestInput, (peer, input) =>
-    peer.purgeDigest(input.partition, input.upTo),
+  purgeDigest: directPeerProcedure.query(schemas.PeerPurgeDigestInput, (replica, input) =>
+    replica.purgeDigest(input.partition, input.upTo),
   ),
-  list: peerDirect.query(schemas.PeerListInput, (peer, input) => ({
-    listings: peer.list(input.ranges, input.asVote === true),
+  list: directPeerProcedure.query(schemas.PeerListInput, (replica, input) => ({
+    listings: replica.list(input.ranges, input.asVote === true),
   })),
-  pages: peerDirect.query(schemas.PeerRangesInput, (peer, input) =>
-    packPages(input.partition, peer.pages(input.partition, input.ranges)),
+  pages: directPeerProcedure.query(schemas.PeerRangesInput, (replica, input) =>
+    packPages(input.partition, replica.pages(input.partition, input.ranges)),
   ),
-  digests: peerDirect.query(schemas.PeerRangesInput, (peer, input) => ({
-    digests: peer.digests(input.partition, input.ranges),
+  digests: directPeerProcedure.query(schemas.PeerRangesInput, (replica, input) => ({
+    digests: replica.digests(input.partition, input.ranges),
   })),
-  frames: peerDirect.query(schemas.PeerFramesInput, (peer, input) => {
-    const { frames, ...rest } = peer.frames(input.partition, input.versions);
+  frames: directPeerProcedure.query(schemas.PeerFramesInput, (replica, input) => {
+    const { frames, ...rest } = replica.frames(input.partition, input.versions);
     return { packed: encodePacked([packItems(input.partition, frames)]), ...rest };
   }),
-  timeRanges: peerDirect.query(schemas.PeerTimeRangesInput, (peer, input) =>
-    peer.timeRanges(input.partition, input, input),
+  timeRanges: directPeerProcedure.query(schemas.PeerTimeRangesInput, (replica, input) =>
+    replica.timeRanges(input.partition, input, input),
   ),
-  items: peerDirect.query(schemas.PeerItemsInput, (peer, input) => {
-    const { frames, ...rest } = peer.items(input.partition, unpackRecordItems(input.items));
+  items: directPeerProcedure.query(schemas.PeerItemsInput, (replica, input) => {
+    const { frames, ...rest } = replica.items(input.partition, unpackRecordItems(input.items));
     return { packed: encodePacked([packItems(input.partition, frames)]), ...rest };
   }),
-  symbols: peerDirect.query(schemas.PeerSymbolsInput, async (peer, input, caller) => ({
-    answer: await peer.symbols(input, caller),
+  symbols: directPeerProcedure.query(schemas.PeerSymbolsInput, async (replica, input, caller) => ({
+    answer: await replica.symbols(input, caller),
   })),
-  rows: peerDirect.query(schemas.PeerRowsInput, (peer, input) => ({
-    rows: peer.rows(input.partition, input.level, input.ranges),
+  rows: directPeerProcedure.query(schemas.PeerRowsInput, (replica, input) => ({
+    rows: replica.rows(input.partition, input.level, input.ranges),
   })),
-  root: peerDirect.query(schemas.PeerPartitionInput, (peer, input) => peer.root(input.partition)),
-  roots: peerDirect.query(schemas.PeerPageInput, (peer, input) => ({
-    roots: peer.roots(input.after, input.limit),
-  })),
-  tree: peerDirect.query(schemas.PeerTreeInput, (peer, input) => peer.tree(input.partition, input.reach)),
-  compare: peerDirect.query(schemas.PeerCompareInput, (peer, input) =>
-    peer.compare(input.partition, input.other),
+  root: directPeerProcedure.query(schemas.PeerPartitionInput, (replica, input) =>
+    replica.root(input.partition),
   ),
-  repair: peerDirect.mutation(schemas.PeerRepairInput, async (peer, input) => ({
-    jobId: await peer.repair(input.partition, input.reason, input),
+  roots: directPeerProcedure.query(schemas.PeerPageInput, (replica, input) => ({
+    roots: replica.roots(input.after, input.limit),
   })),
-  catalog: peerDirect.query(schemas.PeerPageInput, (peer, input) => ({
-    entries: peer.catalog(input.after, input.limit),
+  tree: directPeerProcedure.query(schemas.PeerTreeInput, (replica, input) =>
+    replica.tree(input.partition, input.reach),
+  ),
+  compare: directPeerProcedure.query(schemas.PeerCompareInput, (replica, input) =>
+    replica.compare(input.partition, input.other),
+  ),
+  repair: directPeerProcedure.mutation(schemas.PeerRepairInput, async (replica, input) => ({
+    jobId: await replica.repair(input.partition, input.reason, input),
   })),
-  mergeCatalog: peerDirect.mutation(schemas.PeerMergeCatalogInput, async (peer, input) => ({
-    entries: await peer.mergeCatalog(input.entries),
+  catalog: directPeerProcedure.query(schemas.PeerPageInput, (replica, input) => ({
+    entries: replica.catalog(input.after, input.limit),
   })),
-  partition: peerDirect.query(schemas.PeerPartitionInput, (peer, input) => peer.partition(input.partition)),
-  changePartition: peerDirect.mutation(schemas.PeerChangePartitionInput, (peer, input) =>
-    peer.changePartition(input),
+  mergeCatalog: directPeerProcedure.mutation(schemas.PeerMergeCatalogInput, async (replica, input) => ({
+    entries: await replica.mergeCatalog(input.entries),
+  })),
+  partition: directPeerProcedure.query(schemas.PeerPartitionInput, (replica, input) =>
+    replica.partition(input.partition),
+  ),
+  changePartition: directPeerProcedure.mutation(schemas.PeerChangePartitionInput, (replica, input) =>
+    replica.changePartition(input),
   ),
 });

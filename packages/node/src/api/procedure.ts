@@ -28,9 +28,9 @@ export const t = initTRPC.context<RouterContext>().create({
 });
 
 /**
- * Begins a call, where there is room for it and somebody waits for it. A MendlogError, also one that came from another
- * node, passes through tRPC as the cause of the error whose code fits its HTTP status. What nobody foresaw is
- * logged: the caller gets to see no more than that.
+ * Begins a call, where there is room for it and somebody waits for it; else it throws REQUEST_TIMEOUT or OVERLOADED. A
+ * MendlogError of the call, also one that came from another node, becomes the cause of the error of tRPC's whose code
+ * fits its HTTP status. What nobody foresaw is logged: the caller gets to see no more than that.
  */
 export async function guarded<Result>(
   { ctx, path }: { ctx: RouterContext; path: string },

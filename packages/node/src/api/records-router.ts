@@ -19,7 +19,7 @@ import {
 } from '@mendlog/core';
 import type { z } from 'zod';
 import { packKeyOutcomes, packOutcomes } from '../coordinator/packed-outcomes.js';
-import { direct } from './direct-procedure.js';
+import { directProcedure } from './direct-procedure.js';
 import { type RecordJson, recordJson, valueBytes } from './message.js';
 import { procedure, t } from './procedure.js';
 import type { RequestCaller } from './request-caller.js';
@@ -126,13 +126,13 @@ function theOnly(found: readonly RecordJson[], input: { partitionId: string; id:
 
 export const batches = t.router({
   /** Groups of drafts, which are frames without a version. */
-  write: direct.mutation(schemas.BatchWriteInput, async (service, input, caller) => {
+  write: directProcedure.mutation(schemas.BatchWriteInput, async (service, input, caller) => {
     const options = { level: input.consistency, order: input.order };
     return packOutcomes(await service.write(decodePacked(input.packed), options, caller));
   }),
 
   /** Groups of record keys. */
-  get: direct.query(schemas.BatchGetInput, async (service, input, caller) => {
+  get: directProcedure.query(schemas.BatchGetInput, async (service, input, caller) => {
     const groups = decodePacked(input.packed);
     const questions = groups.flatMap((group) =>
       [...itemsOf(group)].map((key) => ({ partition: group.partition, key })),
@@ -144,7 +144,7 @@ export const batches = t.router({
     return packKeyOutcomes(await service.readKeys(questions, input.consistency, caller));
   }),
 
-  read: direct.query(schemas.BatchReadInput, async (service, input, caller) => {
+  read: directProcedure.query(schemas.BatchReadInput, async (service, input, caller) => {
     const ids = input.ids.map(parseRecordId);
     const found = await service.read(input.partition, ids, input.consistency, caller);
     return { records: found.map(({ frames, repaired }) => ({ frames, repaired })) };
@@ -168,11 +168,11 @@ export const batches = t.router({
   }),
 
   /** Where the arrivals of this node end now. */
-  tailEnd: direct.query(schemas.BatchTailEndInput, (service, input) =>
+  tailEnd: directProcedure.query(schemas.BatchTailEndInput, (service, input) =>
     service.tailEnd(input.partition, input.after),
   ),
 
-  scan: direct.query(schemas.BatchScanInput, async (service, input, caller) => {
+  scan: directProcedure.query(schemas.BatchScanInput, async (service, input, caller) => {
     const { frames, ...page } = await service.scan(
       input.partition,
       { ...input.range, time: input.time },

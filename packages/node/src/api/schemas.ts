@@ -433,7 +433,7 @@ export const BatchTailInput = z.object({
 export const BatchTailEndInput = z.object({ partition: PartitionId, after: CursorShape.optional() });
 
 /** Of a procedure that needs none: whatever comes is left unread. */
-export const NoInput = z.unknown();
+export const NoInput = z.custom<void>();
 export const PeerHeartbeatInput = z.object({
   from: NodeId.optional(),
   store: z.object({ node: NodeId, storeId: z.string().max(100), votes: z.boolean() }).optional(),

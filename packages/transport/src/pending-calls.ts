@@ -32,7 +32,7 @@ export class PendingCalls {
     this.#deadlines = new Deadlines({
       underWay: () => this.#calls.values(),
       onDue: ({ id, path, timeoutMs }) => {
-        const why = `${url} did not answer ${path} in ${timeoutMs} ms`;
+        const why = `${url} did not answer ${path} in ${Math.round(timeoutMs)} ms`;
         this.#fail(id, new MendlogError('CONNECTION_LOST', why));
         onTimeout(id);
       },

@@ -7,6 +7,7 @@ import { eventually } from './support/eventually.js';
 import { temporaryFolder } from './support/temporary-folder.js';
 
 const BENCH = resolve(import.meta.dirname, '../bench/dist/cluster.js');
+const COMPARE = resolve(import.meta.dirname, '../bench/dist/compare-turns.js');
 const TIMEOUT_MS = 60_000;
 
 /** Temporary files go to the folder. */
@@ -49,6 +50,31 @@ describe('cluster bench', () => {
       expect(offered.callsPerSecond).toBe(2 * recordsPerSecond.median);
       expect(offered.offeredPerSecond).toBeGreaterThan(0);
       expect(offered.shareOfPeak).toBe(offered.recordsPerSecond.median / recordsPerSecond.median);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'cluster bench: runs that take turns have their windows in them, and can be compared (turn=1/2)',
+    async () => {
+      using folder = temporaryFolder();
+      const json = join(folder.path, 'result.json');
+      const args = ['--seconds', '10', '--warm-up', '0.5', '--outstanding', '2', '--partitions', '8'];
+      await using command = bench([...args, '--turn', '1/2', '--json', json], folder.path);
+      const { status, stdout, stderr } = await command.ended;
+      expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+      const [{ records, windows }] = JSON.parse(readFileSync(json, 'utf8')).levels;
+      expect(windows).toHaveLength(2);
+      expect(records).toBeGreaterThan(0);
+      await using comparison = startCommand(process.execPath, [COMPARE, json, json]);
+      const compared = await comparison.ended;
+      expect(compared).toMatchObject({ status: 0, stderr: '' });
+      expect(compared.stdout).toMatch(/records\/s' +│ '0\.0 %' +│ '0\.0 %' +│ 2 /);
+      await using wrong = startCommand(process.execPath, [COMPARE, json]);
+      expect(await wrong.ended).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/^compare-turns: usage: /),
+      });
     },
     TIMEOUT_MS,
   );

@@ -61,7 +61,7 @@ async function run(options: ClusterBenchOptions): Promise<void> {
 }
 
 async function runLoad(mode: Mode, options: ClusterBenchOptions, folder: string): Promise<void> {
-  const { seconds, warmUpSeconds, partitions, clients, rate } = options;
+  const { seconds, warmUpSeconds, partitions, clients, rate, turn } = options;
   const machine = sayWhat(mode.what, options);
   const before = await bareDisk(options, folder, 'before');
   const levels: LevelResult[] = [];
@@ -76,6 +76,7 @@ async function runLoad(mode: Mode, options: ClusterBenchOptions, folder: string)
         partitions,
         clients,
         rate,
+        turn,
         folder: data,
         profiles: options.isProfiled ? join(folder, `profiles-${outstanding}`) : undefined,
         onWindow: (loop, window) => console.log(windowLine(loop, window)),

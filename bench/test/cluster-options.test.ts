@@ -10,6 +10,7 @@ describe('cluster bench options', () => {
       partitions: 256,
       clients: 1,
       rate: undefined,
+      turn: undefined,
       mode: 'append',
       folder: undefined,
       json: undefined,
@@ -28,6 +29,7 @@ describe('cluster bench options', () => {
       partitions: 16,
       clients: 4,
       rate: { timesPeak: 2.5 },
+      turn: undefined,
       mode: 'append',
       folder: 'data',
       json: 'out.json',
@@ -37,6 +39,10 @@ describe('cluster bench options', () => {
 
   test('cluster bench options: a rate of calls a second', () => {
     expect(parseOptions(['--rate', '20000']).rate).toEqual({ callsPerSecond: 20_000 });
+  });
+
+  test('cluster bench options: a turn', () => {
+    expect(parseOptions(['--turn', '2/3']).turn).toEqual({ number: 1, of: 3 });
   });
 
   test.each([
@@ -53,6 +59,9 @@ describe('cluster bench options', () => {
     [['--rate', 'x'], /^--rate is "": expected a number from 0\.1 to 100$/],
     [['--rate', '0'], /^--rate is "0": expected a number from 1 to 10000000$/],
     [['--mode', 'repair', '--rate', '2x'], /^--mode repair .* takes no --rate/],
+    [['--turn', '3/2'], /^--turn is "3\/2": expected one of so many/],
+    [['--turn', '0/2'], /^--turn is "0\/2"/],
+    [['--turn', '1/2', '--rate', '2x'], /^--turn takes no --mode repair and no --rate$/],
     [['--second', '1'], /'--second'/],
     [['60'], /'60'/],
   ])('cluster bench options: a wrong one is one sentence (%j)', (args, sentence) => {

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LatencyHistogram } from '@mendlog/core';
 import { machineSeconds, processSeconds } from './cpu-times.js';
+import { type Turn, untilWindowMs, windowsInTurns } from './turns.js';
 import {
   type Reading,
   statisticsOf,
@@ -32,6 +33,8 @@ export interface LoopContext {
   readonly name: string;
   readonly seconds: number;
   readonly warmUpSeconds: number;
+  /** Windows lie in this turn. */
+  readonly turn: Turn | undefined;
   /** Of the nodes, by id. */
   readonly pids: Readonly<Record<string, number>>;
   readonly onWindow: (loop: string, window: Window) => void;
@@ -55,8 +58,14 @@ export async function measureLoop(loop: Loop, context: LoopContext): Promise<Loo
     await delay(context.warmUpSeconds * 1000, undefined, { signal });
     await context.onWarm?.();
     loop.forget();
-    const { count, seconds } = windowsOf(context.seconds);
+    const { turn } = context;
+    const { count, seconds } =
+      turn === undefined ? windowsOf(context.seconds) : windowsInTurns(turn, context.seconds);
     for (let before = read(); windows.length < count; ) {
+      if (turn !== undefined) {
+        await delay(untilWindowMs(turn, Date.now()), undefined, { signal });
+        before = read();
+      }
       await delay(seconds * 1000, undefined, { signal });
       const after = read();
       const window = windowBetween(before, after);

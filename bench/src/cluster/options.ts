@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { MendlogError } from '@mendlog/core';
 import { MODES, REPAIR_MODE } from './modes.js';
+import type { Turn } from './turns.js';
 
 export interface ClusterBenchOptions {
   readonly seconds: number;
@@ -13,6 +14,8 @@ export interface ClusterBenchOptions {
   readonly clients: number;
   /** What an open loop offers after the closed one; undefined: there is none. */
   readonly rate: Rate | undefined;
+  /** Where runs take turns, which of them this is; undefined: it has the machine to itself. */
+  readonly turn: Turn | undefined;
   /** A name of `MODES`, or `REPAIR_MODE`. */
   readonly mode: string;
   /** Kept at the end. Undefined: a temporary folder that is removed. */
@@ -29,7 +32,7 @@ const KNOWN_MODES = [...MODES.keys(), REPAIR_MODE];
 
 export const USAGE =
   'node bench/dist/cluster.js [--seconds 60] [--warm-up 10] [--outstanding 1,64,1024] [--partitions 256] [--clients 1] ' +
-  `[--rate 2x|20000] [--mode ${KNOWN_MODES.join('|')}] [--folder DIR] [--json FILE] [--profile]`;
+  `[--rate 2x|20000] [--turn 1/2] [--mode ${KNOWN_MODES.join('|')}] [--folder DIR] [--json FILE] [--profile]`;
 
 const SECONDS_MAX = 86_400;
 const OUTSTANDING_MAX = 100_000;
@@ -38,6 +41,7 @@ const LEVELS_MAX = 20;
 const CLIENTS_MAX = 1000;
 const RATE_MAX = 10_000_000;
 const TIMES_PEAK_MAX = 100;
+const TURNS_MAX = 9;
 
 /** Throws BAD_CONFIG with one sentence. */
 export function parseOptions(args: readonly string[]): ClusterBenchOptions {
@@ -59,6 +63,8 @@ export function parseOptions(args: readonly string[]): ClusterBenchOptions {
       'BAD_CONFIG',
       '--mode repair has one call outstanding: it takes no --rate and no --profile',
     );
+  if (given.turn !== undefined && (given.mode === REPAIR_MODE || given.rate !== undefined))
+    throw new MendlogError('BAD_CONFIG', `--turn takes no --mode ${REPAIR_MODE} and no --rate`);
   return {
     seconds: number('--seconds', given.seconds, { least: 0.1, most: SECONDS_MAX }),
     warmUpSeconds: number('--warm-up', given['warm-up'], { least: 0, most: SECONDS_MAX }),
@@ -66,6 +72,7 @@ export function parseOptions(args: readonly string[]): ClusterBenchOptions {
     partitions: integer('--partitions', given.partitions, PARTITIONS_MAX),
     clients: integer('--clients', given.clients, CLIENTS_MAX),
     rate: given.rate === undefined ? undefined : parseRate(given.rate),
+    turn: given.turn === undefined ? undefined : parseTurn(given.turn),
     mode: given.mode,
     folder: given.folder,
     json: given.json,
@@ -84,6 +91,7 @@ function parsed(args: readonly string[]) {
         partitions: { type: 'string', default: '256' },
         clients: { type: 'string', default: '1' },
         rate: { type: 'string' },
+        turn: { type: 'string' },
         mode: { type: 'string', default: 'append' },
         folder: { type: 'string' },
         json: { type: 'string' },
@@ -100,6 +108,16 @@ function parseRate(text: string): Rate {
   if (text.endsWith('x'))
     return { timesPeak: number('--rate', text.slice(0, -1), { least: 0.1, most: TIMES_PEAK_MAX }) };
   return { callsPerSecond: number('--rate', text, { least: 1, most: RATE_MAX }) };
+}
+
+function parseTurn(text: string): Turn {
+  const [, turn, of] = (/^([1-9])\/([1-9])$/.exec(text) ?? []).map(Number);
+  if (turn === undefined || of === undefined || turn > of)
+    throw new MendlogError(
+      'BAD_CONFIG',
+      `--turn is "${text}": expected one of so many, 1/2 to ${TURNS_MAX}/${TURNS_MAX}`,
+    );
+  return { number: turn - 1, of };
 }
 
 function number(option: string, text: string, { least, most }: { least: number; most: number }): number {

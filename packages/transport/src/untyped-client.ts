@@ -5,10 +5,10 @@
  * observable for each, shared, made a promise of again, with the operation copied on the way, which cost as
  * much as encoding and sending the message. Subscriptions, which are observables, still go through the link.
  */
-import { MendlogError, toMendlogError } from '@mendlog/core';
+import { type MendlogError, toMendlogError } from '@mendlog/core';
 import { TRPCClientError, type TRPCRequestOptions, TRPCUntypedClient } from '@trpc/client';
 import type { AnyRouter } from '@trpc/server';
-import type { SendCall, SentCall } from './outgoing-call.js';
+import { type SendCall, sendUntilAborted } from './outgoing-call.js';
 import { subscriptionLink } from './subscription-link.js';
 
 export class UntypedClient<Router extends AnyRouter> extends TRPCUntypedClient<Router> {
@@ -38,24 +38,9 @@ export class UntypedClient<Router extends AnyRouter> extends TRPCUntypedClient<R
   ): Promise<unknown> {
     const timeoutMs = typeof context?.timeoutMs === 'number' ? context.timeoutMs : this.#timeoutMs;
     return new Promise((resolve, reject) => {
-      const forget = () => signal?.removeEventListener('abort', abort);
-      const refuse = (error: MendlogError) => {
-        forget();
-        reject(TRPCClientError.from(error));
-      };
-      const answer = (data: unknown) => {
-        forget();
-        resolve(data);
-      };
-      const abort = () => {
-        sent?.cancel();
-        refuse(new MendlogError('CONNECTION_LOST', `the caller has aborted ${path}`));
-      };
-      let sent: SentCall | undefined;
+      const refuse = (error: MendlogError) => reject(TRPCClientError.from(error));
       try {
-        if (signal?.aborted) throw new MendlogError('CONNECTION_LOST', `${path} was aborted unsent`);
-        sent = this.#send({ type, path, input, timeoutMs }, { resolve: answer, reject: refuse });
-        signal?.addEventListener('abort', abort);
+        sendUntilAborted(this.#send, { type, path, input, timeoutMs }, { resolve, reject: refuse }, signal);
       } catch (error) {
         refuse(toMendlogError(error));
       }

@@ -15,19 +15,25 @@ function bench(args: readonly string[], folder: string): Command {
   return startCommand(process.execPath, [BENCH, ...args], { env: { TMPDIR: folder } });
 }
 
+/** What a run that ends well writes. */
+async function resultOf(args: readonly string[], folder: string) {
+  const json = join(folder, 'result.json');
+  await using command = bench([...args, '--json', json], folder);
+  const { status, stdout, stderr } = await command.ended;
+  expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+  return { json, stdout, result: JSON.parse(readFileSync(json, 'utf8')) };
+}
+
 describe('cluster bench', () => {
   test(
     'cluster bench: a short run ends well with figures and leaves nothing (seconds=2, outstanding=2)',
     async () => {
       using folder = temporaryFolder();
-      const json = join(folder.path, 'result.json');
       const args = ['--seconds', '2', '--warm-up', '0.5', '--outstanding', '2', '--partitions', '8'];
-      await using command = bench([...args, '--json', json], folder.path);
-      const { status, stdout, stderr } = await command.ended;
-      expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+      const { stdout, result } = await resultOf(args, folder.path);
+      const { levels } = result;
       expect(stdout).toMatch(/bare disk before, 65536 bytes a sync: [\d,]+ syncs\/s/);
       expect(stdout).toMatch(/2 outstanding, .* records\/s; CPU client [\d.]+, node1 [\d.]+, /);
-      const { levels } = JSON.parse(readFileSync(json, 'utf8'));
       expect(levels).toHaveLength(1);
       expect(levels[0]).toMatchObject({ outstanding: 2, errors: {} });
       expect(levels[0].records).toBeGreaterThan(0);
@@ -40,13 +46,10 @@ describe('cluster bench', () => {
     'cluster bench: an open loop follows the closed one (rate=2x, clients=2)',
     async () => {
       using folder = temporaryFolder();
-      const json = join(folder.path, 'result.json');
       const args = ['--seconds', '1', '--warm-up', '0.5', '--outstanding', '8', '--partitions', '8'];
-      const load = ['--rate', '2x', '--clients', '2', '--json', json];
-      await using command = bench([...args, ...load], folder.path);
-      const { status, stdout, stderr } = await command.ended;
-      expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
-      const [{ recordsPerSecond, offered }] = JSON.parse(readFileSync(json, 'utf8')).levels;
+      const load = ['--rate', '2x', '--clients', '2'];
+      const { result } = await resultOf([...args, ...load], folder.path);
+      const [{ recordsPerSecond, offered }] = result.levels;
       expect(offered.callsPerSecond).toBe(2 * recordsPerSecond.median);
       expect(offered.offeredPerSecond).toBeGreaterThan(0);
       expect(offered.shareOfPeak).toBe(offered.recordsPerSecond.median / recordsPerSecond.median);
@@ -58,12 +61,9 @@ describe('cluster bench', () => {
     'cluster bench: runs that take turns have their windows in them, and can be compared (turn=1/2)',
     async () => {
       using folder = temporaryFolder();
-      const json = join(folder.path, 'result.json');
       const args = ['--seconds', '10', '--warm-up', '0.5', '--outstanding', '2', '--partitions', '8'];
-      await using command = bench([...args, '--turn', '1/2', '--json', json], folder.path);
-      const { status, stdout, stderr } = await command.ended;
-      expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
-      const [{ records, windows }] = JSON.parse(readFileSync(json, 'utf8')).levels;
+      const { json, result } = await resultOf([...args, '--turn', '1/2'], folder.path);
+      const [{ records, windows }] = result.levels;
       expect(windows).toHaveLength(2);
       expect(records).toBeGreaterThan(0);
       await using comparison = startCommand(process.execPath, [COMPARE, json, json]);
@@ -83,12 +83,9 @@ describe('cluster bench', () => {
     'cluster bench: every get that should repair a replica does, and none of the others (mode=repair)',
     async () => {
       using folder = temporaryFolder();
-      const json = join(folder.path, 'result.json');
       const args = ['--mode', 'repair', '--seconds', '1', '--warm-up', '0.2', '--partitions', '8'];
-      await using command = bench([...args, '--json', json], folder.path);
-      const { status, stdout, stderr } = await command.ended;
-      expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
-      const { plain, repairing } = JSON.parse(readFileSync(json, 'utf8'));
+      const { result } = await resultOf(args, folder.path);
+      const { plain, repairing } = result;
       expect(repairing.count).toBeGreaterThan(0);
       expect(plain.count).toBe(repairing.count);
       expect(readdirSync(folder.path)).toEqual(['result.json']);

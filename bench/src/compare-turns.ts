@@ -8,12 +8,10 @@ import type { LevelResult } from './cluster/measure-level.js';
 import { ratioOf } from './cluster/ratio.js';
 import type { Window } from './cluster/windows.js';
 
-const NODES = ['node1', 'node2', 'node3'];
-
 const MEASURES: Readonly<Record<string, (window: Window) => number>> = {
   'records/s': ({ recordsPerSecond }) => recordsPerSecond,
-  'nodes, CPU a record': ({ cpu, recordsPerSecond }) =>
-    NODES.reduce((sum, node) => sum + (cpu[node] ?? 0), 0) / recordsPerSecond,
+  'nodes, CPU a record': ({ cpu: { client: _, ...nodes }, recordsPerSecond }) =>
+    Object.values(nodes).reduce((sum, used) => sum + used, 0) / recordsPerSecond,
   'client, CPU a record': ({ cpu, recordsPerSecond }) => (cpu.client ?? 0) / recordsPerSecond,
 };
 

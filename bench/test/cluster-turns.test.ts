@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ClosedLoop } from '../src/cluster/closed-loop.js';
 import { ratioOf } from '../src/cluster/ratio.js';
 import { untilTurnMs, untilWindowMs, windowsInTurns } from '../src/cluster/turns.js';
 
@@ -24,6 +25,25 @@ describe('cluster bench turns', () => {
     [2799, 2501, 1],
   ])('cluster bench turns: a window begins when its turn has settled (%d ms)', (nowMs, first, second) => {
     expect([untilWindowMs(FIRST, nowMs), untilWindowMs(SECOND, nowMs)]).toEqual([first, second]);
+  });
+
+  test('cluster bench turns: a call begins in its turn, and the wait for it is not of its latency', async () => {
+    // A whole turn of another one lies before it at least.
+    const turn = [0, 1, 2]
+      .map((number) => ({ number, of: 3 }))
+      .reduce((a, b) => (untilTurnMs(a, Date.now()) > untilTurnMs(b, Date.now()) ? a : b));
+    const waits: number[] = [];
+    const loop: ClosedLoop = new ClosedLoop(
+      async () => {
+        waits.push(untilTurnMs(turn, Date.now()));
+        loop.stop();
+      },
+      1,
+      turn,
+    );
+    await loop.run();
+    expect(waits).toEqual([0]);
+    expect(loop.latencies.quantileMs(1)).toBeLessThan(1000);
   });
 
   test('cluster bench turns: a run has a window in each of its turns, and ends before the next begins', () => {

@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LatencyHistogram, toMendlogError } from '@mendlog/core';
 import type { Call } from './modes.js';
+import { type Turn, untilTurnMs } from './turns.js';
 
 /** After a failed call, so that a dead cluster is not asked a million times. */
 const PAUSE_AFTER_ERROR_MS = 20;
@@ -15,11 +16,14 @@ export class ClosedLoop {
   readonly errors = new Map<string, number>();
   readonly #call: Call;
   readonly #outstanding: number;
+  readonly #turn: Turn | undefined;
   #stopped = false;
 
-  constructor(call: Call, outstanding: number) {
+  /** Where there is a turn, calls begin in it alone; waiting for it is not of their latency. */
+  constructor(call: Call, outstanding: number, turn?: Turn) {
     this.#call = call;
     this.#outstanding = outstanding;
+    this.#turn = turn;
   }
 
   /** Resolves when every caller has ended its last call after `stop`. */
@@ -39,6 +43,11 @@ export class ClosedLoop {
 
   async #caller(): Promise<void> {
     while (!this.#stopped) {
+      const waitMs = this.#turn === undefined ? 0 : untilTurnMs(this.#turn, Date.now());
+      if (waitMs > 0) {
+        await delay(waitMs);
+        continue;
+      }
       const startedMs = performance.now();
       try {
         await this.#call();

@@ -10,7 +10,7 @@ import { type LoopContext, type LoopResult, measureLoop } from './measure-loop.j
 import type { Call, Mode } from './modes.js';
 import { OpenLoop } from './open-loop.js';
 import type { Rate } from './options.js';
-import { inTurn, type Turn } from './turns.js';
+import type { Turn } from './turns.js';
 import type { Window } from './windows.js';
 
 export const VALUE_BYTES = 256;
@@ -81,8 +81,7 @@ export async function measureLevel(options: LevelOptions): Promise<LevelResult> 
   await profile?.start();
   const readGauges = () => Promise.all(nodes.urls.map((url) => gaugesBehind(url, signal)));
 
-  const { turn } = options;
-  const closed = new ClosedLoop(turn === undefined ? call : inTurn(call, turn), outstanding);
+  const closed = new ClosedLoop(call, outstanding, options.turn);
   let gaugesAfterWarmUp: readonly Gauges[] = [];
   let gaugesAtEnd: readonly Gauges[] = [];
   const context = { ...options, signal, pids: nodes.pids };

@@ -3,8 +3,6 @@
  * time, have load on it one after the other. So what two builds get is of the same minutes, which on a machine that is
  * not equally fast in all of them shows a difference of a percent.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Call } from './modes.js';
 
 /** One of so many runs, from 0 on. */
 export interface Turn {
@@ -42,12 +40,4 @@ export function untilWindowMs({ number, of }: Turn, nowMs: number): number {
 function sinceMs(inRoundMs: number, of: number, nowMs: number): number {
   const roundMs = of * TURN_MS;
   return (((nowMs - inRoundMs) % roundMs) + roundMs) % roundMs;
-}
-
-/** The same call, begun in the turn. */
-export function inTurn(call: Call, turn: Turn): Call {
-  return () => {
-    const waitMs = untilTurnMs(turn, Date.now());
-    return waitMs === 0 ? call() : delay(waitMs).then(call);
-  };
 }
